@@ -1,0 +1,68 @@
+//! Checksums of values; parity will live here too.
+//!
+//! A value is checked in chunks of 32 KiB with CRC32C. The checksums are made where the data is made (the client), kept
+//! beside the data, and checked by everyone who hands the data on.
+
+use types::{CHECKSUM_CHUNK_BYTES, Checksums};
+
+/// CRC32C (Castagnoli, iSCSI) of `bytes`.
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
+}
+
+/// The checksum of each chunk of `data`; empty for empty data.
+pub fn checksums(data: &[u8]) -> Checksums {
+    data.chunks(CHECKSUM_CHUNK_BYTES).map(crc32c).collect()
+}
+
+/// Where data and checksums disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// There is not one checksum per chunk.
+    Count,
+    /// The chunk that starts at this byte has other contents.
+    Chunk(usize),
+}
+
+/// Compares `data` with the checksums made for it.
+pub fn verify(data: &[u8], checksums: &[u32]) -> Result<(), Mismatch> {
+    if data.len().div_ceil(CHECKSUM_CHUNK_BYTES) != checksums.len() {
+        return Err(Mismatch::Count);
+    }
+    for (index, (chunk, expected)) in data.chunks(CHECKSUM_CHUNK_BYTES).zip(checksums).enumerate() {
+        if crc32c(chunk) != *expected {
+            return Err(Mismatch::Chunk(index * CHECKSUM_CHUNK_BYTES));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_polynomial_is_castagnoli() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283); // check value of CRC-32/ISCSI, RFC 3720 B.4
+    }
+
+    #[test]
+    fn no_data_has_no_checksums() {
+        assert!(checksums(b"").is_empty());
+        assert_eq!(verify(b"", &[]), Ok(()));
+        assert_eq!(verify(b"", &[0]), Err(Mismatch::Count));
+    }
+
+    proptest! {
+        #[test]
+        fn every_flipped_bit_is_found_in_its_chunk(length in 1usize..100_000, at: prop::sample::Index, bit in 0u8..8) {
+            let mut data: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            let sums = checksums(&data);
+            prop_assert_eq!(verify(&data, &sums), Ok(()));
+            let at = at.index(length);
+            data[at] ^= 1 << bit;
+            prop_assert_eq!(verify(&data, &sums), Err(Mismatch::Chunk(at / CHECKSUM_CHUNK_BYTES * CHECKSUM_CHUNK_BYTES)));
+        }
+    }
+}

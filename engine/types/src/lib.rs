@@ -1,0 +1,25 @@
+//! Identifiers, epochs, sizes, labels and error names shared by every room of the engine.
+//!
+//! Pure values: no IO, no clock, no async. A type here has one meaning on the command line, on the wire and on disk;
+//! its `Display` and `FromStr` are the form people type and read.
+
+mod epoch;
+mod fault;
+mod id;
+mod key;
+mod label;
+mod operation;
+mod size;
+mod status;
+
+pub use epoch::{Clock, Epoch};
+pub use fault::{Fault, Name as FaultName};
+pub use id::{ContainerId, ObjectId, ParseObjectIdError, PoolId, Rank, TargetIndex};
+pub use key::{Key, KeyError, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use label::{Label, LabelError, Reference};
+pub use operation::{
+    Address, Answer, CHECKSUM_CHUNK_BYTES, Checksums, Condition, Level, MAX_LIST_ENTRIES, Operation, Outcome, Place,
+    Scope, Segment, Selection, Shape,
+};
+pub use size::{ParseSizeError, Size};
+pub use status::Status;
