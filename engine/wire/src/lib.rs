@@ -4,4 +4,5 @@
 //! frames (`frame`, `operation`; drawn in engine/docs/wire.md). Decoders are total: any bytes give a message or an
 //! error, allocation is bounded by the lengths checked first. No IO.
 
+pub mod fault;
 pub mod proto;
