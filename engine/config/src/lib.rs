@@ -1,9 +1,24 @@
 //! `daos_server.yml`, `daos_agent.yml` and `daos_control.yml`: schema, rules and faults. Pure: text in, settings or
 //! findings out.
 
+mod agent;
 mod bdev_conf;
+mod control;
+mod document;
 mod finding;
+pub mod hostlist;
+mod reader;
+mod report;
+mod server;
 mod settings;
+mod suggest;
+mod transport;
+mod value;
+
+pub use agent::agent;
+pub use control::control;
+pub use server::{server, server_with};
+pub use transport::TransportRole;
 
 pub use bdev_conf::{BDEV_CONF_VERSION, BdevConf, BdevDevice, BdevTier, ScmConf};
 pub use finding::{Checked, Finding, Severity};
