@@ -2,7 +2,20 @@
 //!
 //! A pure state machine over devices: commands and IO completions go in, IO commands and replies come out. It never
 //! blocks, reads no clock and starts no thread; the thread that owns the target does the IO.
+//!
+//! The way of one update: [`Store::submit`] runs its transaction on the arena at once, in the order of submission, and appends
+//! the changed bytes to the open log group; large values become writes to the data role. [`Store::take_io`] gives the
+//! commands, [`Store::complete`] takes their results, and the reply comes out of [`Store::take_reply`] after the flush.
+//! Formats and the recovery are drawn in engine/docs/disk-format.md.
 
 mod command;
+mod error;
+mod health;
+mod settings;
+mod store;
 
 pub use command::{Command, PoolSpace, Reply, Space, Token};
+pub use error::{FormatError, OpenError, Slice};
+pub use health::{Event, Health, Recovery, Stats};
+pub use settings::{ArenaMemory, Devices, Geometry, Identity, Settings};
+pub use store::{Store, format, meta_bytes_needed, open};

@@ -1,0 +1,92 @@
+//! What a running target tells about itself.
+
+use types::Epoch;
+
+/// Whether a target takes changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Healthy,
+    /// A write or flush failed. What was not acknowledged is in doubt, so nothing is written ever again; only opening
+    /// the target anew tells what is there.
+    Dead {
+        /// Which IO failed, and how.
+        reason: String,
+    },
+}
+
+/// What opening a target found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Bytes of log replayed.
+    pub replayed_bytes: u64,
+    /// Groups replayed.
+    pub groups: u64,
+    /// Arena pages read from the checkpoint.
+    pub pages: u64,
+    /// The largest epoch on disk: clocks continue after it.
+    pub last_epoch: Epoch,
+    /// True when an unfinished last group was dropped; nothing in it was acknowledged.
+    pub dropped_group: bool,
+}
+
+/// Counters since the target was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Updates that changed something.
+    pub updates: u64,
+    /// Fetches, list and size queries answered.
+    pub reads: u64,
+    /// Punches.
+    pub punches: u64,
+    /// Changes refused (conditions, space, limits).
+    pub refusals: u64,
+    /// Bytes of values written.
+    pub bytes_written: u64,
+    /// Bytes of values fetched.
+    pub bytes_read: u64,
+    /// Log groups made durable, seals included.
+    pub groups: u64,
+    /// Bytes of log written.
+    pub wal_bytes: u64,
+    /// Bytes of log in use now.
+    pub wal_used: u64,
+    /// Checkpoints completed.
+    pub checkpoints: u64,
+    /// Arena pages written by checkpoints.
+    pub checkpoint_pages: u64,
+    /// Stored values that did not match their checksums.
+    pub checksum_errors: u64,
+    /// Data reads that failed.
+    pub read_errors: u64,
+    /// Records removed by reclaim.
+    pub reclaimed: u64,
+    /// Commands accepted and not yet answered.
+    pub pending: u64,
+}
+
+/// Something an operator should know, for the log and for RAS events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A stored value does not match its checksum; it was not served.
+    Checksum {
+        /// Byte in the data slice, or in the arena when `inline`.
+        offset: u64,
+        /// Bytes of the stretch that was checked.
+        length: u64,
+        /// True when the value lies in the arena.
+        inline: bool,
+    },
+    /// Reading the data slice failed.
+    ReadFailed {
+        /// Byte in the data slice.
+        offset: u64,
+        /// What the device said.
+        reason: String,
+    },
+    /// The target stopped taking changes.
+    Died {
+        /// Which IO failed, and how.
+        reason: String,
+    },
+}
