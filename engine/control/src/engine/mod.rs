@@ -1,0 +1,3 @@
+//! Engine processes of this host: start, watch, stop, adopt.
+
+pub mod restart;

@@ -1,0 +1,3 @@
+//! `daos_server`.
+
+fn main() {}
