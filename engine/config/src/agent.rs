@@ -11,7 +11,7 @@ use crate::server::{DEFAULT_PORT, hosts, log_level};
 use crate::settings::{AgentConfig, CredentialConfig, FabricDevice, FabricInterfaces, HostPort, MappedUser, UserKey};
 use crate::transport::{self, TransportRole};
 use crate::value::{duration, system_name};
-use crate::{Checked, Finding};
+use crate::{Checked, Finding, Places};
 
 pub(crate) static AGENT: Schema = Schema {
     name: "",
@@ -74,7 +74,7 @@ pub fn agent(text: &str) -> Result<Checked<AgentConfig>, Vec<Finding>> {
     let mut report = Report::default();
     let config = document::parse(text, &mut report).and_then(|root| {
         let top = Section::open(&mut report, &root, "", &AGENT)?;
-        Some(read(&mut report, &top))
+        Some((read(&mut report, &top), Places::of(&root)))
     });
     conclude(report, config)
 }

@@ -9,7 +9,7 @@ use crate::server::DEFAULT_PORT;
 use crate::settings::{ControlConfig, HostPort, TransportConfig};
 use crate::transport::{self, TransportRole};
 use crate::value::system_name;
-use crate::{Checked, Finding, document};
+use crate::{Checked, Finding, Places, document};
 
 pub(crate) static CONTROL: Schema = Schema {
     name: "",
@@ -45,7 +45,7 @@ pub fn control(text: &str) -> Result<Checked<ControlConfig>, Vec<Finding>> {
             return None;
         }
         let top = Section::open(&mut report, &root, "", &CONTROL)?;
-        Some(read(&mut report, &top))
+        Some((read(&mut report, &top), Places::of(&root)))
     });
     conclude(report, config)
 }

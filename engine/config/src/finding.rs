@@ -44,4 +44,6 @@ pub struct Checked<T> {
     pub config: T,
     /// Only of severity [`Severity::Notice`], in file order.
     pub notices: Vec<Finding>,
+    /// Where each setting stands, for findings of later checks.
+    pub places: crate::Places,
 }

@@ -145,3 +145,6 @@ fn numbers(set: &str, list: &str) -> Result<Vec<String>, HostlistError> {
     }
     Ok(numbers)
 }
+
+#[cfg(test)]
+mod tests;

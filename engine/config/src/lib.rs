@@ -7,18 +7,27 @@ mod control;
 mod document;
 mod finding;
 pub mod hostlist;
+mod machine;
+mod places;
 mod reader;
+mod render;
 mod report;
 mod server;
 mod settings;
 mod suggest;
+mod to_yaml;
 mod transport;
+mod unsupported;
 mod value;
 
 pub use agent::agent;
 pub use control::control;
+pub use machine::{Machine, check_machine, engine_reserve_bytes, hugepages, ramdisk_bytes, system_ram_reserved_bytes};
+pub use places::Places;
+pub use render::{render, to_json};
 pub use server::{server, server_with};
 pub use transport::TransportRole;
+pub use unsupported::unsupported;
 
 pub use bdev_conf::{BDEV_CONF_VERSION, BdevConf, BdevDevice, BdevTier, ScmConf};
 pub use finding::{Checked, Finding, Severity};

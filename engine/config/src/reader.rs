@@ -89,7 +89,7 @@ impl Section {
         }
         for entry in &mapping.entries {
             if !schema.keys.contains(&entry.key.as_str()) {
-                let description = format!("unknown key {} in {}", quote(&entry.key), schema.title());
+                let description = format!("unknown key {} {}", quote(&entry.key), schema.position());
                 let path = section.at(&entry.key);
                 report.error_at(entry.key_mark, &path, description, suggest::for_key(&entry.key, schema));
             }
@@ -286,6 +286,11 @@ impl Section {
 }
 
 impl Schema {
+    /// For "found here".
+    fn position(&self) -> String {
+        if self.name.is_empty() { "at the top level".to_owned() } else { format!("in `{}`", self.name) }
+    }
+
     /// For messages.
     pub(crate) fn title(&self) -> String {
         if self.name.is_empty() { "the top level".to_owned() } else { format!("`{}`", self.name) }

@@ -106,11 +106,14 @@ impl Report {
 }
 
 /// The settings, or everything that is wrong with them.
-pub(crate) fn conclude<T>(report: Report, config: Option<T>) -> Result<crate::Checked<T>, Vec<Finding>> {
+pub(crate) fn conclude<T>(
+    report: Report,
+    config: Option<(T, crate::Places)>,
+) -> Result<crate::Checked<T>, Vec<Finding>> {
     let findings = report.finish();
     match config {
-        Some(config) if findings.iter().all(|finding| finding.severity == Severity::Notice) => {
-            Ok(crate::Checked { config, notices: findings })
+        Some((config, places)) if findings.iter().all(|finding| finding.severity == Severity::Notice) => {
+            Ok(crate::Checked { config, notices: findings, places })
         }
         _ => Err(findings),
     }

@@ -6,6 +6,9 @@ use crate::report::quote;
 /// Longest word compared; longer ones are no slips of the finger, and the comparison is quadratic.
 const MAX_COMPARED_CHARS: usize = 64;
 
+/// Longest list of keys that helps instead of hiding the remedy.
+const MAX_LISTED: usize = 12;
+
 /// The remedy for an unknown key.
 pub(crate) fn for_key(key: &str, schema: &Schema) -> String {
     if let Some((_, hint)) = schema.hints.iter().find(|(old, _)| *old == key) {
@@ -14,8 +17,13 @@ pub(crate) fn for_key(key: &str, schema: &Schema) -> String {
     if let Some(relative) = schema.relatives.iter().find(|relative| relative.keys.contains(&key)) {
         return format!("move {} to {}, where it belongs", quote(key), relative.title());
     }
-    match nearest(key, schema.keys) {
-        Some(known) => format!("write `{known}` if that is what you mean, or remove the key"),
+    if let Some(known) = nearest(key, schema.keys) {
+        return format!("write `{known}` if that is what you mean, or remove the key");
+    }
+    let near = schema.relatives.iter().find_map(|relative| Some((nearest(key, relative.keys)?, relative.title())));
+    match near {
+        Some((known, title)) => format!("write `{known}` below {title} if that is what you mean, or remove the key"),
+        None if schema.keys.len() > MAX_LISTED => "remove the key".to_owned(),
         None => format!("remove the key; {} has {}", schema.title(), list(schema.keys)),
     }
 }

@@ -9,3 +9,6 @@ mod node;
 
 pub(crate) use build::parse;
 pub(crate) use node::{Duplicate, Entry, Kind, Mapping, Mark, Node};
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ pub(crate) use replicas::hosts;
 use crate::document;
 use crate::reader::Section;
 use crate::report::{Report, conclude};
-use crate::{Checked, Finding, Overrides, ServerConfig};
+use crate::{Checked, Finding, Overrides, Places, ServerConfig};
 
 /// Checks the text of `daos_server.yml`. All findings come at once, in file order.
 pub fn server(text: &str) -> Result<Checked<ServerConfig>, Vec<Finding>> {
@@ -28,7 +28,7 @@ pub fn server_with(text: &str, overrides: &Overrides) -> Result<Checked<ServerCo
     let config = document::parse(text, &mut report).and_then(|root| {
         let root = overrides::apply(&root, overrides);
         let section = Section::open(&mut report, &root, "", &schema::SERVER)?;
-        Some(global::read(&mut report, &section))
+        Some((global::read(&mut report, &section), Places::of(&root)))
     });
     conclude(report, config)
 }

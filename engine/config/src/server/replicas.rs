@@ -25,7 +25,7 @@ pub(super) fn read(report: &mut Report, section: &Section, port: u16) -> Vec<Hos
     }
     let key = if section.has(new) { new } else { old };
     let Some(given) = hosts(report, section, key, port, bad) else { return local };
-    if !report.good(&given.path) {
+    if !report.clean(&given.path) {
         return local;
     }
     if given.value.is_empty() {

@@ -32,7 +32,7 @@ const KNOWN: [&str; 9] = [
 
 /// One provider.
 pub(crate) fn provider(text: &str) -> Result<Provider, Problem> {
-    if text.contains(',') || text.contains(char::is_whitespace) {
+    if text.contains(',') {
         return Err(Problem::new(
             format!("{} names more than one provider", quote(text)),
             "name exactly one provider, for example `ofi+tcp`",
