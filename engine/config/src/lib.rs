@@ -3,6 +3,7 @@
 
 mod agent;
 mod bdev_conf;
+pub mod certificate;
 mod control;
 mod document;
 mod finding;

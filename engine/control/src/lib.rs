@@ -9,6 +9,7 @@
 
 #![allow(clippy::disallowed_methods)] // this crate is one of the walls: it owns processes, files, clocks and sockets
 
+pub mod certs;
 pub mod engine;
 pub mod pool;
 mod rfc3339;
