@@ -1,3 +1,5 @@
+//! Certificates as rustls sees them, their files, and what loading refuses.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
