@@ -7,5 +7,4 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: configuration files, environment, terminals and sockets
 
 pub mod dmg;
-pub mod manual;
 pub mod output;

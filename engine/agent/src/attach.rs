@@ -95,8 +95,9 @@ impl Attachment {
     pub async fn pools(&self, sys: &str) -> Result<ListPoolsResp, Failure> {
         self.check_system(sys)?;
         let request = ListPoolsReq { sys: self.config.name.clone() };
-        let (answer, _) = ask_in_turn(&self.config.access_points, &self.security, async |mut service| {
-            service.list_pools(within(CALL_TIMEOUT, request.clone())).await
+        let (answer, _) = ask_in_turn(&self.config.access_points, &self.security, |mut service| {
+            let request = within(CALL_TIMEOUT, request.clone());
+            async move { service.list_pools(request).await }
         })
         .await?;
         Ok(answer)
@@ -114,8 +115,9 @@ impl Attachment {
 
     async fn ask_attach_info(&self) -> Result<GetAttachInfoResp, Failure> {
         let request = GetAttachInfoReq { sys: self.config.name.clone(), all_ranks: true };
-        let (mut answer, _) = ask_in_turn(&self.config.access_points, &self.security, async |mut service| {
-            service.get_attach_info(within(CALL_TIMEOUT, request.clone())).await
+        let (mut answer, _) = ask_in_turn(&self.config.access_points, &self.security, |mut service| {
+            let request = within(CALL_TIMEOUT, request.clone());
+            async move { service.get_attach_info(request).await }
         })
         .await?;
         note_other_release(&answer.build);

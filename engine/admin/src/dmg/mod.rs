@@ -27,8 +27,7 @@ use tonic::transport::Channel;
 use wire::fault::Failure;
 use wire::proto::mgmt::mgmt_svc_client::MgmtSvcClient;
 
-use crate::manual;
-use crate::output::Report;
+use crate::output::{Report, command_log, manual};
 
 pub use cli::{Cli, Command, Globals};
 pub use settings::{Searched, Settings, load};
@@ -40,6 +39,7 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Runs one command.
 pub async fn run(cli: Cli) -> Result<Report, Failure> {
+    command_log(cli.globals.debug, cli.globals.log_file.as_deref())?;
     match cli.command {
         Command::Version => Ok(Report::new(
             format!("dmg version {}\n", env!("CARGO_PKG_VERSION")),
@@ -54,9 +54,9 @@ pub async fn run(cli: Cli) -> Result<Report, Failure> {
 }
 
 /// Asks the management service of `settings`' system.
-async fn ask<T>(
-    settings: &Settings,
-    call: impl AsyncFn(MgmtSvcClient<Channel>) -> Result<tonic::Response<T>, tonic::Status>,
-) -> Result<T, Failure> {
+async fn ask<T, F>(settings: &Settings, call: impl Fn(MgmtSvcClient<Channel>) -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+{
     ask_in_turn(&settings.hosts, &settings.security, call).await.map(|(answer, _)| answer)
 }

@@ -73,22 +73,29 @@ pub(super) async fn run(settings: &Settings, command: Command) -> Result<Report,
         }
         Command::Destroy { pool, force, recursive } => {
             let request = PoolDestroyReq { sys, id: pool.to_string(), force, recursive };
-            ask(settings, async |mut service| service.pool_destroy(within(CHANGE_TIMEOUT, request.clone())).await)
-                .await?;
+            ask(settings, |mut service| {
+                let request = within(CHANGE_TIMEOUT, request.clone());
+                async move { service.pool_destroy(request).await }
+            })
+            .await?;
             Ok(Report::new("Pool-destroy command succeeded\n", Value::Null))
         }
         Command::GetProp { pool, names } => {
             let names = names.into_iter().map(|name| name.0).collect();
             let request = PoolGetPropReq { sys, id: pool.to_string(), names };
-            let answer =
-                ask(settings, async |mut service| service.pool_get_prop(within(QUERY_TIMEOUT, request.clone())).await);
+            let answer = ask(settings, |mut service| {
+                let request = within(QUERY_TIMEOUT, request.clone());
+                async move { service.pool_get_prop(request).await }
+            });
             Ok(property::report(&format!("Pool {pool} properties:"), &answer.await?.properties))
         }
         Command::SetProp { pool, properties } => {
             let properties = properties.into_iter().map(Setting::into_property).collect();
             let request = PoolSetPropReq { sys, id: pool.to_string(), properties };
-            let answer =
-                ask(settings, async |mut service| service.pool_set_prop(within(CHANGE_TIMEOUT, request.clone())).await);
+            let answer = ask(settings, |mut service| {
+                let request = within(CHANGE_TIMEOUT, request.clone());
+                async move { service.pool_set_prop(request).await }
+            });
             let set = property::json_of(&answer.await?.properties);
             Ok(Report::new("pool set-prop succeeded\n", json!(set)))
         }
@@ -98,5 +105,9 @@ pub(super) async fn run(settings: &Settings, command: Command) -> Result<Report,
 /// Asks for one pool.
 pub(super) async fn query(settings: &Settings, id: &str) -> Result<PoolQueryResp, Failure> {
     let request = PoolQueryReq { sys: settings.system.clone(), id: id.to_owned() };
-    ask(settings, async |mut service| service.pool_query(within(QUERY_TIMEOUT, request.clone())).await).await
+    ask(settings, |mut service| {
+        let request = within(QUERY_TIMEOUT, request.clone());
+        async move { service.pool_query(request).await }
+    })
+    .await
 }

@@ -130,8 +130,11 @@ impl FromStr for RankList {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> Result<Report, Failure> {
     let request = request(&settings.system, arguments, Uuid::new_v4());
-    let answer =
-        ask(settings, async |mut service| service.pool_create(within(CHANGE_TIMEOUT, request.clone())).await).await?;
+    let answer = ask(settings, |mut service| {
+        let request = within(CHANGE_TIMEOUT, request.clone());
+        async move { service.pool_create(request).await }
+    })
+    .await?;
     Ok(report(&request, &answer))
 }
 

@@ -17,8 +17,11 @@ struct Row {
 
 pub(super) async fn run(settings: &Settings, verbose: bool, no_query: bool) -> Result<Report, Failure> {
     let request = ListPoolsReq { sys: settings.system.clone() };
-    let answer =
-        ask(settings, async |mut service| service.list_pools(within(QUERY_TIMEOUT, request.clone())).await).await?;
+    let answer = ask(settings, |mut service| {
+        let request = within(QUERY_TIMEOUT, request.clone());
+        async move { service.list_pools(request).await }
+    })
+    .await?;
     let mut rows = Vec::new();
     for entry in answer.pools {
         let query = match no_query {

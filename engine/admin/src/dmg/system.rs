@@ -49,26 +49,34 @@ pub(super) async fn run(settings: &Settings, command: Command) -> Result<Report,
     match command {
         Command::Query { ranks, verbose } => {
             let request = SystemQueryReq { sys, ranks: ranks.unwrap_or_default() };
-            let answer =
-                ask(settings, async |mut service| service.system_query(within(QUERY_TIMEOUT, request.clone())).await);
+            let answer = ask(settings, |mut service| {
+                let request = within(QUERY_TIMEOUT, request.clone());
+                async move { service.system_query(request).await }
+            });
             Ok(query_report(&answer.await?, verbose))
         }
         Command::Stop { ranks, force } => {
             let request = SystemStopReq { sys, ranks: ranks.unwrap_or_default(), force };
-            let answer =
-                ask(settings, async |mut service| service.system_stop(within(CHANGE_TIMEOUT, request.clone())).await);
+            let answer = ask(settings, |mut service| {
+                let request = within(CHANGE_TIMEOUT, request.clone());
+                async move { service.system_stop(request).await }
+            });
             Ok(ranks_report("stop", &answer.await?))
         }
         Command::Start { ranks } => {
             let request = SystemStartReq { sys, ranks: ranks.unwrap_or_default() };
-            let answer =
-                ask(settings, async |mut service| service.system_start(within(CHANGE_TIMEOUT, request.clone())).await);
+            let answer = ask(settings, |mut service| {
+                let request = within(CHANGE_TIMEOUT, request.clone());
+                async move { service.system_start(request).await }
+            });
             Ok(ranks_report("start", &answer.await?))
         }
         Command::LeaderQuery => {
             let request = LeaderQueryReq { sys };
-            let answer =
-                ask(settings, async |mut service| service.leader_query(within(QUERY_TIMEOUT, request.clone())).await);
+            let answer = ask(settings, |mut service| {
+                let request = within(QUERY_TIMEOUT, request.clone());
+                async move { service.leader_query(request).await }
+            });
             Ok(leader_report(&answer.await?))
         }
     }

@@ -1,13 +1,8 @@
-//! What a command prints: a table for people or one JSON envelope for programs, and the exit code.
+//! What both command lines print in the same way, on top of [`agent::terminal`].
 
-mod envelope;
 mod fold;
-mod log;
 mod pool;
-mod table;
 
-pub use envelope::{Format, Report, finish, usage_failure};
+pub use agent::terminal::{Report, Table, command_log, heading, indented, main_of, manual};
 pub use fold::{fold_hosts, fold_ranks};
-pub use log::start_log;
 pub use pool::{pool_json, pool_text, used_percent};
-pub use table::{Table, heading, indented};

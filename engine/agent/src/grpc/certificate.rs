@@ -67,7 +67,7 @@ fn certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static
     let found: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
         .map_err(|error| invalid(path, setting, format!("is not a PEM certificate: {error}")))?;
-    if found.is_empty() { Err(invalid(path, setting, "holds no certificate".to_owned())) } else { Ok(found) }
+    if found.is_empty() { Err(invalid(path, setting, "holds no certificate")) } else { Ok(found) }
 }
 
 fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Fault> {
@@ -100,7 +100,7 @@ fn check_mode(path: &Path, owner: KeyOwner) -> Result<(), Fault> {
     ))
 }
 
-fn invalid(path: &Path, setting: &str, problem: String) -> Fault {
+fn invalid(path: &Path, setting: &str, problem: impl std::fmt::Display) -> Fault {
     Fault::new(
         FaultName::SecurityInvalidCert,
         format!("`{}` (`transport_config.{setting}`) {problem}", path.display()),

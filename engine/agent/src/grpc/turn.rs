@@ -13,11 +13,14 @@ use super::dial::{Security, connect, failure_of_status};
 
 /// Asks `hosts` in their order and gives the first answer with the host it came from. A server that cannot be reached,
 /// or is no replica of the management service, passes the question on to the next; any other answer is the answer.
-pub async fn ask_in_turn<'h, T>(
+pub async fn ask_in_turn<'h, T, F>(
     hosts: &'h [HostPort],
     security: &Security,
-    call: impl AsyncFn(MgmtSvcClient<Channel>) -> Result<tonic::Response<T>, tonic::Status>,
-) -> Result<(T, &'h HostPort), Failure> {
+    call: impl Fn(MgmtSvcClient<Channel>) -> F,
+) -> Result<(T, &'h HostPort), Failure>
+where
+    F: Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+{
     let mut last = None;
     for host in hosts {
         let answer = match connect(host, security).await {

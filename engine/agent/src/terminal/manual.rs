@@ -8,7 +8,7 @@ use serde_json::json;
 use types::Status;
 use wire::fault::Failure;
 
-use crate::output::Report;
+use super::Report;
 
 /// The completion script of `command` for `shell`.
 pub fn completion(mut command: Command, shell: Shell) -> Report {
