@@ -1,0 +1,131 @@
+//! Local calls: framing of drpc.proto over Unix stream sockets, with deadlines.
+//!
+//! One call per connection: the control plane calls its engines seldom, and a fresh connection never carries a late
+//! answer of an earlier call.
+
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
+use types::Status;
+use wire::fault::Failure;
+use wire::proto::drpc::{Answer, Call, Method};
+
+/// Largest message (drpc.proto).
+const MAX_BYTES: usize = 1 << 20;
+
+/// Most connections served at once: one per engine, and administrators' experiments.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Calls `method` on the socket at `path` and waits at most `limit` for the answer.
+pub(crate) async fn call<Req: Message, Resp: Message + Default>(
+    path: &Path,
+    method: Method,
+    request: &Req,
+    limit: Duration,
+) -> Result<Resp, Failure> {
+    let call = Call { method: method.into(), sequence: 1, body: request.encode_to_vec().into() };
+    let exchange = async {
+        let mut stream = UnixStream::connect(path).await?;
+        write_message(&mut stream, &call).await?;
+        read_message::<Answer>(&mut stream).await?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+    };
+    let answer = match timeout(limit, exchange).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            let message = format!("cannot call the engine on `{}`: {error}", path.display());
+            return Err(Failure::new(Status::Unreachable, message));
+        }
+        Err(_) => {
+            let name = method.as_str_name();
+            let message = format!("the engine on `{}` did not answer {name} within {limit:?}", path.display());
+            return Err(Failure::new(Status::TimedOut, message));
+        }
+    };
+    let body = Failure::check_answer(answer)?;
+    Resp::decode(body).map_err(|error| Failure::new(Status::Protocol, format!("an answer cannot be decoded: {error}")))
+}
+
+/// Binds a socket at `path`, in place of one that nobody listens on.
+pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    // Engines run as the server's own user.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers calls until the task is dropped.
+pub(crate) async fn serve<F, Fut>(listener: UnixListener, handle: F)
+where
+    F: Fn(Method, Bytes) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Bytes, Failure>> + Send,
+{
+    let handle = Arc::new(handle);
+    let slots = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let mut stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: give others time to close theirs.
+                tracing::warn!("cannot accept a local connection: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let handle = handle.clone();
+        tokio::spawn(async move {
+            let _slot = slot;
+            while let Ok(Some(call)) = read_message::<Call>(&mut stream).await {
+                let sequence = call.sequence;
+                let result = handle(call.method(), call.body).await;
+                let answer = match result {
+                    Ok(body) => Answer { sequence, body, ..Answer::default() },
+                    Err(failure) => failure.to_answer(sequence),
+                };
+                if write_message(&mut stream, &answer).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+async fn write_message(stream: &mut UnixStream, message: &impl Message) -> io::Result<()> {
+    let body = message.encode_to_vec();
+    if body.len() > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message is larger than 1 MiB"));
+    }
+    let mut framed = Vec::with_capacity(4 + body.len());
+    framed.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    framed.extend_from_slice(&body);
+    stream.write_all(&framed).await
+}
+
+/// `None` when the peer closed between messages.
+async fn read_message<M: Message + Default>(stream: &mut UnixStream) -> io::Result<Option<M>> {
+    let mut length = [0; 4];
+    match stream.read_exact(&mut length).await {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    };
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is larger than 1 MiB"));
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    M::decode(body.as_slice()).map(Some).map_err(io::Error::other)
+}
