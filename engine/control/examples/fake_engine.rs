@@ -8,15 +8,17 @@
 #![allow(clippy::disallowed_methods)] // it stands for a program of its own
 
 use std::collections::BTreeMap;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use config::BdevConf;
+use media::{Inspection, Label, OpenDevice};
 use prost::Message;
 use serde::{Deserialize, Serialize};
 use types::Status;
+use uuid::Uuid;
 use wire::drpc;
 use wire::fault::Failure;
 use wire::proto::drpc::{
@@ -24,8 +26,6 @@ use wire::proto::drpc::{
     Stats, StorageUsage, TargetStats,
 };
 use wire::proto::mgmt::{PoolPropResp, PoolQueryResp, Property, TierStats};
-
-const LABEL: &[u8] = b"fake label ";
 
 #[derive(Default, Serialize, Deserialize)]
 struct State {
@@ -69,10 +69,8 @@ fn main() -> std::process::ExitCode {
 
 fn format(conf: &BdevConf, force: bool) -> std::process::ExitCode {
     for device in conf.tiers.iter().flat_map(|tier| &tier.devices) {
-        let mut file = std::fs::OpenOptions::new().read(true).write(true).open(&device.path).expect("device");
-        let mut start = [0; LABEL.len()];
-        file.read_exact(&mut start).expect("label");
-        if start == LABEL && !force {
+        let path = Path::new(&device.path);
+        if !force && !matches!(media::inspect(path), Ok(Inspection::Unformatted)) {
             println!(
                 "{}",
                 serde_json::json!({"ok": false, "device": device.path, "fault": "StorageAlreadyFormatted",
@@ -80,8 +78,15 @@ fn format(conf: &BdevConf, force: bool) -> std::process::ExitCode {
             );
             return 1.into();
         }
-        file.rewind().expect("rewinds");
-        file.write_all(LABEL).expect("writes");
+        let label = Label {
+            device: Uuid::new_v4(),
+            engine: conf.engine_uuid,
+            system: conf.system.clone(),
+            total_bytes: device.bytes,
+            arena_bytes: 1 << 20,
+            slices: Vec::new(),
+        };
+        media::label::write(&OpenDevice::open(path).expect("opens"), &label).expect("writes");
     }
     println!("{}", serde_json::json!({"ok": true, "device": null, "fault": null, "error": null, "resolution": null}));
     std::process::ExitCode::SUCCESS

@@ -32,6 +32,13 @@ impl Harness {
         self.instances.iter().find(|instance| instance.snapshot().uuid == Some(uuid))
     }
 
+    /// Ends the actors and leaves running engines alone.
+    pub(crate) async fn end(&self) {
+        for instance in &self.instances {
+            instance.end().await;
+        }
+    }
+
     /// Stops all engines at once and waits until they are gone.
     pub(crate) async fn stop(&self) {
         let stops: Vec<_> = self

@@ -15,7 +15,6 @@ pub mod engine;
 mod fault_domain;
 mod grpc;
 mod harness;
-mod local;
 mod lock;
 mod log;
 mod management;

@@ -5,11 +5,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use config::{EngineConfig, Machine, ServerConfig, TransportRole};
+use fabric::local;
 use tokio::net::TcpListener;
 use types::{Fault, FaultName, Status};
 use wire::fault::Failure;
@@ -35,7 +36,10 @@ use crate::storage::scan;
 use crate::system::database::Database;
 use crate::system::{Identity, System};
 use crate::telemetry::{self, Telemetry};
-use crate::{fault_domain, local, network};
+use crate::{fault_domain, network};
+
+/// Longest wait for connections and requests at the end.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What a start may be told beside its settings.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +60,7 @@ pub struct Server {
     stop: tokio::sync::watch::Sender<bool>,
     serving: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
     background: Vec<tokio::task::JoinHandle<()>>,
+    records: Weak<System>,
     _locks: Vec<Lock>,
 }
 
@@ -83,11 +88,12 @@ impl Server {
         let own_address = own_address(&config, seat);
         let management = Arc::new(Management::new(Peers::new(tls.as_ref().map(Loaded::client_tls))));
         let harness = harness(&config, &options, control.as_deref(), &own_address, &management)?;
-        let mut background = Vec::new();
+        let (mut background, mut records) = (Vec::new(), Weak::new());
         match (seat, &control) {
             (Some(_), Some(control)) => {
                 let system = open_system(&config, control, own_address, &harness, &management)?;
                 background.push(tokio::spawn(system.clone().watch_members()));
+                records = Arc::downgrade(&system);
                 management.sit(Seat::Here(system));
             }
             _ => {
@@ -110,7 +116,7 @@ impl Server {
         for instance in harness.iter() {
             instance.begin().await;
         }
-        Ok(Server { harness, address, telemetry, stop, serving, background, _locks: locks })
+        Ok(Server { harness, address, telemetry, stop, serving, background, records, _locks: locks })
     }
 
     /// The control port's address.
@@ -127,22 +133,31 @@ impl Server {
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.harness.stop().await;
-        self.stop.send_replace(true);
-        // Connections that are kept open by their clients must not hold up the end.
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.serving).await;
-        for task in self.background {
-            task.abort();
-        }
+        self.end().await;
         tracing::info!("stopped");
     }
 
     /// Ends without touching the engines, as a killed process does; a later start adopts them.
     pub async fn abandon(self) {
-        self.serving.abort();
-        let _ = self.serving.await;
+        self.end().await;
+    }
+
+    async fn end(mut self) {
+        self.stop.send_replace(true);
+        // Connections that are kept open by their clients must not hold up the end.
+        if tokio::time::timeout(GRACE, &mut self.serving).await.is_err() {
+            self.serving.abort();
+        }
         for task in self.background {
             task.abort();
             let _ = task.await;
+        }
+        self.harness.end().await;
+        // Requests in work hold the records open; the next start needs them.
+        let began = tokio::time::Instant::now();
+        drop(self.harness);
+        while self.records.strong_count() > 0 && began.elapsed() < GRACE {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 }

@@ -24,7 +24,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use types::{Fault, FaultName};
-use wire::proto::drpc::{self, Method, Stats, TargetStats};
+use wire::proto::drpc::{Method, Stats, TargetStats};
 
 use crate::engine::Instance;
 use crate::harness::Harness;
@@ -163,7 +163,7 @@ impl Telemetry {
 }
 
 async fn stats(instance: &Instance) -> Option<Stats> {
-    instance.call(Method::Stats, &drpc::Call::default(), STATS_DEADLINE).await.ok()
+    instance.call(Method::Stats, &(), STATS_DEADLINE).await.ok()
 }
 
 /// Binds the telemetry port.

@@ -13,18 +13,19 @@ use types::{Fault, FaultName, Status};
 use uuid::Uuid;
 use wire::fault::Failure;
 use wire::proto::ctl::FormatResult;
-use wire::proto::drpc::{self, Method, NotifyReadyReq, SetRankReq};
+use wire::proto::drpc::{Method, NotifyReadyReq, SetRankReq};
 use wire::proto::mgmt::{JoinReq, JoinResp};
 
 use super::pid_file::PidFile;
 use super::process::{Exit, Launch, Process};
 use super::restart::{Decision, RestartPolicy};
-use crate::local;
 use crate::management::Management;
 use crate::ras::{self, Severity};
 use crate::storage::engine_storage::{EngineStorage, Readiness};
+use crate::storage::superblock::Superblock;
 use crate::system::member::{Event, State};
 use crate::system::membership::NO_RANK;
+use fabric::local;
 
 /// How long an engine may take to checkpoint and exit before it is killed. Its log makes a killed engine lose nothing;
 /// the start after it is slower.
@@ -66,6 +67,7 @@ enum Command {
     Ready(NotifyReadyReq),
     Joined { pid: u32, rank: u32 },
     JoinDelayed { pid: u32, reason: String },
+    End(oneshot::Sender<()>),
 }
 
 /// What an instance needs to know of its server.
@@ -108,6 +110,7 @@ impl Instance {
             stopping: Vec::new(),
             kill_at: None,
             restart_at: None,
+            joining: None,
             epoch: Instant::now(),
         };
         tokio::spawn(actor.run(inbox));
@@ -139,6 +142,11 @@ impl Instance {
 
     pub(crate) async fn notify_ready(&self, ready: NotifyReadyReq) {
         let _ = self.commands.send(Command::Ready(ready)).await;
+    }
+
+    /// Ends the actor; a running process is left alone.
+    pub(crate) async fn end(&self) {
+        let _ = self.ask(Command::End).await;
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
@@ -183,6 +191,7 @@ struct Actor {
     stopping: Vec<oneshot::Sender<()>>,
     kill_at: Option<Instant>,
     restart_at: Option<Instant>,
+    joining: Option<tokio::task::AbortHandle>,
     epoch: Instant,
 }
 
@@ -212,6 +221,12 @@ impl Actor {
                 }
             };
             match happened {
+                Happened::Command(Some(Command::End(reply))) => {
+                    self.give_up_joining();
+                    drop(self);
+                    let _ = reply.send(());
+                    return;
+                }
                 Happened::Command(Some(command)) => self.handle(command).await,
                 Happened::Command(None) => return,
                 Happened::Exited(exit) => self.exited(exit).await,
@@ -254,6 +269,7 @@ impl Actor {
             Command::Format { force, reply } => {
                 let _ = reply.send(self.format(force).await);
             }
+            Command::End(_) => unreachable!("handled where the actor can end"),
             Command::Ready(ready) => self.ready(ready).await,
             Command::Joined { pid, rank } => self.joined(pid, rank).await,
             Command::JoinDelayed { pid, reason } => {
@@ -271,7 +287,9 @@ impl Actor {
                 tracing::info!("engine {} runs as process {} since before; adopting it", self.index, running.pid);
                 self.process = Some(process);
                 self.asked_to_stop = false;
-                self.enter(State::Starting, "").await;
+                // Not an event for the members: for them nothing has happened yet.
+                self.publish
+                    .send_modify(|snapshot| (snapshot.state, snapshot.pid) = (State::Starting, Some(running.pid)));
                 match self.storage.prepare_blocking().await {
                     Ok(Readiness::Formatted(superblock)) => self.publish.send_modify(|snapshot| {
                         snapshot.uuid = Some(superblock.uuid);
@@ -293,6 +311,7 @@ impl Actor {
     /// Prepares the storage and starts the process, or says why not.
     async fn start(&mut self) {
         self.restart_at = None;
+        self.identify().await;
         let superblock = match self.storage.prepare_blocking().await {
             Ok(Readiness::Formatted(superblock)) => superblock,
             Ok(Readiness::Unformatted) => return self.await_format().await,
@@ -318,6 +337,17 @@ impl Actor {
                 );
                 self.fail(&fault).await;
             }
+        }
+    }
+
+    /// Who the engine is, also when it cannot start.
+    async fn identify(&self) {
+        let folder = self.storage.folder.clone();
+        if let Ok(Some(superblock)) = blocking(move || Superblock::read(&folder)).await {
+            self.publish.send_modify(|snapshot| {
+                snapshot.uuid = Some(superblock.uuid);
+                snapshot.rank = superblock.rank;
+            });
         }
     }
 
@@ -404,7 +434,8 @@ impl Actor {
         };
         let (management, storage, index) = (self.management.clone(), self.storage.clone(), self.index);
         let Some(own) = self.own.upgrade() else { return };
-        tokio::spawn(async move {
+        self.give_up_joining();
+        let joining = tokio::spawn(async move {
             let mut delay = JOIN_RETRY.0;
             loop {
                 match join_once(&management, &storage, &request, &socket).await {
@@ -418,14 +449,18 @@ impl Actor {
                         let _ = own.send(Command::JoinDelayed { pid, reason }).await;
                     }
                 }
-                // The engine may be gone and another one started: that one brings its own attempt.
-                if !socket.exists() {
-                    return;
-                }
                 tokio::time::sleep(delay).await;
                 delay = (delay * 2).min(JOIN_RETRY.1);
             }
         });
+        self.joining = Some(joining.abort_handle());
+    }
+
+    /// The engine is gone, or a new attempt takes the place of an old one.
+    fn give_up_joining(&mut self) {
+        if let Some(joining) = self.joining.take() {
+            joining.abort();
+        }
     }
 
     async fn joined(&mut self, pid: u32, rank: u32) {
@@ -456,8 +491,8 @@ impl Actor {
             let socket = self.publish.borrow().socket.clone();
             let prepared = match socket {
                 Some(socket) => {
-                    let request = drpc::Call::default();
-                    local::call::<_, drpc::Call>(&socket, Method::PrepShutdown, &request, CALL_DEADLINE).await.is_ok()
+                    let request = ();
+                    local::call::<_, ()>(&socket, Method::PrepShutdown, &request, CALL_DEADLINE).await.is_ok()
                 }
                 None => false,
             };
@@ -472,6 +507,7 @@ impl Actor {
     async fn exited(&mut self, exit: Exit) {
         self.process = None;
         self.kill_at = None;
+        self.give_up_joining();
         self.setting.pid_file.remove();
         let socket = self.publish.borrow().socket.clone();
         self.publish.send_modify(|snapshot| (snapshot.socket, snapshot.pid) = (None, None));
@@ -521,7 +557,7 @@ impl Actor {
         match state {
             State::AwaitFormat => self.report(Event::FormatAwaited).await,
             State::Starting => self.report(Event::Started).await,
-            State::Ready => self.report(Event::ReportedReady).await,
+            State::Joined => self.report(Event::Serves).await,
             State::Stopping => self.report(Event::StopRequested).await,
             _ => {}
         }
@@ -546,7 +582,7 @@ async fn join_once(
     let storage = storage.clone();
     blocking(move || storage.save_rank(rank)).await?;
     let set_rank = SetRankReq { rank, sys: request.sys.clone(), map_version, members };
-    local::call::<_, drpc::Call>(socket, Method::SetRank, &set_rank, CALL_DEADLINE).await?;
+    local::call::<_, ()>(socket, Method::SetRank, &set_rank, CALL_DEADLINE).await?;
     Ok(rank)
 }
 

@@ -10,7 +10,7 @@ use wire::proto::ctl::{
     EngineUsage, RankState, RanksReq, RanksResp, StorageFormatReq, StorageFormatResp, StorageScanReq, StorageScanResp,
     StorageUsageReq, StorageUsageResp, TierUsage,
 };
-use wire::proto::drpc::{self, Method, StorageUsage};
+use wire::proto::drpc::{Method, StorageUsage};
 
 use super::to_the_end;
 use crate::engine::instance::CALL_DEADLINE;
@@ -104,7 +104,7 @@ impl CtlService {
 
 /// Space of a running engine.
 pub(crate) async fn engine_usage(instance: &Instance, limit: Duration) -> Result<EngineUsage, Failure> {
-    let usage: StorageUsage = instance.call(Method::StorageUsage, &drpc::Call::default(), limit).await?;
+    let usage: StorageUsage = instance.call(Method::StorageUsage, &(), limit).await?;
     let tier = |tier: &str, total, free| TierUsage {
         tier: tier.to_owned(),
         total_bytes: total,

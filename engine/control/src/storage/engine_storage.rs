@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use config::{BdevConf, EngineConfig};
+use media::Inspection;
 use serde::Deserialize;
 use types::{Fault, FaultName};
 use uuid::Uuid;
@@ -86,6 +87,7 @@ impl EngineStorage {
             ));
         }
         self.check_settings(&conf)?;
+        self.check_labels(superblock.uuid)?;
         if conf.scm.mounted != mounted {
             conf.scm.mounted = mounted;
             self.write_conf(&conf).map_err(|error| folder_denied(&self.folder, &error))?;
@@ -117,7 +119,7 @@ impl EngineStorage {
         fs::create_dir_all(&self.folder).map_err(|error| folder_denied(&self.folder, &error))?;
         let formatted = !matches!(Superblock::read(&self.folder), Ok(None));
         if formatted && !force {
-            return Err(already_formatted(&format!("engine {}", self.index)));
+            return Err(already_formatted(&format!("the storage of engine {}", self.index)));
         }
         Superblock::remove(&self.folder).map_err(|error| folder_denied(&self.folder, &error))?;
         Ok(mounted)
@@ -169,6 +171,34 @@ impl EngineStorage {
                 Err(failure(format!("`{} --format` ended with {}: {words}", self.program.display(), output.status)))
             }
         }
+    }
+
+    /// Every device must carry the label that this engine's format gave it.
+    fn check_labels(&self, uuid: Uuid) -> Result<(), Fault> {
+        for path in self.engine.bdevs.iter().flat_map(|tier| &tier.devices) {
+            let problem = match media::inspect(Path::new(path)) {
+                Ok(Inspection::Formatted(label)) if label.engine == uuid => continue,
+                Ok(Inspection::Formatted(label)) => {
+                    format!("carries the label of another engine, `{}` of system `{}`", label.engine, label.system)
+                }
+                Ok(Inspection::Unformatted) => "has lost its label".to_owned(),
+                Ok(Inspection::Damaged(reason)) => format!("has a damaged label: {reason}"),
+                Err(error) => {
+                    return Err(Fault::new(
+                        FaultName::BdevNotFound,
+                        format!("the device `{path}` of engine {} cannot be read: {error}", self.index),
+                        "attach the device again, check its path and owner, and run `dmg system start`",
+                    ));
+                }
+            };
+            return Err(Fault::new(
+                FaultName::BdevFormatFailure,
+                format!("the device `{path}` of engine {} {problem}", self.index),
+                "put the right device in its place and run `dmg system start`, or format with `dmg storage format \
+                 --force`, which loses the engine's data",
+            ));
+        }
+        Ok(())
     }
 
     /// The settings must still describe what was formatted.
@@ -243,7 +273,7 @@ impl EngineStorage {
 fn already_formatted(what: &str) -> Fault {
     Fault::new(
         FaultName::StorageAlreadyFormatted,
-        format!("the storage of {what} is already formatted"),
+        format!("{what} is already formatted"),
         "retry with `--force` if all data on it may be lost",
     )
 }

@@ -1,18 +1,10 @@
 //! From the settings of one engine to the storage it is formatted with. Pure.
+//!
+//! The memory tier's size is an upper limit: how much of it the devices can checkpoint is decided where they are cut
+//! (`media::layout`).
 
-use config::{BDEV_CONF_VERSION, BdevConf, BdevDevice, BdevTier, BlockTier, EngineConfig, Role, Roles, ScmConf};
+use config::{BDEV_CONF_VERSION, BdevConf, BdevDevice, BdevTier, EngineConfig, ScmConf};
 use uuid::Uuid;
-
-/// Parts into which a device that holds metadata beside data is thought to be cut; the arena gets one. DAOS recommends
-/// at least 6 % of memory tier to data; a quarter keeps small test devices useful.
-const ARENA_SHARE_OF_SHARED_DEVICE: u64 = 4;
-
-/// Parts of a device that holds log and metadata but no data; the arena gets one, since two checkpoints of it and the
-/// log must fit.
-const ARENA_SHARE_OF_METADATA_DEVICE: u64 = 3;
-
-/// The arena is dealt to targets in whole MiB.
-const ARENA_UNIT: u64 = 1 << 20;
 
 /// What the machine contributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,51 +19,22 @@ pub(crate) struct Found {
 
 /// The content of `daos_nvme.conf`.
 pub(crate) fn bdev_conf(system: &str, engine: &EngineConfig, uuid: Uuid, found: &Found) -> BdevConf {
-    let tiers: Vec<BdevTier> = engine
-        .bdevs
-        .iter()
-        .zip(&found.device_bytes)
-        .map(|(tier, bytes)| BdevTier {
-            class: tier.class.as_str().to_owned(),
-            devices: tier
-                .devices
-                .iter()
-                .zip(bytes)
-                .map(|(path, bytes)| BdevDevice { path: path.clone(), bytes: *bytes })
-                .collect(),
-            roles: tier.roles.iter().map(|role| role.as_str().to_owned()).collect(),
-        })
-        .collect();
-    let targets = u64::from(engine.targets.max(1));
-    let arena = found.scm_bytes.min(arena_limit(engine, found)) / (targets * ARENA_UNIT) * (targets * ARENA_UNIT);
+    let devices = |paths: &[String], bytes: &[u64]| {
+        let pairs = paths.iter().zip(bytes);
+        pairs.map(|(path, bytes)| BdevDevice { path: path.clone(), bytes: *bytes }).collect()
+    };
+    let tiers = engine.bdevs.iter().zip(&found.device_bytes).map(|(tier, bytes)| BdevTier {
+        class: tier.class.as_str().to_owned(),
+        devices: devices(&tier.devices, bytes),
+        roles: tier.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+    });
     BdevConf {
         version: BDEV_CONF_VERSION,
         system: system.to_owned(),
         engine_uuid: uuid,
         targets: engine.targets,
-        scm: ScmConf { mount: engine.scm.mount.display().to_string(), bytes: arena, mounted: found.mounted },
-        tiers,
-    }
-}
-
-/// The largest arena whose checkpoints fit on the devices with the meta role.
-fn arena_limit(engine: &EngineConfig, found: &Found) -> u64 {
-    engine
-        .bdevs
-        .iter()
-        .zip(&found.device_bytes)
-        .filter(|(tier, _)| tier.roles.has(Role::Meta))
-        .map(|(tier, bytes)| bytes.iter().sum::<u64>() / share(tier))
-        .sum()
-}
-
-fn share(tier: &BlockTier) -> u64 {
-    if tier.roles.has(Role::Data) {
-        ARENA_SHARE_OF_SHARED_DEVICE
-    } else if tier.roles == Roles::of(&[Role::Meta]) {
-        2
-    } else {
-        ARENA_SHARE_OF_METADATA_DEVICE
+        scm: ScmConf { mount: engine.scm.mount.display().to_string(), bytes: found.scm_bytes, mounted: found.mounted },
+        tiers: tiers.collect(),
     }
 }
 
@@ -79,35 +42,22 @@ fn share(tier: &BlockTier) -> u64 {
 mod tests {
     use super::*;
 
-    fn engine(tiers: &str) -> EngineConfig {
-        let text = format!(
-            "name: daos_server\nport: 10001\nprovider: ofi+tcp\ncontrol_metadata: {{path: /var/daos}}\nengines:\n\
-             - targets: 2\n  fabric_iface: lo\n  fabric_iface_port: 31416\n  storage:\n\
-             \x20 - {{class: ram, scm_mount: /mnt/daos}}\n{tiers}"
-        );
-        config::server(&text).expect("valid").config.engines.remove(0)
-    }
-
     #[test]
-    fn one_shared_file_holds_all_roles() {
-        let engine = engine("  - {class: file, bdev_list: [/var/daos/bdev], bdev_size: 6}\n");
-        let found = Found { device_bytes: vec![vec![6 << 30]], scm_bytes: 8 << 30, mounted: true };
+    fn devices_get_their_sizes_and_roles() {
+        let text = "name: daos_server\nport: 10001\nprovider: ofi+tcp\ncontrol_metadata: {path: /var/daos}\nengines:\n\
+                    - targets: 2\n  fabric_iface: lo\n  fabric_iface_port: 31416\n  storage:\n\
+                    \x20 - {class: ram, scm_mount: /mnt/daos}\n\
+                    \x20 - {class: kdev, bdev_list: [/dev/a], bdev_roles: [wal, meta]}\n\
+                    \x20 - {class: kdev, bdev_list: [/dev/b, /dev/c], bdev_roles: [data]}\n";
+        let engine = config::server(text).expect("valid").config.engines.remove(0);
+        let found = Found { device_bytes: vec![vec![60], vec![100, 101]], scm_bytes: 5 << 30, mounted: true };
         let conf = bdev_conf("daos_server", &engine, Uuid::from_u128(1), &found);
-        assert_eq!(conf.scm, ScmConf { mount: "/mnt/daos".to_owned(), bytes: 3 << 29, mounted: true });
-        assert_eq!(conf.tiers[0].roles, ["wal", "meta", "data"]);
-        assert_eq!(conf.tiers[0].devices, [BdevDevice { path: "/var/daos/bdev".to_owned(), bytes: 6 << 30 }]);
-    }
-
-    #[test]
-    fn memory_limits_the_arena_when_devices_do_not() {
-        let engine = engine(
-            "  - {class: kdev, bdev_list: [/dev/a], bdev_roles: [wal, meta]}\n\
-             \x20 - {class: kdev, bdev_list: [/dev/b, /dev/c], bdev_roles: [data]}\n",
-        );
-        let found =
-            Found { device_bytes: vec![vec![60 << 30], vec![1 << 40, 1 << 40]], scm_bytes: 5 << 30, mounted: false };
-        let conf = bdev_conf("daos_server", &engine, Uuid::from_u128(1), &found);
-        assert_eq!(conf.scm.bytes, 5 << 30);
-        assert_eq!(conf.tiers[1].devices.len(), 2);
+        assert_eq!(conf.scm, ScmConf { mount: "/mnt/daos".to_owned(), bytes: 5 << 30, mounted: true });
+        let tiers: Vec<(Vec<u64>, String)> = conf
+            .tiers
+            .iter()
+            .map(|tier| (tier.devices.iter().map(|device| device.bytes).collect(), tier.roles.join(",")))
+            .collect();
+        assert_eq!(tiers, [(vec![60], "wal,meta".to_owned()), (vec![100, 101], "data".to_owned())]);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use media::Inspection;
 use wire::proto::ctl::{BdevDevice, MemInfo, ScmMount, StorageScanResp};
 
 use super::{bdev, scm, superblock::Superblock};
@@ -22,27 +23,30 @@ pub(crate) fn scan(host: &str, harness: &Harness) -> StorageScanResp {
 
 fn devices(instance: &Instance) -> Vec<BdevDevice> {
     let storage = &instance.storage;
-    let superblock = Superblock::read(&storage.folder).ok().flatten();
-    let formatted = superblock.is_some();
-    let uuid = superblock.map(|superblock| superblock.uuid.to_string()).unwrap_or_default();
-    let conf = if formatted { storage.read_conf().ok() } else { None };
+    let own = Superblock::read(&storage.folder).ok().flatten().map(|superblock| superblock.uuid);
     let tiers = storage.engine.bdevs.iter();
     tiers
         .flat_map(|tier| tier.devices.iter().map(move |path| (tier, path)))
         .map(|(tier, path)| {
-            let recorded = conf.iter().flat_map(|conf| &conf.tiers).flat_map(|tier| &tier.devices);
-            let recorded = recorded.filter(|device| device.path == *path).map(|device| device.bytes).next();
+            let inspection = media::inspect(Path::new(path));
+            let (state, formatted, uuid) = match &inspection {
+                Ok(Inspection::Formatted(label)) if Some(label.engine) == own => {
+                    ("NORMAL", true, label.device.to_string())
+                }
+                // Of another engine, or of a format that was not finished.
+                Ok(Inspection::Formatted(label)) => ("EVICTED", true, label.device.to_string()),
+                Ok(Inspection::Damaged(_)) => ("EVICTED", true, String::new()),
+                Ok(Inspection::Unformatted) | Err(_) => ("NEW", false, String::new()),
+            };
             BdevDevice {
                 path: path.clone(),
                 class: tier.class.as_str().to_owned(),
                 roles: tier.roles.iter().map(|role| role.as_str().to_owned()).collect(),
-                total_bytes: recorded
-                    .or_else(|| bdev::size(Path::new(path)).ok())
-                    .unwrap_or(u64::from(tier.size_gib) << 30),
+                total_bytes: bdev::size(Path::new(path)).unwrap_or(u64::from(tier.size_gib) << 30),
                 formatted,
-                state: if formatted { "NORMAL" } else { "NEW" }.to_owned(),
+                state: state.to_owned(),
                 engine: instance.index,
-                uuid: uuid.clone(),
+                uuid,
             }
         })
         .collect()

@@ -95,8 +95,9 @@ impl System {
         )?;
         check_service_replicas(request.num_svc_reps)?;
         self.check_label_is_free(&label, uuid).await?;
-        properties::for_creation(&request.properties)?;
+        let properties = properties::for_creation(&request.properties)?;
         let members = self.choose_ranks(request).await?;
+        check_redundancy(&properties, members.len())?;
         let mut space = Vec::with_capacity(members.len());
         let mut metadata_on_ssd = false;
         for member in &members {
@@ -219,7 +220,6 @@ impl System {
                 "owner" => property.value.clone_from(&request.user),
                 "group" => property.value.clone_from(&request.group),
                 "svc_list" => property.value = format!("[{}]", pool.service_rank),
-                "rd_fac" => check_redundancy(&property.value, pool.ranks.len())?,
                 _ => {}
             }
         }
@@ -458,18 +458,15 @@ fn check_service_replicas(count: u32) -> Result<(), Failure> {
     )))
 }
 
-fn check_redundancy(value: &str, domains: usize) -> Result<(), Failure> {
-    let factor: usize = value.parse().unwrap_or(0);
-    if factor == 0 {
+/// `rd_fac` promises to survive the loss of that many fault domains; no object class can keep the promise yet.
+fn check_redundancy(properties: &[Property], ranks: usize) -> Result<(), Failure> {
+    let factor = properties.iter().find(|property| property.name == "rd_fac").map_or("0", |property| &property.value);
+    if factor == "0" {
         return Ok(());
     }
-    Err(Failure::new(
-        Status::Invalid,
-        format!(
-            "`rd_fac` {factor} is not possible: there are no redundant object classes yet ({domains} ranks in the pool)"
-        ),
-    )
-    .with_resolution("leave `rd_fac` at 0"))
+    let message =
+        format!("`rd_fac` {factor} is not possible on {ranks} ranks: there are no redundant object classes yet");
+    Err(Failure::new(Status::Invalid, message).with_resolution("leave `rd_fac` at 0"))
 }
 
 fn created(pool: &Pool) -> PoolCreateResp {

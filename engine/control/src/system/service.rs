@@ -134,10 +134,12 @@ impl System {
             rank: rank.0,
             state: "in".to_owned(),
             map_version: members.map_version(),
-            members: members.group(),
+            members: members.group_with(rank),
         };
         drop(members);
-        self.publish_group();
+        if change.publish {
+            self.publish_group();
+        }
         Ok(response)
     }
 
@@ -212,8 +214,7 @@ impl System {
                 GroupUpdateReq { map_version: members.map_version(), members: members.group() }
             };
             for instance in system.harness.iter().filter(|instance| instance.snapshot().state == State::Joined) {
-                let answer: Result<wire::proto::drpc::Call, Failure> =
-                    instance.call(Method::GroupUpdate, &update, CALL_DEADLINE).await;
+                let answer: Result<(), Failure> = instance.call(Method::GroupUpdate, &update, CALL_DEADLINE).await;
                 if let Err(failure) = answer {
                     tracing::warn!("engine {} did not take the group: {failure}", instance.index);
                 }
@@ -349,7 +350,8 @@ impl System {
             tokio::time::sleep(PING_PERIOD).await;
             let watched: Vec<Member> = {
                 let members = self.members.lock().await;
-                let alive = |state| matches!(state, State::Joined | State::Unresponsive | State::Excluded);
+                let alive =
+                    |state| matches!(state, State::Ready | State::Joined | State::Unresponsive | State::Excluded);
                 members.iter().filter(|member| alive(member.state)).cloned().collect()
             };
             let mut pings = Vec::new();
@@ -385,8 +387,8 @@ impl System {
             if instance.snapshot().state != State::Joined {
                 return Ping::Unknown;
             }
-            let request = wire::proto::drpc::Call::default();
-            return match instance.call::<_, wire::proto::drpc::Call>(Method::Ping, &request, PING_DEADLINE).await {
+            let request = ();
+            return match instance.call::<_, ()>(Method::Ping, &request, PING_DEADLINE).await {
                 Ok(_) => Ping::Answered,
                 Err(_) => Ping::Missed,
             };
@@ -397,6 +399,7 @@ impl System {
         let request = ctl::StorageUsageReq { sys: self.identity.name.clone() };
         match self.peers.storage_usage(&member.addr, request, PING_DEADLINE).await {
             Ok(usage) if usage.engines.iter().any(|engine| engine.rank == member.rank.0) => Ping::Answered,
+            Ok(_) if member.state == State::Ready => Ping::Unknown,
             Ok(_) => Ping::Gone(format!("its server `{}` says that it does not run", member.addr)),
             Err(_) => Ping::Missed,
         }

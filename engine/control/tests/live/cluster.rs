@@ -62,7 +62,7 @@ impl Cluster {
              {transport}{}engines:\n- targets: 2\n  fabric_iface: lo\n  fabric_iface_port: 31416\n\
              \x20 log_file: {root}/engine.log\n{}\
              \x20 storage:\n  - {{class: ram, scm_mount: {root}/scm}}\n\
-             \x20 - {{class: file, bdev_list: [{root}/bdev], bdev_size: 6}}\n",
+             \x20 - {{class: file, bdev_list: [{root}/bdev], bdev_size: 3}}\n",
             self.global_lines, self.engine_lines
         )
     }

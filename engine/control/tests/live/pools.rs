@@ -24,14 +24,14 @@ async fn create_query_change_destroy() {
     let request = PoolCreateReq {
         scm_bytes: 0,
         nvme_bytes: 0,
-        total_bytes: 4 << 30,
+        total_bytes: 5 << 29,
         properties: vec![property("reclaim", "time")],
         ..cluster.pool("tank")
     };
     let created = mgmt.pool_create(request.clone()).await.expect("creates").into_inner();
     assert_eq!((created.svc_ldr, created.tgt_ranks.as_slice(), created.md_on_ssd_active), (0, &[0][..], true));
     assert_eq!(created.tier_bytes.len(), 2);
-    assert!(created.tier_bytes.iter().sum::<u64>() <= 4 << 30);
+    assert!(created.tier_bytes.iter().sum::<u64>() <= 5 << 29);
     assert_eq!(mgmt.pool_create(request).await.expect("a retry is recognised").into_inner(), created);
     assert_eq!(list(&cluster).await.len(), 1);
 

@@ -26,7 +26,7 @@ async fn an_unformatted_engine_waits_and_starts_after_the_format() {
     let member = cluster.until_state("joined").await;
     assert_eq!((member.rank, member.fabric_contexts), (0, 2));
     let after = scan().await;
-    assert_eq!((after.bdevs[0].formatted, after.bdevs[0].total_bytes), (true, 6 << 30));
+    assert_eq!((after.bdevs[0].formatted, after.bdevs[0].total_bytes), (true, 3 << 30));
     assert_eq!(after.bdevs[0].roles, ["wal", "meta", "data"]);
     assert!(after.mem.expect("memory").mem_total > 0);
     let usage = StorageUsageReq { sys: SYSTEM.to_owned() };
@@ -69,13 +69,36 @@ async fn running_and_formatted_engines_are_not_formatted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_label_of_somebody_else_is_respected() {
     let mut cluster = Cluster::new();
-    std::fs::write(cluster.path("bdev"), b"fake label ").expect("writes");
+    let device = std::fs::File::create(cluster.path("bdev")).expect("makes");
+    device.set_len(3 << 30).expect("grows");
+    let label = media::Label {
+        device: uuid::Uuid::from_u128(1),
+        engine: uuid::Uuid::from_u128(2),
+        system: "elsewhere".to_owned(),
+        total_bytes: 3 << 30,
+        arena_bytes: 1 << 20,
+        slices: Vec::new(),
+    };
+    let path = cluster.path("bdev");
+    let open = || media::OpenDevice::open(&path).expect("opens");
+    media::label::write(&open(), &label).expect("writes");
     cluster.start().await.expect("starts");
     let results = cluster.format(false).await;
     assert_eq!(faults(&results), [FaultName::StorageAlreadyFormatted.as_str()]);
     assert_eq!(results[1].device, cluster.path("bdev").display().to_string());
     assert!(faults(&cluster.format(true).await).is_empty());
     cluster.until_state("joined").await;
+
+    // The label goes astray while the engine is down.
+    cluster.stop().await;
+    media::label::write(&open(), &label).expect("writes");
+    cluster.start().await.expect("the server stays up");
+    let member = cluster.until_state("errored").await;
+    assert!(member.info.contains("label of another engine"), "{}", member.info);
+    cluster.stop().await;
+    media::label::clear(&open()).expect("clears");
+    cluster.start().await.expect("the server stays up");
+    cluster.until(|member| member.info.contains("lost its label")).await;
     cluster.stop().await;
 }
 
