@@ -43,6 +43,7 @@ pub(crate) struct Arena {
     undo_bytes: Vec<u8>,
     written: Vec<(u64, u32)>,
     charge: i64,
+    freed: bool,
     reserve_pages: u64,
     may_use_reserve: bool,
 }
@@ -58,6 +59,7 @@ impl Arena {
             undo_bytes: Vec::new(),
             written: Vec::new(),
             charge: 0,
+            freed: false,
             reserve_pages: reserve_pages(pages),
             may_use_reserve: false,
         }
@@ -95,15 +97,26 @@ impl Arena {
 
     /// Overwrites bytes within the transaction.
     pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.keep(offset, bytes.len());
-        self.write_fresh(offset, bytes);
+        self.put(offset, bytes);
     }
 
-    /// Writes bytes of memory that this transaction allocated: what was there before needs no restoring.
+    /// Writes bytes of memory that this transaction allocated: what was there before needs no restoring, unless the
+    /// transaction freed something before, which may be this very memory.
     pub(crate) fn write_fresh(&mut self, offset: u64, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
+        if self.freed {
+            self.keep(offset, bytes.len());
+        }
+        self.put(offset, bytes);
+    }
+
+    fn put(&mut self, offset: u64, bytes: &[u8]) {
         self.memory[offset as usize..offset as usize + bytes.len()].copy_from_slice(bytes);
         self.note(offset, bytes.len());
     }
@@ -142,6 +155,7 @@ impl Arena {
         debug_assert!(self.written.is_empty(), "one transaction at a time");
         self.may_use_reserve = urgent;
         self.charge = 0;
+        self.freed = false;
     }
 
     /// Bytes allocated minus bytes freed since [`Arena::begin`].
@@ -223,6 +237,7 @@ impl Arena {
     /// Gives memory of `bytes` back.
     pub(crate) fn free(&mut self, offset: u64, bytes: usize) {
         slab::free(self, offset, bytes);
+        self.freed = true;
         self.charge -= slab::charged(bytes) as i64;
     }
 
@@ -236,3 +251,6 @@ impl Arena {
 pub(crate) fn reserve_pages(pages: u64) -> u64 {
     (pages / 32).max(TRANSACTION_REDO_LIMIT / PAGE_BYTES)
 }
+
+#[cfg(test)]
+mod tests;

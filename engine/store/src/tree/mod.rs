@@ -38,3 +38,8 @@ impl Tree {
         (cursor.key(arena)? == key).then(|| cursor.value(arena).expect("it has a key"))
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) use tests::new_arena;
