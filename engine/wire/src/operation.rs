@@ -255,7 +255,7 @@ fn decode_operation(body: &mut Bytes) -> Result<Operation, BodyError> {
     let object = ObjectId { hi: raw.object_hi.get(), lo: raw.object_lo.get() };
     let (dkey_length, akey_length) = (usize::from(raw.dkey_length.get()), usize::from(raw.akey_length.get()));
     let (offset, length, epoch) = (raw.offset.get(), raw.length.get(), Epoch(raw.epoch.get()));
-    let mut address = |body: &mut Bytes| -> Result<Address, BodyError> {
+    let address = |body: &mut Bytes| -> Result<Address, BodyError> {
         Ok(Address { object, dkey: key(body, dkey_length, "dkey")?, akey: key(body, akey_length, "akey")? })
     };
     match (raw.opcode, raw.form) {
