@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 /// Tell the clients of this host where the engines of a DAOS system are.
 #[derive(Debug, Parser)]
-#[command(name = "daos_agent", version, propagate_version = true, after_help = AFTER_HELP)]
+#[command(name = "daos_agent", version, after_help = AFTER_HELP)]
 pub struct Cli {
     /// Before or after the command.
     #[command(flatten)]
@@ -24,6 +24,7 @@ Exit codes: 0 done, 1 failed, 2 the arguments were not understood.";
 
 /// Options of every command; they override the configuration file.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Globals {
     /// Configuration file [default: /etc/daos/daos_agent.yml, when it is there]
     #[arg(short = 'o', long, global = true, value_name = "FILE")]

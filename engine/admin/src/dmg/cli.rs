@@ -9,7 +9,7 @@ use super::{pool, storage, system};
 
 /// Administer a DAOS system: storage of the hosts, membership of the engines, pools.
 #[derive(Debug, Parser)]
-#[command(name = "dmg", version, propagate_version = true, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(name = "dmg", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 pub struct Cli {
     /// Before or after the command.
     #[command(flatten)]
@@ -27,6 +27,7 @@ Exit codes: 0 done, 1 failed, 2 the arguments were not understood.";
 
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Globals {
     /// Configuration file (daos_control.yml)
     #[arg(short = 'o', long, global = true, value_name = "FILE", env = "DAOS_CONTROL_CONFIG")]

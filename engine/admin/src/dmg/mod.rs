@@ -8,7 +8,6 @@ mod fanout;
 mod pool;
 mod pool_create;
 mod pool_list;
-mod property;
 mod settings;
 mod storage;
 mod storage_format;

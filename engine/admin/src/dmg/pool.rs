@@ -7,9 +7,8 @@ use types::Reference;
 use wire::fault::Failure;
 use wire::proto::mgmt::{PoolDestroyReq, PoolGetPropReq, PoolQueryReq, PoolQueryResp, PoolSetPropReq};
 
-use super::property::{PropertyName, Setting};
-use super::{CHANGE_TIMEOUT, QUERY_TIMEOUT, Settings, ask, pool_create, pool_list, property};
-use crate::output::{Report, pool_json, pool_text};
+use super::{CHANGE_TIMEOUT, QUERY_TIMEOUT, Settings, ask, pool_create, pool_list};
+use crate::output::{PropertyName, Report, Setting, pool_json, pool_text, properties_json, properties_report};
 
 /// What to do with pools.
 #[derive(Debug, Subcommand)]
@@ -87,7 +86,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> Result<Report,
                 let request = within(QUERY_TIMEOUT, request.clone());
                 async move { service.pool_get_prop(request).await }
             });
-            Ok(property::report(&format!("Pool {pool} properties:"), &answer.await?.properties))
+            Ok(properties_report(&format!("Pool {pool} properties:"), &answer.await?.properties))
         }
         Command::SetProp { pool, properties } => {
             let properties = properties.into_iter().map(Setting::into_property).collect();
@@ -96,7 +95,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> Result<Report,
                 let request = within(CHANGE_TIMEOUT, request.clone());
                 async move { service.pool_set_prop(request).await }
             });
-            let set = property::json_of(&answer.await?.properties);
+            let set = properties_json(&answer.await?.properties);
             Ok(Report::new("pool set-prop succeeded\n", json!(set)))
         }
     }

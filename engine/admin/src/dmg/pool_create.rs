@@ -13,9 +13,8 @@ use uuid::Uuid;
 use wire::fault::Failure;
 use wire::proto::mgmt::{PoolCreateReq, PoolCreateResp};
 
-use super::property::Setting;
 use super::{CHANGE_TIMEOUT, Settings, ask};
-use crate::output::{Report, fold_ranks};
+use crate::output::{Report, Setting, fold_ranks};
 
 /// Arguments of `dmg pool create`.
 #[derive(Debug, Args)]

@@ -109,7 +109,8 @@ fn device_failure(groups: &[(Vec<config::HostPort>, &StorageFormatResp)]) -> Opt
     let more = if count > 1 { format!(" ({} more devices failed)", count - 1) } else { String::new() };
     let fault = fault_name(&first.fault);
     let status = fault.map_or(Status::Misc, wire::fault::status_of_fault);
-    let message = format!("`{}` was not formatted: {}{more}", first.device, first.error);
+    let what = if first.device.is_empty() { "storage".to_owned() } else { format!("`{}`", first.device) };
+    let message = format!("{what} was not formatted: {}{more}", first.error);
     Some(Failure { status, fault, message, resolution: first.resolution.clone() })
 }
 

@@ -123,7 +123,9 @@ fn error_text(failure: &Failure) -> String {
 /// Arguments that were not understood, for `--json`: the caller still gets an envelope.
 pub fn usage_failure(error: &clap::Error) -> Failure {
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    // the first paragraph says what is wrong, the rest is the usage line
+    let words: Vec<&str> = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
+    let line = words.join(" ").trim_start_matches("error: ").to_owned();
     Failure::new(Status::Invalid, line).with_resolution("see --help")
 }
 
@@ -190,6 +192,13 @@ mod tests {
         let (out, err, succeeded) = printed(Format::Text, Ok(Report::new("half\n", Value::Null).failed(Some(failure))));
         assert!(!succeeded);
         assert_eq!((out.as_str(), err.as_str()), ("half\n", "ERROR: dmg: 1 of 2 hosts failed\nhint: start it\n"));
+    }
+
+    #[test]
+    fn a_usage_error_is_one_line_that_names_what_is_missing() {
+        let command = clap::Command::new("dmg").arg(clap::Arg::new("label").required(true));
+        let failure = usage_failure(&command.try_get_matches_from(["dmg"]).unwrap_err());
+        assert_eq!(failure.message, "the following required arguments were not provided: <label>");
     }
 
     #[test]

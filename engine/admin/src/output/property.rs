@@ -6,11 +6,11 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 use wire::proto::mgmt::Property;
 
-use crate::output::{Report, Table};
+use super::{Report, Table};
 
 /// The name of a property; the server knows which there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PropertyName(pub(super) String);
+pub struct PropertyName(pub String);
 
 impl FromStr for PropertyName {
     type Err = Infallible;
@@ -46,6 +46,11 @@ impl FromStr for Setting {
 }
 
 impl Setting {
+    /// Which property.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// As it travels.
     pub fn into_property(self) -> Property {
         Property { name: self.name, value: self.value }
@@ -53,16 +58,16 @@ impl Setting {
 }
 
 /// Properties under `title`.
-pub(super) fn report(title: &str, properties: &[Property]) -> Report {
+pub fn properties_report(title: &str, properties: &[Property]) -> Report {
     let mut table = Table::new(["Name", "Value"]);
     for property in properties {
         table.row([property.name.clone(), property.value.clone()]);
     }
-    Report::new(format!("{title}\n{}", table.render()), json!(json_of(properties)))
+    Report::new(format!("{title}\n{}", table.render()), json!(properties_json(properties)))
 }
 
 /// As a list of objects.
-pub(super) fn json_of(properties: &[Property]) -> Vec<Value> {
+pub fn properties_json(properties: &[Property]) -> Vec<Value> {
     properties.iter().map(|property| json!({"name": property.name, "value": property.value})).collect()
 }
 
@@ -83,7 +88,8 @@ mod tests {
     #[test]
     fn properties_are_a_table() {
         let property = |name: &str, value: &str| Property { name: name.to_owned(), value: value.to_owned() };
-        let report = report("Pool tank properties:", &[property("label", "tank"), property("reclaim", "lazy")]);
+        let report =
+            properties_report("Pool tank properties:", &[property("label", "tank"), property("reclaim", "lazy")]);
         insta::assert_snapshot!(String::from_utf8(report.text).unwrap(), @r"
         Pool tank properties:
         Name    Value
