@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{AgentConfig, LogLevel};
+use fabric::local::serve_within;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use serde_json::Value;
@@ -16,7 +17,7 @@ use wire::fault::Failure;
 use crate::attach::{Attachment, Caching};
 use crate::grpc::{KeyOwner, Security};
 use crate::service;
-use crate::socket::Socket;
+use crate::socket::{LIMITS, Socket};
 use crate::terminal::Report;
 
 /// First and longest pause before the servers are asked again at start. The longest one is what a person waits for
@@ -35,16 +36,16 @@ pub(crate) async fn run(config: AgentConfig) -> Result<Report, Failure> {
     raise_descriptor_limit();
     let security = Security::load(&config.transport, KeyOwner::Agent)?;
     let caching = Caching::of(&config);
-    let socket = Socket::bind(&config.runtime_dir)?;
+    let (socket, listener) = Socket::bind(&config.runtime_dir)?;
     let attachment = Arc::new(Attachment::new(config, security, caching));
     info!(socket = %socket.path().display(), version = env!("CARGO_PKG_VERSION"), "daos_agent serves");
     // no service manager, no notification
     let _ = sd_notify::notify(false, &[NotifyState::Ready]);
     let first = tokio::spawn(ask_until_known(attachment.clone(), caching));
     let answering = attachment.clone();
-    let serving = socket.serve(move |call| {
+    let serving = serve_within(LIMITS, listener, move |method, body| {
         let attachment = answering.clone();
-        async move { service::answer(&attachment, call).await }
+        async move { service::answer(&attachment, method, body).await }
     });
     tokio::pin!(serving);
     let name = loop {

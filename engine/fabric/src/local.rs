@@ -20,8 +20,19 @@ use wire::drpc::MAX_BYTES;
 use wire::fault::Failure;
 use wire::proto::drpc::{Answer, Call, Method};
 
-/// Most connections served at once: one per engine, and administrators' experiments.
-const MAX_CONNECTIONS: usize = 64;
+/// How many clients a socket serves, and how long it puts up with a silent one.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most connections served at once; further ones wait to be accepted.
+    pub connections: usize,
+    /// Longest silence before a connection is closed, so that strangers cannot use up the places; none waits forever.
+    pub idle: Option<Duration>,
+}
+
+impl Limits {
+    /// Between a server and its engines: one connection per engine, and administrators' experiments.
+    pub const PRIVATE: Limits = Limits { connections: 64, idle: None };
+}
 
 /// Calls `method` on the socket at `path` and waits at most `limit` for the answer.
 pub async fn call<Req: Message, Resp: Message + Default>(
@@ -64,14 +75,23 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers calls until the task is dropped.
+/// Answers calls of one's own processes until the task is dropped.
 pub async fn serve<F, Fut>(listener: UnixListener, handle: F)
 where
     F: Fn(Method, Bytes) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Bytes, Failure>> + Send,
 {
+    serve_within(Limits::PRIVATE, listener, handle).await;
+}
+
+/// Answers calls until the task is dropped.
+pub async fn serve_within<F, Fut>(limits: Limits, listener: UnixListener, handle: F)
+where
+    F: Fn(Method, Bytes) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Bytes, Failure>> + Send,
+{
     let handle = Arc::new(handle);
-    let slots = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(tokio::sync::Semaphore::new(limits.connections));
     loop {
         let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let mut stream = match listener.accept().await {
@@ -86,18 +106,26 @@ where
         let handle = handle.clone();
         tokio::spawn(async move {
             let _slot = slot;
-            while let Ok(Some(call)) = read_message::<Call>(&mut stream).await {
+            while let Ok(Some(call)) = patiently(limits.idle, read_message::<Call>(&mut stream)).await {
                 let sequence = call.sequence;
                 let result = handle(call.method(), call.body).await;
                 let answer = match result {
                     Ok(body) => Answer { sequence, body, ..Answer::default() },
                     Err(failure) => failure.to_answer(sequence),
                 };
-                if write_message(&mut stream, &answer).await.is_err() {
+                if patiently(limits.idle, write_message(&mut stream, &answer)).await.is_err() {
                     break;
                 }
             }
         });
+    }
+}
+
+/// Waits for the peer, but not longer than `limit`.
+async fn patiently<T>(limit: Option<Duration>, exchange: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match limit {
+        Some(limit) => timeout(limit, exchange).await?,
+        None => exchange.await,
     }
 }
 
@@ -160,6 +188,20 @@ mod tests {
                 assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "closed");
             }
             call::<_, ()>(&path, Method::Ping, &(), limit).await.unwrap();
+            server.abort();
+        });
+    }
+
+    #[test]
+    fn a_silent_client_loses_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.sock");
+        runtime().block_on(async {
+            let limits = Limits { connections: 1, idle: Some(Duration::from_millis(50)) };
+            let server = tokio::spawn(serve_within(limits, bind(&path).unwrap(), |_, body| async move { Ok(body) }));
+            let mut silent = UnixStream::connect(&path).await.unwrap();
+            call::<_, ()>(&path, Method::Ping, &(), Duration::from_secs(10)).await.unwrap();
+            assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0, "closed");
             server.abort();
         });
     }
