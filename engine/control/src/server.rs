@@ -110,7 +110,8 @@ impl Server {
             background.push(tokio::spawn(telemetry::serve(listener, Arc::new(telemetry))));
         }
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let ctl = CtlService { system: config.name.clone(), host: network::hostname(), harness: harness.clone() };
+        let (system, host) = (config.name.clone(), network::hostname());
+        let ctl = CtlService { system, host, harness: harness.clone(), group_version: Arc::default() };
         let serving = serve_port(listener, tls, management, ctl, stopped);
         tracing::info!("daos_server {} for system `{}` listens on {address}", env!("CARGO_PKG_VERSION"), config.name);
         for instance in harness.iter() {

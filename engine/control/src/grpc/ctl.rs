@@ -1,5 +1,7 @@
 //! `ctl.CtlSvc`: storage and engines of this host.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tonic::{Request, Response, Status};
@@ -7,10 +9,10 @@ use types::Rank;
 use wire::fault::Failure;
 use wire::proto::ctl::ctl_svc_server::CtlSvc;
 use wire::proto::ctl::{
-    EngineUsage, RankState, RanksReq, RanksResp, StorageFormatReq, StorageFormatResp, StorageScanReq, StorageScanResp,
-    StorageUsageReq, StorageUsageResp, TierUsage,
+    EngineUsage, PingReq, RankState, RanksReq, RanksResp, StorageFormatReq, StorageFormatResp, StorageScanReq,
+    StorageScanResp, StorageUsageReq, StorageUsageResp, TierUsage,
 };
-use wire::proto::drpc::{Method, StorageUsage};
+use wire::proto::drpc::{GroupUpdateReq, Method, StorageUsage};
 
 use super::to_the_end;
 use crate::engine::instance::CALL_DEADLINE;
@@ -20,12 +22,17 @@ use crate::storage::scan;
 use crate::system::member::State;
 use crate::system::{RankAction, check_name};
 
+/// Longest wait for an engine's answer to a ping, below that of the asking service.
+const PING_DEADLINE: Duration = Duration::from_millis(1500);
+
 /// The service.
 #[derive(Clone)]
 pub(crate) struct CtlService {
     pub(crate) system: String,
     pub(crate) host: String,
     pub(crate) harness: Harness,
+    /// Newest group given to the engines by a management service elsewhere.
+    pub(crate) group_version: Arc<AtomicU32>,
 }
 
 #[tonic::async_trait]
@@ -57,6 +64,33 @@ impl CtlSvc for CtlService {
             engines.push(engine_usage(instance, CALL_DEADLINE).await?);
         }
         Ok(Response::new(StorageUsageResp { host: self.host.clone(), engines }))
+    }
+
+    async fn ping_ranks(&self, request: Request<PingReq>) -> Result<Response<RanksResp>, Status> {
+        let request = request.into_inner();
+        check_name(&self.system, &request.sys)?;
+        let update = GroupUpdateReq { map_version: request.map_version, members: request.members };
+        // The version is kept even when an engine did not take it: a restarted one gets the group with its rank.
+        let news = self.group_version.fetch_max(update.map_version, Ordering::Relaxed) < update.map_version;
+        let mut results = Vec::new();
+        for instance in self.harness.iter() {
+            let snapshot = instance.snapshot();
+            let Some(rank) = snapshot.rank else { continue };
+            let mut state = snapshot.state;
+            if state == State::Joined {
+                let answer: Result<(), Failure> = if news {
+                    instance.call(Method::GroupUpdate, &update, PING_DEADLINE).await
+                } else {
+                    instance.call(Method::Ping, &(), PING_DEADLINE).await
+                };
+                if answer.is_err() {
+                    state = State::Unresponsive;
+                }
+            }
+            let (state, errored) = (state.to_string(), state == State::Errored);
+            results.push(RankState { rank, state, errored, msg: snapshot.info, action: "ping".to_owned() });
+        }
+        Ok(Response::new(RanksResp { results }))
     }
 
     async fn start_ranks(&self, request: Request<RanksReq>) -> Result<Response<RanksResp>, Status> {

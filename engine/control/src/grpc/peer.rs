@@ -8,7 +8,7 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use types::Status;
 use wire::fault::Failure;
 use wire::proto::ctl::ctl_svc_client::CtlSvcClient;
-use wire::proto::ctl::{RanksReq, RanksResp, StorageUsageReq, StorageUsageResp};
+use wire::proto::ctl::{PingReq, RanksReq, RanksResp, StorageUsageReq, StorageUsageResp};
 use wire::proto::mgmt::mgmt_svc_client::MgmtSvcClient;
 use wire::proto::mgmt::{JoinReq, JoinResp};
 
@@ -37,6 +37,16 @@ impl Peers {
     pub(crate) async fn join(&self, address: &str, request: JoinReq) -> Result<JoinResp, Failure> {
         let mut client = MgmtSvcClient::new(self.channel(address)?);
         limited(address, JOIN_DEADLINE, client.join(request)).await
+    }
+
+    pub(crate) async fn ping_ranks(
+        &self,
+        address: &str,
+        request: PingReq,
+        limit: Duration,
+    ) -> Result<RanksResp, Failure> {
+        let mut client = CtlSvcClient::new(self.channel(address)?);
+        limited(address, limit, client.ping_ranks(request)).await
     }
 
     pub(crate) async fn storage_usage(

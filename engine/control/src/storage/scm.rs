@@ -48,7 +48,10 @@ pub(crate) fn prepare(tier: &ScmTier, bytes: u64) -> Result<bool, Fault> {
     let path = &tier.mount;
     fs::create_dir_all(path).map_err(|error| denied(path, "cannot make the directory", &error))?;
     if let Some(usage) = tmpfs(path) {
-        if usage.total <= bytes || bytes == 0 {
+        let options = format!("size={bytes}");
+        // One of ours from before a change of the settings; the kernel refuses when more is in use.
+        let shrink = || mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_REMOUNT, Some(options.as_str())).is_ok();
+        if usage.total <= bytes || shrink() {
             return Ok(true);
         }
         return Err(Fault::new(

@@ -371,9 +371,9 @@ impl System {
                         *count += 1;
                         Event::PingMissed { count: *count }
                     }
-                    Ping::Gone(reason) => {
+                    Ping::Gone { asked, reason } => {
                         missed.remove(&rank);
-                        Event::Exited { asked: false, reason }
+                        Event::Exited { asked, reason }
                     }
                     Ping::Unknown => continue,
                 };
@@ -394,14 +394,26 @@ impl System {
             };
         }
         if member.addr == self.identity.address {
-            return Ping::Gone("no engine of this host has its storage any more".to_owned());
+            let reason = "no engine of this host has its storage any more".to_owned();
+            return Ping::Gone { asked: false, reason };
         }
-        let request = ctl::StorageUsageReq { sys: self.identity.name.clone() };
-        match self.peers.storage_usage(&member.addr, request, PING_DEADLINE).await {
-            Ok(usage) if usage.engines.iter().any(|engine| engine.rank == member.rank.0) => Ping::Answered,
-            Ok(_) if member.state == State::Ready => Ping::Unknown,
-            Ok(_) => Ping::Gone(format!("its server `{}` says that it does not run", member.addr)),
-            Err(_) => Ping::Missed,
+        let request = {
+            let members = self.members.lock().await;
+            let (sys, map_version) = (self.identity.name.clone(), members.map_version());
+            ctl::PingReq { sys, map_version, members: members.group() }
+        };
+        let answer = self.peers.ping_ranks(&member.addr, request, PING_DEADLINE).await;
+        let Ok(answer) = answer else { return Ping::Missed };
+        match answer.results.into_iter().find(|result| result.rank == member.rank.0) {
+            Some(result) if result.state == State::Joined.as_str() => Ping::Answered,
+            Some(result) if result.state == State::Unresponsive.as_str() => Ping::Missed,
+            Some(result) if result.state == State::Stopped.as_str() => Ping::Gone { asked: true, reason: result.msg },
+            Some(result) if result.errored => Ping::Gone { asked: false, reason: result.msg },
+            // On its way up or down; the outcome shows in a later ping.
+            Some(_) => Ping::Unknown,
+            None => {
+                Ping::Gone { asked: false, reason: format!("its server `{}` does not know it any more", member.addr) }
+            }
         }
     }
 
@@ -414,7 +426,10 @@ impl System {
 enum Ping {
     Answered,
     Missed,
-    Gone(String),
+    Gone {
+        asked: bool,
+        reason: String,
+    },
     /// A change is under way; its own events tell.
     Unknown,
 }

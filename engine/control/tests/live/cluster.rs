@@ -23,6 +23,8 @@ pub(crate) struct Cluster {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) server: Option<Server>,
     pub(crate) port: u16,
+    /// Control port of the server with the management service, when it is another one.
+    pub(crate) leader: Option<u16>,
     /// Lines added to the engine's section.
     engine_lines: String,
     /// Lines added to the global section.
@@ -40,6 +42,7 @@ impl Cluster {
             folder: tempfile::Builder::new().prefix("daos").tempdir().expect("folder"),
             server: None,
             port: free_port(),
+            leader: None,
             engine_lines: engine.to_owned(),
             global_lines: global.to_owned(),
         }
@@ -51,15 +54,17 @@ impl Cluster {
 
     pub(crate) fn yaml(&self) -> String {
         let (root, port) = (self.folder.path().display(), self.port);
+        let leader = self.leader.unwrap_or(port);
+        let fabric_port = 20_000 + port % 10_000;
         let transport = if self.global_lines.contains("transport_config") {
             ""
         } else {
             "transport_config: {allow_insecure: true}\n"
         };
         format!(
-            "name: {SYSTEM}\naccess_points: ['127.0.0.1:{port}']\nport: {port}\nprovider: ofi+tcp\n\
+            "name: {SYSTEM}\naccess_points: ['127.0.0.1:{leader}']\nport: {port}\nprovider: ofi+tcp\n\
              socket_dir: {root}/run\ncontrol_metadata: {{path: {root}/metadata}}\n\
-             {transport}{}engines:\n- targets: 2\n  fabric_iface: lo\n  fabric_iface_port: 31416\n\
+             {transport}{}engines:\n- targets: 2\n  fabric_iface: lo\n  fabric_iface_port: {fabric_port}\n\
              \x20 log_file: {root}/engine.log\n{}\
              \x20 storage:\n  - {{class: ram, scm_mount: {root}/scm}}\n\
              \x20 - {{class: file, bdev_list: [{root}/bdev], bdev_size: 3}}\n",
@@ -87,6 +92,12 @@ impl Cluster {
         let results = self.format(false).await;
         assert!(results.iter().all(|result| result.ok), "{results:?}");
         self.until_state("joined").await;
+    }
+
+    /// Ends the server and its engine like a power cut.
+    pub(crate) async fn kill_server(&mut self) {
+        self.server.take().expect("runs").abandon().await;
+        self.kill_engine();
     }
 
     pub(crate) async fn stop(&mut self) {

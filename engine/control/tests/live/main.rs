@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods)] // tests own their files and processes
 
 mod cluster;
+mod hosts;
 mod pools;
+mod program;
 mod startup;
 mod storage;
 mod supervision;

@@ -56,7 +56,7 @@ async fn garbage_and_strangers_do_not_hurt() {
     let attach = GetAttachInfoReq { sys: SYSTEM.to_owned(), all_ranks: true };
     let attach = cluster.mgmt().await.get_attach_info(attach).await.expect("answers").into_inner();
     assert_eq!(attach.ms_ranks, [0]);
-    assert_eq!(attach.rank_uris[0].uri, "ofi+tcp://127.0.0.1:31416");
+    assert!(attach.rank_uris[0].uri.starts_with("ofi+tcp://127.0.0.1:"), "{attach:?}");
     assert_eq!(attach.client_net_hint.expect("hint").interface, "lo");
     cluster.stop().await;
 }
