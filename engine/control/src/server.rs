@@ -103,7 +103,7 @@ impl Server {
                 }
             }
         }
-        background.push(serve_engines(&config.socket_dir, harness.clone())?);
+        let engines = bind_engines(&config.socket_dir)?;
         let telemetry = telemetry_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(listener) = telemetry_listener {
             let telemetry = Telemetry { harness: harness.clone(), management: management.clone() };
@@ -114,9 +114,11 @@ impl Server {
         let ctl = CtlService { system, host, harness: harness.clone(), group_version: Arc::default() };
         let serving = serve_port(listener, tls, management, ctl, stopped);
         tracing::info!("daos_server {} for system `{}` listens on {address}", env!("CARGO_PKG_VERSION"), config.name);
+        // Begin first: an engine to be adopted may report as soon as its socket is served.
         for instance in harness.iter() {
             instance.begin().await;
         }
+        background.push(serve_engines(engines, harness.clone()));
         Ok(Server { harness, address, telemetry, stop, serving, background, records, _locks: locks })
     }
 
@@ -273,14 +275,16 @@ fn open_system(
 }
 
 /// `<socket_dir>/daos_server.sock`, on which engines report.
-fn serve_engines(socket_dir: &Path, harness: Harness) -> Result<tokio::task::JoinHandle<()>, Fault> {
+fn bind_engines(socket_dir: &Path) -> Result<tokio::net::UnixListener, Fault> {
     let path = socket_dir.join("daos_server.sock");
-    let listener =
-        local::bind(&path).map_err(|error| unexpected(&format!("listen on `{}`", path.display()), &error))?;
-    Ok(tokio::spawn(local::serve(listener, move |method, body| {
+    local::bind(&path).map_err(|error| unexpected(&format!("listen on `{}`", path.display()), &error))
+}
+
+fn serve_engines(listener: tokio::net::UnixListener, harness: Harness) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(local::serve(listener, move |method, body| {
         let harness = harness.clone();
         async move { engine_call(&harness, method, body).await }
-    })))
+    }))
 }
 
 async fn engine_call(harness: &Harness, method: Method, body: Bytes) -> Result<Bytes, Failure> {

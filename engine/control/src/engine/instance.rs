@@ -111,6 +111,7 @@ impl Instance {
             kill_at: None,
             restart_at: None,
             joining: None,
+            incarnation: None,
             epoch: Instant::now(),
         };
         tokio::spawn(actor.run(inbox));
@@ -192,6 +193,8 @@ struct Actor {
     kill_at: Option<Instant>,
     restart_at: Option<Instant>,
     joining: Option<tokio::task::AbortHandle>,
+    /// Of the process that reported ready.
+    incarnation: Option<u64>,
     epoch: Instant,
 }
 
@@ -404,10 +407,14 @@ impl Actor {
             tracing::warn!("engine {} says that it is ready, but was not started by this server", self.index);
             return;
         };
-        let state = self.publish.borrow().state;
-        if !matches!(state, State::Starting | State::Ready | State::Joined) {
-            return;
+        match self.publish.borrow().state {
+            State::Starting => {}
+            // An adopted engine says it again to its new server, which knows it from the ready file.
+            State::Ready | State::Joined if self.incarnation == Some(ready.incarnation) => return,
+            State::Ready | State::Joined => {}
+            _ => return,
         }
+        self.incarnation = Some(ready.incarnation);
         if let Err(error) = self.setting.pid_file.write_ready(pid, &ready) {
             tracing::warn!("engine {} could not be recorded as ready: {error}", self.index);
         }
@@ -505,7 +512,7 @@ impl Actor {
     }
 
     async fn exited(&mut self, exit: Exit) {
-        self.process = None;
+        (self.process, self.incarnation) = (None, None);
         self.kill_at = None;
         self.give_up_joining();
         self.setting.pid_file.remove();
