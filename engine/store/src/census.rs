@@ -114,7 +114,7 @@ fn check_data(arena: &Arena, mut taken: BTreeMap<u64, u64>) -> Result<(), String
     }
     let mut limbo = Vec::new();
     walk(arena, LIMBO, |_, value| {
-        limbo.push(Extent { start: extents::le(&value[..8]), blocks: extents::le(&value[8..]) })
+        limbo.push(Extent { start: extents::le(&value[..8]), blocks: extents::le(&value[8..]) });
     })?;
     let free: u64 = by_offset.iter().map(|(_, blocks)| blocks).sum();
     let waiting: u64 = limbo.iter().map(|extent| extent.blocks).sum();

@@ -334,7 +334,7 @@ fn crash(run: &mut Run, steps: &[Step], stride: usize) -> usize {
     let mut opened = 0;
     let mut points = run.fault.crash_points();
     loop {
-        if points.done() % stride == 0 {
+        if points.done().is_multiple_of(stride) {
             for fate in fates(points.unflushed(), &mut run.random.clone()) {
                 let images = points.image(|n| fate[n]);
                 let what = format!("{steps:?} after event {} with {fate:?}", points.done());

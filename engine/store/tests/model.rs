@@ -278,7 +278,7 @@ impl Run {
         let (object, dkey, _) = self.names();
         let epoch = self.as_of();
         for level in [Level::Objects, Level::Dkeys(object), Level::Akeys(object, dkey)] {
-            assert_eq!(self.target.list(level.clone(), epoch), self.model.names(&level, epoch), "{level:?} at {epoch}");
+            assert_eq!(self.target.list(&level, epoch), self.model.names(&level, epoch), "{level:?} at {epoch}");
         }
     }
 

@@ -60,7 +60,9 @@ pub(super) fn free(arena: &mut Arena, offset: u64, bytes: usize) {
     let mut descriptor = Descriptor::read(arena, page);
     let Some(class) = class_for(bytes) else {
         assert!(
-            descriptor.kind == Kind::Run && descriptor.order == pages::order_for(bytes) && offset % PAGE_BYTES == 0,
+            descriptor.kind == Kind::Run
+                && descriptor.order == pages::order_for(bytes)
+                && offset.is_multiple_of(PAGE_BYTES),
             "memory is freed as it was allocated"
         );
         pages::free(arena, page, descriptor.order);

@@ -1,10 +1,11 @@
 //! Checkpoints: the arena's dirty pages, copied to the meta slice while the target runs.
 //!
-//! A pass takes the pages that are dirty when it starts, in batches. A batch copies pages to free slots, flushes,
-//! writes new versions of the page map chunks concerned, flushes, waits until every log group that touched the
-//! copied pages is durable, writes the superblock, and flushes. Only then are the slots of the former images free. After the last
+//! A pass takes the pages that are dirty when it starts, in batches. A batch copies pages to free slots, writes new
+//! versions of the page map chunks concerned, flushes, waits until every log group that touched the copied pages is
+//! durable, writes the superblock, and flushes. Only then are the slots of the former images free. After the last
 //! batch the log's tail moves to where the log stood when the pass started. At every moment the superblock on the
-//! device describes a whole: its pages, and the log from its tail on.
+//! device describes a whole: its pages, and the log from its tail on. Pages and chunks need no order among
+//! themselves, since nothing reads them before the superblock refers to them.
 
 mod map;
 
@@ -40,9 +41,8 @@ pub(crate) enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Pages,
-    FlushPages,
     Map,
-    FlushMap,
+    Flush,
     WaitForLog,
     Superblock,
     FlushSuperblock,
@@ -147,17 +147,16 @@ impl Checkpoint {
                         Some(write)
                     }
                     None if pass.outstanding > 0 => return Step::Wait,
-                    None => enter(pass, Phase::FlushPages, Some(IoKind::Flush)),
+                    None => {
+                        self.adopt_copies();
+                        continue;
+                    }
                 },
-                Phase::FlushPages => {
-                    self.adopt_copies();
-                    continue;
-                }
                 Phase::Map => match pass.chunks.pop() {
                     Some(chunk) => Some(self.write_chunk(chunk)),
-                    None => enter(pass, Phase::FlushMap, Some(IoKind::Flush)),
+                    None => enter(pass, Phase::Flush, Some(IoKind::Flush)),
                 },
-                Phase::FlushMap => enter(pass, Phase::WaitForLog, None),
+                Phase::Flush => enter(pass, Phase::WaitForLog, None),
                 Phase::WaitForLog if durable < pass.log_sequence => return Step::Wait,
                 Phase::WaitForLog => {
                     pass.phase = Phase::Superblock;

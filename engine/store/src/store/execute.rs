@@ -6,6 +6,7 @@ use types::{Address, Condition, Epoch, MAX_VALUE_BYTES, Operation, Outcome, Plac
 
 use super::Store;
 use super::io::Purpose;
+use crate::arena::TRANSACTION_REDO_LIMIT;
 use crate::catalog::{self, Container};
 use crate::command::{Command, Reply, Token};
 use crate::health::Health;
@@ -172,6 +173,7 @@ impl Store {
 
     /// Moves the transaction's redo to the open log group.
     pub(super) fn commit(&mut self, epoch: Epoch) {
+        debug_assert!(self.arena.redo_bytes() <= TRANSACTION_REDO_LIMIT, "{} bytes of redo", self.arena.redo_bytes());
         let records = self.arena.commit(self.log.redo());
         let serial = crate::extents::next_serial(&self.arena);
         self.log.committed(records, epoch, serial);
@@ -249,17 +251,14 @@ impl Store {
             Ok(written) => written,
             Err((status, seen)) => {
                 self.arena.rollback();
-                if status == Status::NoSpace {
-                    self.reclaim.ask();
-                    // Freed data that is not reusable yet will be when the log group is durable.
-                    if data.len() >= DATA_THRESHOLD && self.release_limbo_soon() {
-                        return Err(Stop::Later);
-                    }
+                if status == Status::NoSpace && self.make_room(data.len() >= DATA_THRESHOLD) {
+                    return Err(Stop::Later);
                 }
                 return Err(Stop::Refused(status, seen));
             }
         };
         self.commit(epoch);
+        self.reclaim.changed(container, epoch);
         if let Some(extent) = written.extent {
             let group = self.log.data_write(extent);
             let write = IoKind::Write { offset: extent.offset, buffer: Buffer::padded(data) };
@@ -268,7 +267,7 @@ impl Store {
         self.stats.updates += 1;
         self.stats.bytes_written += data.len() as u64;
         if container.pool(&self.arena).is_short(&self.arena) {
-            self.reclaim.ask();
+            self.keep_up();
         }
         self.reply_after(epoch, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
         Ok(())
@@ -280,6 +279,7 @@ impl Store {
         match index::punch(&mut self.arena, container, epoch, scope, condition) {
             Ok(Written { changed: true, .. }) => {
                 self.commit(epoch);
+                self.reclaim.changed(container, epoch);
                 self.stats.punches += 1;
                 self.reply_after(epoch, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
                 Ok(())

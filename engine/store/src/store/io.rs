@@ -53,8 +53,12 @@ impl LimboGate {
 
     /// Serial below which extents may be reused, when the oldest read under way is `oldest`.
     fn below(&mut self, oldest: u64) -> u64 {
-        while let Some((serial, _)) = self.durable.pop_front_if(|(_, first_read)| *first_read <= oldest) {
+        while let Some(&(serial, first_read)) = self.durable.front() {
+            if first_read > oldest {
+                break;
+            }
             self.open_below = serial;
+            self.durable.pop_front();
         }
         self.open_below
     }
@@ -98,6 +102,13 @@ impl Store {
         if self.health != Health::Healthy {
             return;
         }
+        self.advance_log();
+        self.advance_checkpoint();
+        // A checkpoint that ended may have let waiting changes run.
+        self.advance_log();
+    }
+
+    fn advance_log(&mut self) {
         if let Some((offset, buffer)) = self.log.send() {
             self.write_group(offset, buffer);
         }
@@ -107,6 +118,9 @@ impl Store {
                 self.emit(Role::Data, IoKind::Flush, Purpose::GroupFlush);
             }
         }
+    }
+
+    fn advance_checkpoint(&mut self) {
         if !self.checkpoint.is_running() && (self.checkpointing.is_asked_for() || self.log_is_pressed()) {
             self.start_checkpoint();
         }

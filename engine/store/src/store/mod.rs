@@ -41,7 +41,7 @@ pub fn open(
     let log = Log::new(fragment(&identity), found.ring, found.sequence, report.last_epoch);
     let store = Store {
         limbo: io::LimboGate::new(crate::extents::next_serial(&found.arena)),
-        reclaim: reclaim::Reclaim::new(&found.arena),
+        reclaim: reclaim::Reclaim::new(&found.arena, report.last_epoch),
         arena: found.arena,
         log,
         checkpoint: found.checkpoint,

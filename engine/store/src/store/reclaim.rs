@@ -4,6 +4,8 @@
 //! tombstone, a newer single value or newer extents hide it from every read at or after the bound; a tombstone goes when the walk has
 //! left everything below it. Each slice is one bounded transaction; a walk that is interrupted starts over.
 
+use std::collections::HashMap;
+
 use types::{Epoch, Place};
 
 use super::Store;
@@ -21,6 +23,8 @@ use crate::tree::Cursor;
 const RECORDS_PER_SLICE: usize = 256;
 /// Records removed in one slice: each changes a few tree pages, and together they must fit a transaction.
 const REMOVALS_PER_SLICE: usize = 16;
+/// Slices run at once for a change that found no room: about 10 ms.
+const SLICES_FOR_ROOM: usize = 64;
 /// Leaves of destroyed containers freed in one slice, as far as the transaction's limit allows.
 const LEAVES_PER_SLICE: usize = 16;
 /// The most redo one leaf can make: its cells' memory and extents go back one by one.
@@ -33,8 +37,12 @@ pub(super) struct Reclaim {
     /// Space is short: keep no history.
     asked: bool,
     walk: Option<Walk>,
-    /// When the last walk ended, and the newest epoch then.
-    ended: Option<(Epoch, Epoch)>,
+    /// When the last walk ended.
+    ended: Option<Epoch>,
+    /// Containers with something that no walk has looked at yet, by record, and their newest change.
+    changed: HashMap<u64, Epoch>,
+    /// The newest change of a former life, until a walk looked at everything.
+    unwalked: Option<Epoch>,
 }
 
 /// A walk over all containers.
@@ -50,14 +58,27 @@ struct Walk {
 }
 
 impl Reclaim {
-    pub(super) fn new(arena: &Arena) -> Reclaim {
+    pub(super) fn new(arena: &Arena, last: Epoch) -> Reclaim {
         let graves = catalog::first_grave(arena).is_some();
-        Reclaim { graves, parked: Vec::new(), asked: false, walk: None, ended: None }
+        Reclaim {
+            graves,
+            parked: Vec::new(),
+            asked: false,
+            walk: None,
+            ended: None,
+            changed: HashMap::new(),
+            unwalked: Some(last),
+        }
     }
 
-    /// Space is short.
-    pub(super) fn ask(&mut self) {
-        self.asked = true;
+    /// A container has something new, so it may have something superseded.
+    pub(super) fn changed(&mut self, container: Container, epoch: Epoch) {
+        self.changed.insert(container.0, epoch);
+    }
+
+    /// True when a walk may find something.
+    fn has_superseded(&self) -> bool {
+        self.walk.is_some() || !self.changed.is_empty() || self.unwalked.is_some()
     }
 
     /// Something was destroyed.
@@ -112,8 +133,10 @@ impl Store {
                 return;
             }
         }
-        let epoch = self.clock.tick(self.now);
-        self.commit(epoch);
+        if self.arena.redo_bytes() > 0 {
+            let epoch = self.clock.tick(self.now);
+            self.commit(epoch);
+        }
         if !self.reclaim.graves {
             for (token, command) in self.reclaim.parked.drain(..).rev() {
                 self.queue.push_front((token, command));
@@ -121,30 +144,49 @@ impl Store {
         }
     }
 
+    /// For a change that found no room: true when waiting may make some, so that it is worth another try.
+    pub(super) fn make_room(&mut self, wants_data: bool) -> bool {
+        if !self.log.admits() {
+            return true;
+        }
+        if self.reclaim.graves {
+            self.empty_graves();
+            return true;
+        }
+        if self.reclaim.has_superseded() {
+            self.reclaim.asked = true;
+            for _ in 0..SLICES_FOR_ROOM {
+                if self.reclaim.has_superseded() && self.log.admits() {
+                    self.walk_history();
+                }
+            }
+            return true;
+        }
+        wants_data && self.release_limbo_soon()
+    }
+
+    /// After a change in a pool that is nearly full: keeps up with it.
+    pub(super) fn keep_up(&mut self) {
+        self.reclaim.asked = true;
+        self.tick_reclaim();
+    }
+
     fn walk_history(&mut self) {
-        let last = self.log.last_epoch();
         if self.reclaim.walk.is_none() {
-            let due = match self.reclaim.ended {
-                None => true,
-                Some((at, newest)) => newest < last && self.now.saturating_sub(self.settings.history / 2) >= at,
-            };
-            if !(due || self.reclaim.asked) || last == Epoch::ZERO {
+            let asked = std::mem::take(&mut self.reclaim.asked);
+            let rested = |at: Epoch| self.now.saturating_sub(self.settings.history / 2) >= at;
+            let due = asked || self.reclaim.ended.is_none_or(rested);
+            if !due || !self.reclaim.has_superseded() {
                 return;
             }
-            let bound =
-                if self.reclaim.asked { last } else { self.now.saturating_sub(self.settings.history).min(last) };
-            self.reclaim.asked = false;
-            self.reclaim.walk = Some(Walk {
-                bound,
-                places: self.all_places(),
-                from: Vec::new(),
-                above: [None, None, None],
-                single: None,
-            });
+            let last = self.log.last_epoch();
+            let bound = if asked { last } else { self.now.saturating_sub(self.settings.history).min(last) };
+            let places = self.places_to_walk(bound);
+            self.reclaim.walk = Some(Walk { bound, places, from: Vec::new(), above: [None, None, None], single: None });
         }
         let Some(mut walk) = self.reclaim.walk.take() else { return };
         let Some(&place) = walk.places.last() else {
-            self.reclaim.ended = Some((self.now, last));
+            self.reclaim.ended = Some(self.now);
             return;
         };
         let found = catalog::find_container(&self.arena, place);
@@ -161,13 +203,20 @@ impl Store {
         self.reclaim.walk = Some(walk);
     }
 
-    fn all_places(&self) -> Vec<Place> {
+    /// The containers that changed. Those with changes after the bound stay on the list for the next walk.
+    fn places_to_walk(&mut self, bound: Epoch) -> Vec<Place> {
         let mut places = Vec::new();
+        let changed = &self.reclaim.changed;
+        let before = self.reclaim.unwalked;
         for pool in catalog::pools(&self.arena) {
             for container in catalog::containers(&self.arena, pool) {
-                places.push(Place { pool: pool.id(&self.arena), container: container.id(&self.arena) });
+                if before.is_some() || changed.contains_key(&container.0) {
+                    places.push(Place { pool: pool.id(&self.arena), container: container.id(&self.arena) });
+                }
             }
         }
+        self.reclaim.changed.retain(|_, last| *last > bound);
+        self.reclaim.unwalked = before.filter(|last| *last > bound);
         places
     }
 

@@ -77,7 +77,7 @@ fn random_histories_match_a_btreemap_through_commits_and_rollbacks() {
         let mut random = StdRng::seed_from_u64(seed);
         let mut arena = new_arena(8 << 20);
         let mut replayed = Arena::new(Box::new(vec![0; 8 << 20]));
-        replayed.restore(0, &arena.bytes(0, 4096).to_vec(), false);
+        replayed.restore(0, arena.bytes(0, 4096), false);
         let mut model = Model::new();
         for _ in 0..120 {
             arena.begin(true);

@@ -50,7 +50,7 @@ fn visit(
     census: &mut Census,
     each: &mut impl FnMut(&[u8], &[u8]),
 ) {
-    if depth >= MAX_DEPTH || offset % PAGE_BYTES != 0 || offset == 0 || offset + PAGE_BYTES > arena.length() {
+    if depth >= MAX_DEPTH || !offset.is_multiple_of(PAGE_BYTES) || offset == 0 || offset + PAGE_BYTES > arena.length() {
         census.complain(offset, format!("a tree page at depth {depth} cannot be here"));
         return;
     }

@@ -175,7 +175,7 @@ impl Target {
         }
     }
 
-    pub(crate) fn list(&mut self, level: Level, epoch: Epoch) -> Vec<Bytes> {
+    pub(crate) fn list(&mut self, level: &Level, epoch: Epoch) -> Vec<Bytes> {
         let mut all = Vec::new();
         loop {
             let after = all.last().map(|name: &Bytes| name.to_vec()).unwrap_or_default();
