@@ -119,11 +119,11 @@ fn main() {
     let value = Bytes::from(vec![7u8; 1 << 20]);
     let big = |n: u64| Address { object: ObjectId { hi: 3, lo: n % 8 }, dkey: key("file"), akey: key("bytes") };
     measure.batch("array write 1 MiB, 4 at a time", 1_000, 4, 1 << 20, |n| {
-        update(n, Shape::Array { offset: n / 8 << 20 }, big(n), &value)
+        update(n, Shape::Array { offset: (n / 8) << 20 }, big(n), &value)
     });
     measure.batch("array read 1 MiB, 4 at a time", 1_000, 4, 1 << 20, |n| Operation::Fetch {
         address: big(n),
-        selection: Selection::Array { offset: n / 8 << 20, length: 1 << 20 },
+        selection: Selection::Array { offset: (n / 8) << 20, length: 1 << 20 },
         epoch: Epoch::MAX,
     });
     match measure.driven.run(
