@@ -6,5 +6,7 @@
 
 #![allow(clippy::disallowed_methods)] // an IO crate: configuration files, environment, terminals and sockets
 
+pub mod daos;
 pub mod dmg;
 pub mod output;
+mod owner;

@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! use daos_client::{ContainerOptions, Settings, System};
-//! use daos_types::{Key, ObjectId};
+//! use types::{Key, ObjectId};
 //!
 //! # async fn example() -> Result<(), daos_client::Error> {
 //! let system = System::connect(Settings::from_env()).await?;
@@ -34,6 +34,7 @@
 mod connections;
 mod container;
 mod error;
+mod names;
 mod object;
 mod pool;
 mod retry;

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use agent::grpc::within;
 use clap::Args;
-use nix::unistd::{Gid, Group, Uid, User};
 use serde_json::{Value, json};
 use types::{Label, Size};
 use uuid::Uuid;
@@ -15,6 +14,7 @@ use wire::proto::mgmt::{PoolCreateReq, PoolCreateResp};
 
 use super::{CHANGE_TIMEOUT, Settings, ask};
 use crate::output::{Report, Setting, fold_ranks};
+use crate::owner::{own_group, own_user};
 
 /// Arguments of `dmg pool create`.
 #[derive(Debug, Args)]
@@ -161,17 +161,6 @@ fn request(system: &str, arguments: Arguments, uuid: Uuid) -> PoolCreateReq {
         num_svc_reps: nsvc.unwrap_or(0),
         properties: properties.into_iter().map(Setting::into_property).collect(),
     }
-}
-
-/// Principals are names, not numbers; a user without a name leaves the choice to the server.
-fn own_user() -> String {
-    let user = User::from_uid(Uid::effective()).ok().flatten();
-    user.map_or_else(String::new, |user| format!("{}@", user.name))
-}
-
-fn own_group() -> String {
-    let group = Group::from_gid(Gid::effective()).ok().flatten();
-    group.map_or_else(String::new, |group| format!("{}@", group.name))
 }
 
 fn report(request: &PoolCreateReq, answer: &PoolCreateResp) -> Report {

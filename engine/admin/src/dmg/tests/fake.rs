@@ -171,6 +171,10 @@ impl CtlSvc for Fake {
         unexpected()
     }
 
+    async fn ping_ranks(&self, _: Request<ctl::PingReq>) -> Result<Response<ctl::RanksResp>, Status> {
+        unexpected()
+    }
+
     async fn start_ranks(&self, _: Request<ctl::RanksReq>) -> Result<Response<ctl::RanksResp>, Status> {
         unexpected()
     }
