@@ -109,7 +109,7 @@ pub(crate) fn recover(devices: &mut Devices, identity: Identity, memory: ArenaMe
         expected: meta_bytes_least(geometry.arena_bytes),
     })?;
     let mut arena = Arena::new(memory);
-    let (entries, chunks) = read_map(&mut *devices.meta, &layout, fragment, &superblock)?;
+    let Map { entries, chunks, unfinished } = read_map(&mut *devices.meta, &layout, fragment, &superblock)?;
     report.pages = read_pages(&mut *devices.meta, &layout, &entries, &mut arena)?;
     let checkpoint = Checkpoint::new(layout, fragment, (superblock, copy), entries, chunks);
     report.last_epoch = superblock.last_epoch;
@@ -139,8 +139,9 @@ pub(crate) fn recover(devices: &mut Devices, identity: Identity, memory: ArenaMe
         Some(_) if virgin => initialise(&mut arena, &identity, geometry.data_bytes, &mut redo)?,
         Some((offset, reason)) => return Err(OpenError::Arena { offset, reason }),
     };
-    replay.close(&mut *devices.wal, records, &redo)?;
     check_roots(&arena)?;
+    erase(&mut *devices.meta, &unfinished)?;
+    replay.close(&mut *devices.wal, records, &redo)?;
     let Replay { ring, sequence, report, .. } = replay;
     Ok(Recovered { arena, checkpoint, ring, sequence, geometry, report })
 }
@@ -197,10 +198,16 @@ fn check_sizes(expected: &Geometry, found: &Geometry) -> Result<(), OpenError> {
     Ok(())
 }
 
-type Map = (Vec<MapEntry>, Vec<(u64, u8)>);
+/// The page map as read.
+struct Map {
+    entries: Vec<MapEntry>,
+    /// Version and copy of each chunk.
+    chunks: Vec<(u64, u8)>,
+    /// Bytes of the meta slice where versions newer than the superblock lie.
+    unfinished: Vec<u64>,
+}
 
-/// The current version of every chunk. Versions that a checkpoint wrote but never made current are erased, so that no
-/// later superblock can take them for its own.
+/// The current version of every chunk.
 fn read_map(meta: &mut dyn Device, layout: &Layout, fragment: u64, superblock: &Superblock) -> Result<Map, OpenError> {
     let mut entries = Vec::with_capacity(layout.pages as usize);
     let mut chunks = Vec::with_capacity(layout.chunks as usize);
@@ -234,13 +241,17 @@ fn read_map(meta: &mut dyn Device, layout: &Layout, fragment: u64, superblock: &
         let offset = suspect.unwrap_or_else(|| layout.chunk_offset(0, 0));
         return Err(damaged(Role::Meta, offset, "a chunk of the page map is not the one the superblock refers to"));
     }
-    if !unfinished.is_empty() {
-        for &offset in &unfinished {
-            write(meta, Role::Meta, offset, &Buffer::zeroed(BLOCK_BYTES))?;
-        }
-        meta.flush().map_err(|source| OpenError::Io { slice: Slice(Role::Meta), offset: unfinished[0], source })?;
+    Ok(Map { entries, chunks, unfinished })
+}
+
+/// Erases the versions that a checkpoint wrote but never made current, so that no later superblock can take them for
+/// its own.
+fn erase(meta: &mut dyn Device, unfinished: &[u64]) -> Result<(), OpenError> {
+    let Some(&first) = unfinished.first() else { return Ok(()) };
+    for &offset in unfinished {
+        write(meta, Role::Meta, offset, &Buffer::zeroed(BLOCK_BYTES))?;
     }
-    Ok((entries, chunks))
+    meta.flush().map_err(|source| OpenError::Io { slice: Slice(Role::Meta), offset: first, source })
 }
 
 /// Reads all page images in the order of their slots, in long reads where slots lie side by side.

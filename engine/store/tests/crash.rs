@@ -438,6 +438,28 @@ fn crashes_around_the_end_of_the_log_recover() {
 }
 
 #[test]
+fn crashes_in_a_checkpoint_of_several_batches_recover() {
+    let images = start_images();
+    let mut run = Run::new(&images, 2);
+    // 90 values of a page each; the meta slice has 80 slots to spare, so one batch is not enough.
+    for n in 0..90 {
+        let value = data(4000, n);
+        let checksums = erasure::checksums(&value);
+        let (address, shape, condition) = (address("d", "s"), Shape::Single, Condition::Always);
+        let operation = Operation::Update { address, shape, condition, checksums, data: value };
+        run.submit(Command::Operate { place: PLACE, operation });
+    }
+    while run.work() {}
+    let before = run.fault.events();
+    run.history(&[Step::Checkpoint], true);
+    let superblocks = run.fault.events() - before;
+    assert!(run.store.stats().checkpoint_pages > 90, "{:?}", run.store.stats());
+    run.history(&[Step::Small(1), Step::Checkpoint], false);
+    let opened = crash(&mut run, &[Step::Checkpoint], 1);
+    println!("{opened} crash images of a checkpoint of {superblocks} writes and flushes recovered");
+}
+
+#[test]
 fn after_a_failed_write_or_flush_nothing_more_is_acknowledged_or_written() {
     let images = start_images();
     let steps = [

@@ -1,7 +1,7 @@
 //! Running commands.
 
 use bytes::Bytes;
-use media::{Buffer, IoKind, Role};
+use media::{IoKind, Role};
 use types::{Address, Condition, Epoch, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection, Shape, Status};
 
 use super::Store;
@@ -248,6 +248,10 @@ impl Store {
         self.arena.begin(false);
         let written = index::update(&mut self.arena, container, epoch, address, how, (checksums, data));
         let written = match written {
+            Ok(_) if self.arena.redo_bytes() > TRANSACTION_REDO_LIMIT => Err((Status::TooBig, Epoch::ZERO)),
+            other => other,
+        };
+        let written = match written {
             Ok(written) => written,
             Err((status, seen)) => {
                 self.arena.rollback();
@@ -261,7 +265,7 @@ impl Store {
         self.reclaim.changed(container, epoch);
         if let Some(extent) = written.extent {
             let group = self.log.data_write(extent);
-            let write = IoKind::Write { offset: extent.offset, buffer: Buffer::padded(data) };
+            let write = IoKind::Write { offset: extent.offset, buffer: self.buffers.padded(data) };
             self.emit(Role::Data, write, Purpose::Data { group });
         }
         self.stats.updates += 1;

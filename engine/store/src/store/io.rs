@@ -153,14 +153,15 @@ impl Store {
             self.read_done(read, piece, done.result);
             return;
         }
-        if let Err(error) = done.result {
-            let role = match purpose {
-                Purpose::Data { .. } => Role::Data,
-                Purpose::Checkpoint => Role::Meta,
-                _ => Role::Wal,
-            };
-            self.die(role, &error.to_string());
-            return;
+        let buffer = match done.result {
+            Ok(buffer) => buffer,
+            Err(error) => {
+                self.fail(purpose, &error);
+                return;
+            }
+        };
+        if let (Some(buffer), Purpose::Data { .. }) = (buffer, purpose) {
+            self.buffers.give_back(buffer);
         }
         match purpose {
             Purpose::Data { group } => self.log.data_written(group),
@@ -182,6 +183,15 @@ impl Store {
             Purpose::Checkpoint => self.checkpoint.completed(),
             Purpose::Read { .. } => {}
         }
+    }
+
+    fn fail(&mut self, purpose: Purpose, error: &std::io::Error) {
+        let role = match purpose {
+            Purpose::Data { .. } => Role::Data,
+            Purpose::Checkpoint => Role::Meta,
+            _ => Role::Wal,
+        };
+        self.die(role, &error.to_string());
     }
 
     /// Moves freed extents that may be reused to the free map; true when it moved any.

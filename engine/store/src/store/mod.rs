@@ -4,6 +4,7 @@
 //! frees what nobody can see any more. A command runs to its end when it is submitted, unless the log is full: then it and all
 //! after it wait in order. Replies wait for the log group that holds everything they tell.
 
+mod buffers;
 mod execute;
 mod fetch;
 mod io;
@@ -60,6 +61,7 @@ pub fn open(
         reads: fetch::Reads::default(),
         checkpointing: io::Checkpointing::default(),
         seal_due: None,
+        buffers: buffers::Buffers::default(),
         stats: Stats::default(),
     };
     Ok((store, report))
@@ -100,6 +102,7 @@ pub struct Store {
     reclaim: reclaim::Reclaim,
     /// When the log is to be sealed.
     seal_due: Option<Epoch>,
+    buffers: buffers::Buffers,
     stats: Stats,
 }
 
@@ -222,6 +225,7 @@ impl Store {
         for token in self.checkpointing.take_waiters() {
             self.reply(token, Reply::Done(Err(Status::Io)));
         }
+        self.drop_parked();
         self.commands.retain(|io| matches!(io.kind, media::IoKind::Read { .. }));
         self.purposes.retain(|_, purpose| matches!(purpose, io::Purpose::Read { .. }));
         self.run_queue();

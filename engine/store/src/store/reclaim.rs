@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 
-use types::{Epoch, Place};
+use types::{Epoch, Place, Status};
 
 use super::Store;
 use crate::arena::{Arena, TRANSACTION_REDO_LIMIT};
 use crate::catalog::{self, Container, Grave};
-use crate::command::{Command, Token};
+use crate::command::{Command, Reply, Token};
 use crate::extents::{self, Extent};
 use crate::health::Health;
 use crate::index::{
@@ -23,6 +23,8 @@ use crate::tree::Cursor;
 const RECORDS_PER_SLICE: usize = 256;
 /// Records removed in one slice: each changes a few tree pages, and together they must fit a transaction.
 const REMOVALS_PER_SLICE: usize = 16;
+/// Slices of history per tick, while they find much: about 1 ms.
+const SLICES_PER_TICK: usize = 8;
 /// Slices run at once for a change that found no room: about 10 ms.
 const SLICES_FOR_ROOM: usize = 64;
 /// Leaves of destroyed containers freed in one slice, as far as the transaction's limit allows.
@@ -37,6 +39,8 @@ pub(super) struct Reclaim {
     /// Space is short: keep no history.
     asked: bool,
     walk: Option<Walk>,
+    /// The last walk found something, or there was none yet.
+    fruitful: bool,
     /// When the last walk ended.
     ended: Option<Epoch>,
     /// Containers with something that no walk has looked at yet, by record, and their newest change.
@@ -55,6 +59,7 @@ struct Walk {
     above: [Option<(usize, Vec<u8>)>; 3],
     /// The akey whose newest single value was met.
     single: Option<Vec<u8>>,
+    removed: u64,
 }
 
 impl Reclaim {
@@ -65,6 +70,7 @@ impl Reclaim {
             parked: Vec::new(),
             asked: false,
             walk: None,
+            fruitful: true,
             ended: None,
             changed: HashMap::new(),
             unwalked: Some(last),
@@ -109,8 +115,21 @@ impl Store {
         self.release_limbo();
         if self.reclaim.graves {
             self.empty_graves();
-        } else {
+            return;
+        }
+        for _ in 0..SLICES_PER_TICK {
+            let before = self.stats.reclaimed;
             self.walk_history();
+            if self.stats.reclaimed - before < REMOVALS_PER_SLICE as u64 / 2 || !self.log.admits() {
+                return;
+            }
+        }
+    }
+
+    /// Answers what waits for room in the graveyard, when the target died.
+    pub(super) fn drop_parked(&mut self) {
+        for (token, _) in std::mem::take(&mut self.reclaim.parked) {
+            self.reply(token, Reply::Done(Err(Status::Io)));
         }
     }
 
@@ -165,10 +184,12 @@ impl Store {
         wants_data && self.release_limbo_soon()
     }
 
-    /// After a change in a pool that is nearly full: keeps up with it.
+    /// After a change in a pool that is nearly full: keeps up with it, as long as that is of use.
     pub(super) fn keep_up(&mut self) {
         self.reclaim.asked = true;
-        self.tick_reclaim();
+        if self.reclaim.fruitful {
+            self.tick_reclaim();
+        }
     }
 
     fn walk_history(&mut self) {
@@ -182,11 +203,13 @@ impl Store {
             let last = self.log.last_epoch();
             let bound = if asked { last } else { self.now.saturating_sub(self.settings.history).min(last) };
             let places = self.places_to_walk(bound);
-            self.reclaim.walk = Some(Walk { bound, places, from: Vec::new(), above: [None, None, None], single: None });
+            self.reclaim.walk =
+                Some(Walk { bound, places, from: Vec::new(), above: [None, None, None], single: None, removed: 0 });
         }
         let Some(mut walk) = self.reclaim.walk.take() else { return };
         let Some(&place) = walk.places.last() else {
             self.reclaim.ended = Some(self.now);
+            self.reclaim.fruitful = walk.removed > 0;
             return;
         };
         let found = catalog::find_container(&self.arena, place);
@@ -234,6 +257,7 @@ impl Store {
             return ended;
         }
         self.stats.reclaimed += removed;
+        walk.removed += removed;
         let epoch = self.clock.tick(self.now);
         self.commit(epoch);
         ended
@@ -315,7 +339,7 @@ impl Walk {
     }
 }
 
-fn remove(arena: &mut Arena, container: Container, bound: Epoch, doomed: &[Vec<u8>]) -> Result<(), types::Status> {
+fn remove(arena: &mut Arena, container: Container, bound: Epoch, doomed: &[Vec<u8>]) -> Result<(), Status> {
     let tree = container.tree();
     let (mut grown, mut blocks) = (0, 0);
     let (mut objects, mut dkeys) = (0, 0);
@@ -341,7 +365,7 @@ fn remove(arena: &mut Arena, container: Container, bound: Epoch, doomed: &[Vec<u
 }
 
 /// Frees one leaf of what is in a grave, or the grave itself when it is empty.
-fn free_some(arena: &mut Arena, serial: u64, grave: Grave) -> Result<(), types::Status> {
+fn free_some(arena: &mut Arena, serial: u64, grave: Grave) -> Result<(), Status> {
     let container = match grave {
         Grave::Container(container) => Some(container),
         Grave::Pool(pool) => catalog::next_container(arena, pool, None),
@@ -358,7 +382,7 @@ fn free_some(arena: &mut Arena, serial: u64, grave: Grave) -> Result<(), types::
     Ok(())
 }
 
-fn drop_leaf(arena: &mut Arena, container: Container) -> Result<bool, types::Status> {
+fn drop_leaf(arena: &mut Arena, container: Container) -> Result<bool, Status> {
     let mut freed: Vec<Extent> = Vec::new();
     let before = arena.charge();
     let dropped = container.tree().drop_first_leaf(arena, |_, value| {

@@ -169,3 +169,23 @@ fn a_full_arena_refuses_and_the_rollback_is_exact() {
     TREE.remove(&mut arena, &key);
     arena.commit(&mut Vec::new());
 }
+
+#[test]
+fn the_largest_transactions_stay_within_the_limit() {
+    let mut random = StdRng::seed_from_u64(1);
+    let mut arena = new_arena(64 << 20);
+    let mut most = 0;
+    for n in 0..1500u32 {
+        // Two escaped keys of 4 KiB that differ only at their ends.
+        let mut key = vec![0; 16_500];
+        key.extend_from_slice(&random.random::<u32>().to_be_bytes());
+        key.extend_from_slice(&n.to_be_bytes());
+        arena.begin(true);
+        TREE.put(&mut arena, &key, &[1; 4104]).unwrap();
+        most = most.max(arena.redo_bytes());
+        arena.commit(&mut Vec::new());
+    }
+    // The free map of the data slice changes in the same transaction: four small keys, a few splits.
+    let left = crate::arena::TRANSACTION_REDO_LIMIT - most;
+    assert!(left > 48 << 10, "{most} bytes of redo");
+}
