@@ -1,7 +1,9 @@
 //! Engine processes of this host: start, watch, stop, adopt.
 
+mod actor;
 pub(crate) mod arguments;
 pub(crate) mod instance;
+mod join;
 pub(crate) mod pid_file;
 pub(crate) mod process;
 pub mod restart;

@@ -39,7 +39,7 @@ pub(crate) struct Launch {
 /// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exit {
-    /// Exit code 0.
+    /// Exit code 0, or unknown.
     pub(crate) clean: bool,
     /// For people: code or signal, and the last lines of standard error.
     pub(crate) reason: String,
@@ -111,7 +111,7 @@ impl Process {
                 let _ = gone.wait_for(|gone| *gone).await;
                 let mut reason = "it ended; an adopted process leaves no exit status".to_owned();
                 append_tail(&mut reason, self.stderr.as_deref());
-                Exit { clean: false, reason }
+                Exit { clean: true, reason }
             }
         }
     }
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(found.pid, started.pid());
         let mut adopted = Process::adopt(found, None).expect("adopts");
         adopted.kill();
-        assert!(!adopted.wait().await.clean);
+        assert!(adopted.wait().await.reason.starts_with("it ended"));
         assert!(started.wait().await.reason.starts_with("signal 9"));
         assert_eq!(pid_file.running(), None);
     }

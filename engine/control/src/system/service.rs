@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 use types::{Fault, FaultName, PoolId, Rank, Status};
@@ -25,12 +24,6 @@ use crate::grpc::peer::Peers;
 use crate::harness::Harness;
 use crate::pool::Pool;
 use crate::rfc3339;
-
-/// Time between two pings of a member.
-const PING_PERIOD: Duration = Duration::from_secs(2);
-
-/// Longest wait for the answer to a ping.
-const PING_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What the service tells about itself and to clients; from the settings.
 #[derive(Debug, Clone)]
@@ -55,7 +48,7 @@ pub(crate) struct System {
     /// Held by whoever creates or destroys a pool: these are seldom, and one at a time needs no further rules.
     pub(super) pool_gate: Mutex<()>,
     pub(super) harness: Harness,
-    peers: Peers,
+    pub(super) peers: Peers,
     database: Arc<Database>,
 }
 
@@ -151,7 +144,7 @@ impl System {
         }
     }
 
-    async fn happened(self: &Arc<Self>, rank: Rank, event: &Event) {
+    pub(super) async fn happened(self: &Arc<Self>, rank: Rank, event: &Event) {
         let mut members = self.members.lock().await;
         let mut next = members.clone();
         let change = next.apply(rfc3339::now_ms(), rank, event);
@@ -256,77 +249,6 @@ impl System {
         })
     }
 
-    /// Stops or starts members, all servers at the same time.
-    pub(crate) async fn change_ranks(
-        self: &Arc<Self>,
-        sys: &str,
-        ranks: &str,
-        action: RankAction,
-    ) -> Result<mgmt::SystemRanksResp, Failure> {
-        self.check_name(sys)?;
-        let ranks = parse_ranks(ranks)?;
-        let (selected, absent) = {
-            let members = self.members.lock().await;
-            let (selected, absent) = members.select(&ranks);
-            let selected: Vec<Member> = selected.iter().filter_map(|rank| members.get(*rank)).cloned().collect();
-            (selected, absent)
-        };
-        let mut tasks = Vec::new();
-        for member in selected {
-            let system = self.clone();
-            tasks.push(tokio::spawn(async move { system.change_rank(member, action).await }));
-        }
-        let mut results = Vec::new();
-        for task in tasks {
-            results.extend(task.await.ok());
-        }
-        Ok(mgmt::SystemRanksResp { results, absent_ranks: absent.to_string() })
-    }
-
-    async fn change_rank(self: Arc<Self>, member: Member, action: RankAction) -> mgmt::RankResult {
-        let outcome = match self.harness.by_uuid(member.uuid) {
-            Some(instance) => match action {
-                RankAction::Stop { force } => {
-                    instance.stop(force).await;
-                    Ok(())
-                }
-                RankAction::Start => instance.start().await,
-            },
-            None if member.addr == self.identity.address => {
-                Err(Failure::new(Status::Nonexistent, "no engine of this host has its storage any more"))
-            }
-            None => self.change_remote(&member, action).await,
-        };
-        let state = self.members.lock().await.get(member.rank).map_or(member.state, |member| member.state);
-        mgmt::RankResult {
-            rank: member.rank.0,
-            action: action.as_str().to_owned(),
-            errored: outcome.is_err(),
-            msg: outcome.err().map(|failure| failure.message).unwrap_or_default(),
-            state: state.to_string(),
-            addr: member.addr,
-        }
-    }
-
-    async fn change_remote(self: &Arc<Self>, member: &Member, action: RankAction) -> Result<(), Failure> {
-        let force = matches!(action, RankAction::Stop { force: true });
-        let request = ctl::RanksReq { sys: self.identity.name.clone(), ranks: vec![member.rank.0], force };
-        let response = match action {
-            RankAction::Stop { .. } => self.peers.stop_ranks(&member.addr, request).await?,
-            RankAction::Start => self.peers.start_ranks(&member.addr, request).await?,
-        };
-        match response.results.into_iter().find(|result| result.rank == member.rank.0) {
-            Some(result) if result.errored => Err(Failure::new(Status::Misc, result.msg)),
-            Some(_) => {
-                if let RankAction::Stop { .. } = action {
-                    self.happened(member.rank, &Event::Exited { asked: true, reason: String::new() }).await;
-                }
-                Ok(())
-            }
-            None => Err(Failure::new(Status::Nonexistent, format!("`{}` has no such rank", member.addr))),
-        }
-    }
-
     /// Free space of a member.
     pub(super) async fn usage(&self, member: &Member) -> Result<ctl::EngineUsage, Failure> {
         match self.harness.by_uuid(member.uuid) {
@@ -343,110 +265,9 @@ impl System {
         }
     }
 
-    /// Pings members until the task is dropped.
-    pub(crate) async fn watch_members(self: Arc<Self>) {
-        let mut missed: BTreeMap<Rank, u32> = BTreeMap::new();
-        loop {
-            tokio::time::sleep(PING_PERIOD).await;
-            let watched: Vec<Member> = {
-                let members = self.members.lock().await;
-                let alive =
-                    |state| matches!(state, State::Ready | State::Joined | State::Unresponsive | State::Excluded);
-                members.iter().filter(|member| alive(member.state)).cloned().collect()
-            };
-            let mut pings = Vec::new();
-            for member in watched {
-                let system = self.clone();
-                pings.push(tokio::spawn(async move { (member.rank, system.ping(&member).await) }));
-            }
-            for ping in pings {
-                let Ok((rank, event)) = ping.await else { continue };
-                let event = match event {
-                    Ping::Answered => {
-                        missed.remove(&rank);
-                        Event::PingAnswered
-                    }
-                    Ping::Missed => {
-                        let count = missed.entry(rank).or_default();
-                        *count += 1;
-                        Event::PingMissed { count: *count }
-                    }
-                    Ping::Gone { asked, reason } => {
-                        missed.remove(&rank);
-                        Event::Exited { asked, reason }
-                    }
-                    Ping::Unknown => continue,
-                };
-                self.happened(rank, &event).await;
-            }
-        }
-    }
-
-    async fn ping(&self, member: &Member) -> Ping {
-        if let Some(instance) = self.harness.by_uuid(member.uuid) {
-            if instance.snapshot().state != State::Joined {
-                return Ping::Unknown;
-            }
-            let request = ();
-            return match instance.call::<_, ()>(Method::Ping, &request, PING_DEADLINE).await {
-                Ok(_) => Ping::Answered,
-                Err(_) => Ping::Missed,
-            };
-        }
-        if member.addr == self.identity.address {
-            let reason = "no engine of this host has its storage any more".to_owned();
-            return Ping::Gone { asked: false, reason };
-        }
-        let request = {
-            let members = self.members.lock().await;
-            let (sys, map_version) = (self.identity.name.clone(), members.map_version());
-            ctl::PingReq { sys, map_version, members: members.group() }
-        };
-        let answer = self.peers.ping_ranks(&member.addr, request, PING_DEADLINE).await;
-        let Ok(answer) = answer else { return Ping::Missed };
-        match answer.results.into_iter().find(|result| result.rank == member.rank.0) {
-            Some(result) if result.state == State::Joined.as_str() => Ping::Answered,
-            Some(result) if result.state == State::Unresponsive.as_str() => Ping::Missed,
-            Some(result) if result.state == State::Stopped.as_str() => Ping::Gone { asked: true, reason: result.msg },
-            Some(result) if result.errored => Ping::Gone { asked: false, reason: result.msg },
-            // On its way up or down; the outcome shows in a later ping.
-            Some(_) => Ping::Unknown,
-            None => {
-                Ping::Gone { asked: false, reason: format!("its server `{}` does not know it any more", member.addr) }
-            }
-        }
-    }
-
     /// Members for telemetry.
     pub(crate) async fn member_states(&self) -> Vec<(Rank, State)> {
         self.members.lock().await.iter().map(|member| (member.rank, member.state)).collect()
-    }
-}
-
-enum Ping {
-    Answered,
-    Missed,
-    Gone {
-        asked: bool,
-        reason: String,
-    },
-    /// A change is under way; its own events tell.
-    Unknown,
-}
-
-/// What is done to ranks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RankAction {
-    Stop { force: bool },
-    Start,
-}
-
-impl RankAction {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            RankAction::Stop { .. } => "stop",
-            RankAction::Start => "start",
-        }
     }
 }
 
@@ -462,7 +283,7 @@ pub(crate) fn check_name(own: &str, sys: &str) -> Result<(), Failure> {
     )))
 }
 
-fn parse_ranks(text: &str) -> Result<RankSet, Failure> {
+pub(super) fn parse_ranks(text: &str) -> Result<RankSet, Failure> {
     text.parse().map_err(|error: super::ranks::ParseRankSetError| Failure::new(Status::Invalid, error.to_string()))
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Cluster {
     /// Control port of the server with the management service, when it is another one.
     pub(crate) leader: Option<u16>,
     /// Lines added to the engine's section.
-    engine_lines: String,
+    pub(crate) engine_lines: String,
     /// Lines added to the global section.
     global_lines: String,
 }
@@ -178,7 +178,7 @@ impl Drop for Cluster {
         if let Some(pid) = self.engine_pid() {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
         }
-        let _ = nix::mount::umount(&self.path("scm"));
+        let _ = nix::mount::umount2(&self.path("scm"), nix::mount::MntFlags::MNT_DETACH);
     }
 }
 

@@ -30,6 +30,21 @@ async fn without_automatic_restart_the_reason_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_cannot_start_says_its_last_words() {
+    let mut cluster = Cluster::with("disable_engine_auto_restart: true\n", "");
+    cluster.up().await;
+    cluster.stop().await;
+    cluster.engine_lines = "  env_vars: [FAKE_EXIT=3]\n".to_owned();
+    cluster.start().await.expect("the server stays up");
+    let member = cluster.until_state("errored").await;
+    assert!(member.info.contains("exit code 3: the fake engine was told to fail"), "{}", member.info);
+    let start = SystemStartReq { sys: SYSTEM.to_owned(), ranks: String::new() };
+    let results = cluster.mgmt().await.system_start(start).await.expect("answers").into_inner().results;
+    assert!(results[0].errored && results[0].msg.contains("told to fail"), "{results:?}");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stop_and_start_by_rank() {
     let mut cluster = Cluster::new();
     cluster.up().await;
@@ -40,8 +55,8 @@ async fn stop_and_start_by_rank() {
     assert_eq!(cluster.engine_pid(), None);
     assert!(cluster.mgmt().await.system_stop(stop("x", false)).await.is_err());
     let start = SystemStartReq { sys: SYSTEM.to_owned(), ranks: String::new() };
-    cluster.mgmt().await.system_start(start).await.expect("starts");
-    cluster.until_state("joined").await;
+    let answer = cluster.mgmt().await.system_start(start).await.expect("starts").into_inner();
+    assert_eq!(answer.results[0].state, "joined", "a start is over when the engine serves");
     let answer = cluster.mgmt().await.system_stop(stop("", true)).await.expect("stops").into_inner();
     assert_eq!(answer.results[0].state, "stopped");
     cluster.stop().await;

@@ -15,19 +15,20 @@ use crate::cluster::{Cluster, SYSTEM};
 fn secured() -> Cluster {
     let mut cluster = Cluster::new();
     generate(cluster.folder.path(), &Options::default()).expect("makes certificates");
-    let certs = cluster.path("daosCA/certs");
-    let certs = certs.display();
-    let global = format!(
-        "transport_config: {{ca_cert: {certs}/daosCA.crt, cert: {certs}/server.crt, key: {certs}/server.key}}\n"
-    );
+    let global = transport(&cluster.path("daosCA/certs"));
     let folder = std::mem::replace(&mut cluster.folder, tempfile::tempdir().expect("folder"));
     let mut secured = Cluster::with(&global, "");
     secured.folder = folder;
     secured
 }
 
-/// Calls `SystemQuery` and `GetAttachInfo` with the certificate `name` of the authority in `certs`, believing `authority`.
-async fn call(cluster: &Cluster, authority: &Path, identity: Option<(&Path, &str)>) -> [Result<(), Failure>; 2] {
+fn transport(certs: &Path) -> String {
+    let certs = certs.display();
+    format!("transport_config: {{ca_cert: {certs}/daosCA.crt, cert: {certs}/server.crt, key: {certs}/server.key}}\n")
+}
+
+/// A client with the certificate `name` of the authority in `certs`, believing `authority`.
+fn client(cluster: &Cluster, authority: &Path, identity: Option<(&Path, &str)>) -> MgmtSvcClient<Channel> {
     let read = |path: &Path| std::fs::read(path).expect("a file");
     let mut tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(read(&authority.join("daosCA.crt"))))
@@ -38,7 +39,12 @@ async fn call(cluster: &Cluster, authority: &Path, identity: Option<(&Path, &str
     }
     let uri = format!("https://127.0.0.1:{}", cluster.port);
     let channel = Channel::from_shared(uri).expect("uri").tls_config(tls).expect("tls").connect_lazy();
-    let mut client = MgmtSvcClient::new(channel);
+    MgmtSvcClient::new(channel)
+}
+
+/// Calls `SystemQuery` and `GetAttachInfo` as [`client`] does.
+async fn call(cluster: &Cluster, authority: &Path, identity: Option<(&Path, &str)>) -> [Result<(), Failure>; 2] {
+    let mut client = client(cluster, authority, identity);
     let query = SystemQueryReq { sys: SYSTEM.to_owned(), ranks: String::new() };
     let attach = GetAttachInfoReq { sys: SYSTEM.to_owned(), all_ranks: false };
     let failure = |status: tonic::Status| Failure::from(&status);
@@ -64,6 +70,31 @@ async fn the_certificate_s_name_decides_what_may_be_called() {
         assert_eq!(result.map_err(|failure| failure.status), Err(Status::NoPermission));
     }
     cluster.stop().await;
+}
+
+/// The second server calls the first as role `server`, and the first the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_join_each_other_over_tls() {
+    let mut first = secured();
+    first.start().await.expect("starts");
+    let certs = first.path("daosCA/certs");
+    let mut second = Cluster::with(&transport(&certs), "");
+    second.leader = Some(first.port);
+    let options = control::Options { auto_format: true, ..second.options() };
+    second.server = Some(control::Server::start(second.config(), options).await.expect("starts"));
+    let mut admin = client(&first, &certs, Some((&certs, "admin")));
+    let began = std::time::Instant::now();
+    loop {
+        let query = SystemQueryReq { sys: SYSTEM.to_owned(), ranks: String::new() };
+        let members = admin.system_query(query).await.expect("answers").into_inner().members;
+        if members.iter().any(|member| member.state == "joined") {
+            break;
+        }
+        assert!(began.elapsed() < crate::cluster::DEADLINE, "it does not join: {members:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    second.stop().await;
+    first.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
