@@ -333,7 +333,7 @@ fn is_repeatable(operation: &Operation) -> bool {
 }
 
 /// The reader's check of the writer's checksums.
-fn verified(outcome: &Outcome, what: &dyn Fn() -> String) -> Result<(), Error> {
+fn verified(outcome: &Outcome, what: &(dyn Fn() -> String + Sync)) -> Result<(), Error> {
     let Outcome::Fetched(segments) = outcome else { return Ok(()) };
     for segment in segments {
         let at = match verify(&segment.data, &segment.checksums) {

@@ -87,7 +87,7 @@ impl Inner {
         (rank, target): (Rank, TargetIndex),
         request: &Request,
         repeated: bool,
-        what: &dyn Fn() -> String,
+        what: &(dyn Fn() -> String + Sync),
     ) -> Result<Vec<Answer>, Error> {
         let count = u16::try_from(request.operations.len()).expect("batches are cut to the limit of a frame");
         let mut patience = Patience::new(self.settings.retry_for);
@@ -200,7 +200,7 @@ fn passes(error: &ConnectionError) -> bool {
     }
 }
 
-fn answers(frame: wire::frame::Frame, count: u16, what: &dyn Fn() -> String) -> Result<Vec<Answer>, Error> {
+fn answers(frame: wire::frame::Frame, count: u16, what: &(dyn Fn() -> String + Sync)) -> Result<Vec<Answer>, Error> {
     let broken = |reason: String| Error::Protocol { what: what(), reason };
     if frame.header.kind != Kind::Reply || frame.header.count != count {
         return Err(broken(format!(

@@ -1,0 +1,82 @@
+//! The programs under test, built and run.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The crates whose programs the suite runs.
+const PACKAGES: [&str; 4] = ["daos-control", "daos-node", "daos-agent", "daos-admin"];
+
+/// Path of a program of this workspace, built with the profile of the running test.
+pub fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let exe = std::env::current_exe().expect("a running program has a path");
+        // target/<profile>/deps/<test>, or target/<profile>/<binary>
+        let parent = exe.parent().expect("programs lie in a folder");
+        let folder =
+            if parent.ends_with("deps") { parent.parent().expect("deps lies in the profile's folder") } else { parent };
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build
+            .args(["build", "--locked", "--quiet", "--bins"])
+            .args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+        assert!(status.success(), "the programs under test do not build");
+        folder.to_owned()
+    });
+    folder.join(name)
+}
+
+/// What a command line program did.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Exit code; -1 when it was killed.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// Runs a command to its end.
+    pub fn of(command: &mut Command) -> Outcome {
+        let output = command.output().unwrap_or_else(|error| panic!("{command:?} does not run: {error}"));
+        Outcome {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Itself, when it succeeded.
+    #[track_caller]
+    pub fn ok(self) -> Outcome {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    /// Its standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+    }
+
+    /// Checks that it failed as bad input should: exit 1 or 2, an error on standard error that contains `texts`, and a
+    /// hint.
+    #[track_caller]
+    pub fn refused(self, texts: &[&str]) -> Outcome {
+        assert!(self.code == 1 || self.code == 2, "{self:?}");
+        for text in texts {
+            assert!(self.stderr.contains(text), "`{text}` is missing: {self:?}");
+        }
+        assert!(
+            self.stderr.contains("hint") || self.stderr.contains("resolution") || self.stderr.contains("--help"),
+            "no hint: {self:?}"
+        );
+        self
+    }
+}
