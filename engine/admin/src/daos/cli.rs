@@ -41,6 +41,9 @@ pub struct Globals {
     /// Name of the system
     #[arg(short = 'G', long, global = true, value_name = "NAME", default_value = "daos_server")]
     pub sys_name: String,
+    /// How long to wait for an engine that is away
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    pub retry_for: u64,
 }
 
 /// The nouns.

@@ -111,9 +111,11 @@ fn explain(failure: Failure, address: &Address, array: bool) -> Failure {
                 .with_resolution("`daos kv list` shows the keys there are")
         }
         Status::Invalid if failure.resolution.is_empty() => {
-            let remedy =
-                if array { "read the single value there without --array" } else { "read the array there with --array" };
-            Failure { message: format!("{name}: {}", failure.message), ..failure }.with_resolution(remedy)
+            let (kind, remedy) = match array {
+                true => ("an array", "read the single value there without --array"),
+                false => ("a single value", "read the array there with --array"),
+            };
+            Failure { message: format!("{name} cannot be read as {kind}"), ..failure }.with_resolution(remedy)
         }
         _ => failure,
     }

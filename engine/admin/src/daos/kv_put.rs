@@ -48,7 +48,8 @@ pub(super) async fn run(store: &impl Store, put: Prepared) -> Result<Report, Fai
         }
         Some(offset) => put_array(store, &address, offset, condition, data).await?,
     };
-    let text = format!("Stored {bytes} bytes at epoch {epoch}\n");
+    let unit = if bytes == 1 { "byte" } else { "bytes" };
+    let text = format!("Stored {bytes} {unit} at epoch {epoch}\n");
     Ok(Report::new(text, json!({"bytes": bytes, "epoch": epoch.to_string()})))
 }
 
@@ -91,7 +92,7 @@ fn explain(failure: Failure, address: &Address) -> Failure {
                 .with_resolution("leave --if-present out to store the first one")
         }
         Status::Invalid if failure.resolution.is_empty() => {
-            Failure { message: format!("{name}: {}", failure.message), ..failure }.with_resolution(
+            Failure { message: format!("{name} cannot be written this way"), ..failure }.with_resolution(
                 "an akey holds a single value or an array, never both; remove it first to change the kind",
             )
         }

@@ -18,6 +18,7 @@ mod value;
 mod tests;
 
 use std::io;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use client::{Settings, System};
@@ -52,6 +53,10 @@ pub async fn run(cli: Cli) -> Result<Report, Failure> {
 }
 
 async fn connect(globals: &Globals) -> Result<System, Failure> {
-    let settings = Settings { system: globals.sys_name.clone(), ..Settings::from_env() };
+    let settings = Settings {
+        system: globals.sys_name.clone(),
+        retry_for: Duration::from_secs(globals.retry_for),
+        ..Settings::from_env()
+    };
     Ok(System::connect(settings).await?)
 }

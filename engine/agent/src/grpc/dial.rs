@@ -110,14 +110,15 @@ pub fn failure_of_status(host: &HostPort, status: &tonic::Status) -> Failure {
     if status.metadata().contains_key(STATUS_KEY) {
         return Failure::from(status);
     }
+    let timed_out = status.code() == tonic::Code::DeadlineExceeded || has_cause::<tonic::TimeoutExpired>(status);
     match status.code() {
-        tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => Fault::new(
+        _ if timed_out => Fault::new(
             FaultName::ClientRpcTimeout,
-            format!("`{host}` did not answer in time: {}", status.message()),
+            format!("`{host}` did not answer in time"),
             "read the log of daos_server on that host; repeat the command when the server is idle",
         )
         .into(),
-        tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Internal
+        tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Internal | tonic::Code::Cancelled
             if std::error::Error::source(status).is_some() =>
         {
             closed(host, &root_cause(status)).into()
@@ -184,6 +185,17 @@ fn closed(host: &HostPort, cause: &str) -> Fault {
         "check that `transport_config.allow_insecure` (or --insecure) is the same on both sides and that the server \
          is still running",
     )
+}
+
+fn has_cause<E: std::error::Error + 'static>(error: &dyn std::error::Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.is::<E>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {

@@ -1,6 +1,6 @@
 //! A host: a folder with a configuration, and the agent that runs there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -50,6 +50,10 @@ impl Host {
         self.folder.path().join("run/daos_agent.sock")
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daos_agent"));
         command.arg("-o").arg(self.folder.path().join("daos_agent.yml")).kill_on_drop(true).stdin(Stdio::null());
@@ -80,7 +84,12 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts it and waits until it accepts clients.
     pub(crate) async fn start(host: &Host) -> Agent {
-        let child = host.command().spawn().unwrap();
+        Agent::started_by(host, &[]).await
+    }
+
+    /// The same with more in its environment.
+    pub(crate) async fn started_by(host: &Host, environment: &[(&str, &Path)]) -> Agent {
+        let child = host.command().envs(environment.iter().copied()).spawn().unwrap();
         let agent = Agent { child, socket: host.socket() };
         let accepts = || std::os::unix::net::UnixStream::connect(&agent.socket).is_ok();
         until("the agent accepts clients", accepts).await;

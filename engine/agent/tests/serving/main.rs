@@ -7,7 +7,10 @@ mod host;
 mod server;
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
+use config::HostPort;
+use daos_agent::grpc::{Security, ask_in_turn, within};
 use nix::sys::signal::Signal;
 use types::{FaultName, Status};
 use wire::proto::drpc::Method;
@@ -155,4 +158,50 @@ async fn attach_info_can_be_dumped() {
     let envelope: serde_json::Value = serde_json::from_slice(&dumped.stdout).unwrap();
     assert_eq!(envelope["response"]["rank_uris"][0]["rank"], 0);
     assert_eq!(envelope["status"], 0);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_a_question_and_never_answers_is_a_timeout() {
+    let fake = Fake::start().await;
+    fake.fall_silent();
+    let (address, port) = fake.address().rsplit_once(':').map(|(a, p)| (a.to_owned(), p.parse().unwrap())).unwrap();
+    let hosts = [HostPort::new(address, port)];
+    let failure = ask_in_turn(&hosts, &Security::Insecure, |mut service| {
+        let asked = within(Duration::from_millis(100), request());
+        async move { service.get_attach_info(asked).await }
+    })
+    .await
+    .unwrap_err();
+    assert_eq!((failure.fault, failure.status), (Some(FaultName::ClientRpcTimeout), Status::TimedOut));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_is_told_from_one_that_is_slow() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hosts = [HostPort::new("127.0.0.1", listener.local_addr().unwrap().port())];
+    let hangs_up = tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
+    let failure = ask_in_turn(&hosts, &Security::Insecure, |mut service| {
+        let asked = within(Duration::from_secs(20), request());
+        async move { service.get_attach_info(asked).await }
+    })
+    .await
+    .unwrap_err();
+    hangs_up.await.unwrap();
+    assert_eq!(failure.fault, Some(FaultName::ClientConnectionClosed), "{failure}");
+}
+
+#[tokio::test]
+async fn a_service_manager_is_told_when_clients_may_come_and_when_it_ends() {
+    let fake = Fake::start().await;
+    let host = Host::new(&fake.address(), "");
+    let path = host.folder().join("notify");
+    let manager = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let mut agent = Agent::started_by(&host, &[("NOTIFY_SOCKET", &path)]).await;
+    let mut bytes = [0; 64];
+    let length = manager.recv(&mut bytes).await.unwrap();
+    assert_eq!(&bytes[..length], b"READY=1\n");
+    agent.signal(Signal::SIGTERM);
+    let length = manager.recv(&mut bytes).await.unwrap();
+    assert_eq!(&bytes[..length], b"STOPPING=1\n");
+    assert_eq!(agent.ended().await.code(), Some(0));
 }

@@ -1,6 +1,6 @@
 //! A management service with one rank and one pool.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
@@ -21,6 +21,8 @@ pub(crate) struct Fake {
     address: String,
     asked: Arc<AtomicUsize>,
     uri: Arc<Mutex<String>>,
+    /// Questions are taken and never answered.
+    mute: Arc<AtomicBool>,
 }
 
 /// An address where nobody listens: the port was just given back.
@@ -39,6 +41,7 @@ impl Fake {
             address: listener.local_addr().unwrap().to_string(),
             asked: Arc::default(),
             uri: Arc::new(Mutex::new("ofi+tcp://127.0.0.1:31416".to_owned())),
+            mute: Arc::default(),
         };
         let service = MgmtSvcServer::new(fake.clone());
         tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
@@ -52,6 +55,11 @@ impl Fake {
     /// How often attach info was asked for.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// From now on nothing is answered.
+    pub(crate) fn fall_silent(&self) {
+        self.mute.store(true, Ordering::SeqCst);
     }
 
     /// Where rank 0 is; empty for a system without ranks.
@@ -72,6 +80,9 @@ macro_rules! not_asked {
                 &self,
                 request: Request<GetAttachInfoReq>,
             ) -> Result<Response<GetAttachInfoResp>, Status> {
+                if self.mute.load(Ordering::SeqCst) {
+                    std::future::pending::<()>().await;
+                }
                 let uri = self.uri.lock().unwrap().clone();
                 let rank = GroupMember { rank: 0, uri: uri.clone(), targets: 2 };
                 self.asked.fetch_add(1, Ordering::SeqCst);
