@@ -72,3 +72,41 @@ fn ask(program: &Path, config_folder: Option<&Path>) -> Result<String, Fault> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// Asks a shell script with this body and mode beside the configuration file.
+    fn answer(body: &str, mode: u32) -> Result<String, FaultName> {
+        let folder = tempfile::tempdir().expect("folder");
+        let program = folder.path().join("domain.sh");
+        std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).expect("writes");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode)).expect("sets the mode");
+        // Another test's fork may hold the script open for writing for a moment.
+        loop {
+            match ask(&program, Some(folder.path())) {
+                Err(fault) if fault.description.contains("Text file busy") => std::thread::yield_now(),
+                other => return other.map_err(|fault| fault.name),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_callback_may_print_and_be() {
+        assert_eq!(answer("echo /rack1/node2", 0o755), Ok("/rack1/node2".to_owned()));
+        assert_eq!(answer("exit 0", 0o755), Err(FaultName::ServerConfigFaultCallbackEmpty));
+        assert_eq!(answer("echo rack1", 0o755), Err(FaultName::ServerConfigFaultDomainInvalid));
+        assert_eq!(answer("echo /a//b", 0o755), Err(FaultName::ServerConfigFaultDomainInvalid));
+        assert_eq!(answer("echo /a; exit 1", 0o755), Err(FaultName::ServerConfigFaultCallbackFailed));
+        assert_eq!(answer("echo /a", 0o777), Err(FaultName::ServerConfigFaultCallbackInsecure));
+        assert_eq!(answer("echo /a", 0o4755), Err(FaultName::ServerConfigFaultCallbackInsecure));
+        assert_eq!(answer("echo /a", 0o600), Err(FaultName::ServerConfigFaultCallbackBadPerms));
+        let missing = ask(Path::new("/nonexistent"), None).map_err(|fault| fault.name);
+        assert_eq!(missing, Err(FaultName::ServerConfigFaultCallbackNotFound));
+        let elsewhere = ask(Path::new("/bin/sh"), Some(Path::new("/etc/daos"))).map_err(|fault| fault.name);
+        assert_eq!(elsewhere, Err(FaultName::ServerConfigFaultCallbackInsecure));
+    }
+}

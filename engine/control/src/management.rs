@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 use types::{Rank, Status};
 use uuid::Uuid;
 use wire::fault::Failure;
-use wire::proto::mgmt::{JoinReq, JoinResp};
+use wire::proto::mgmt::{JoinReq, JoinResp, LeaderQueryResp};
 
 use crate::grpc::peer::Peers;
-use crate::system::System;
 use crate::system::member::Event;
+use crate::system::{System, check_name};
 
 /// Where the management service is.
 pub(crate) enum Seat {
@@ -21,13 +21,14 @@ pub(crate) enum Seat {
 
 /// Known once the server has read its settings and opened its records.
 pub(crate) struct Management {
+    system: String,
     seat: OnceLock<Seat>,
     peers: Peers,
 }
 
 impl Management {
-    pub(crate) fn new(peers: Peers) -> Management {
-        Management { seat: OnceLock::new(), peers }
+    pub(crate) fn new(system: &str, peers: Peers) -> Management {
+        Management { system: system.to_owned(), seat: OnceLock::new(), peers }
     }
 
     /// Decides where it is; once.
@@ -49,6 +50,19 @@ impl Management {
             )
             .with_resolution(format!("send the request to `{leader}`"))),
             None => Err(Failure::new(Status::Busy, "the server is starting").with_resolution("retry in a moment")),
+        }
+    }
+
+    /// Who serves it; every server knows.
+    pub(crate) fn leader(&self, sys: &str) -> Result<LeaderQueryResp, Failure> {
+        check_name(&self.system, sys)?;
+        match self.seat.get() {
+            Some(Seat::There(leader)) => Ok(LeaderQueryResp {
+                current_leader: leader.clone(),
+                replicas: vec![leader.clone()],
+                down_replicas: Vec::new(),
+            }),
+            _ => Ok(self.here()?.leader()),
         }
     }
 

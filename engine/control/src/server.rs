@@ -3,7 +3,10 @@
 //! Order of a start: locks, certificates and ports first (their faults end the start), then records, then engines
 //! (their faults leave the server up, so that `dmg` can tell).
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -61,6 +64,8 @@ pub struct Server {
     serving: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
     background: Vec<tokio::task::JoinHandle<()>>,
     records: Weak<System>,
+    /// `daos_server.sock`.
+    socket: PathBuf,
     _locks: Vec<Lock>,
 }
 
@@ -71,6 +76,7 @@ impl Server {
         save_active(&config)?;
         let control = config.control_metadata.as_ref().map(config::ControlMetadata::directory);
         if let Some(folder) = &control {
+            private(folder)?;
             locks.push(Lock::take(folder, "control_metadata.path")?);
         }
         let tls = certs::load(&config.transport, TransportRole::Server)?;
@@ -86,7 +92,7 @@ impl Server {
         };
         let seat = config.mgmt_svc_replicas.first().and_then(|first| network::is_here(first, config.port));
         let own_address = own_address(&config, seat);
-        let management = Arc::new(Management::new(Peers::new(tls.as_ref().map(Loaded::client_tls))));
+        let management = Arc::new(Management::new(&config.name, Peers::new(tls.as_ref().map(Loaded::client_tls))));
         let harness = harness(&config, &options, control.as_deref(), &own_address, &management)?;
         let (mut background, mut records) = (Vec::new(), Weak::new());
         match (seat, &control) {
@@ -103,7 +109,8 @@ impl Server {
                 }
             }
         }
-        let engines = bind_engines(&config.socket_dir)?;
+        let socket = config.socket_dir.join("daos_server.sock");
+        let engines = bind_engines(&socket)?;
         let telemetry = telemetry_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(listener) = telemetry_listener {
             let telemetry = Telemetry { harness: harness.clone(), management: management.clone() };
@@ -119,7 +126,7 @@ impl Server {
             instance.begin().await;
         }
         background.push(serve_engines(engines, harness.clone()));
-        Ok(Server { harness, address, telemetry, stop, serving, background, records, _locks: locks })
+        Ok(Server { harness, address, telemetry, stop, serving, background, records, socket, _locks: locks })
     }
 
     /// The control port's address.
@@ -155,6 +162,7 @@ impl Server {
             task.abort();
             let _ = task.await;
         }
+        let _ = std::fs::remove_file(&self.socket);
         self.harness.end().await;
         // Requests in work hold the records open; the next start needs them.
         let began = tokio::time::Instant::now();
@@ -275,9 +283,8 @@ fn open_system(
 }
 
 /// `<socket_dir>/daos_server.sock`, on which engines report.
-fn bind_engines(socket_dir: &Path) -> Result<tokio::net::UnixListener, Fault> {
-    let path = socket_dir.join("daos_server.sock");
-    local::bind(&path).map_err(|error| unexpected(&format!("listen on `{}`", path.display()), &error))
+fn bind_engines(path: &Path) -> Result<tokio::net::UnixListener, Fault> {
+    local::bind(path).map_err(|error| unexpected(&format!("listen on `{}`", path.display()), &error))
 }
 
 fn serve_engines(listener: tokio::net::UnixListener, harness: Harness) -> tokio::task::JoinHandle<()> {
@@ -320,9 +327,21 @@ fn own_address(config: &ServerConfig, seat: Option<SocketAddr>) -> String {
     }
 }
 
+/// The records name every member and pool; only the server's own user reads them.
+fn private(folder: &Path) -> Result<(), Fault> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| unexpected(&format!("make `{}`", folder.display()), &error))
+}
+
 fn save_active(config: &ServerConfig) -> Result<(), Fault> {
     let path = config.socket_dir.join(".daos_server.active.yml");
-    std::fs::write(&path, config.to_yaml()).map_err(|error| unexpected(&format!("write `{}`", path.display()), &error))
+    // It may hold a fabric key.
+    let write = || -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(&path)?;
+        file.write_all(config.to_yaml().as_bytes())
+    };
+    write().map_err(|error| unexpected(&format!("write `{}`", path.display()), &error))
 }
 
 fn unexpected(attempt: &str, error: &std::io::Error) -> Fault {

@@ -49,9 +49,7 @@ impl MgmtSvc for MgmtService {
     }
 
     async fn leader_query(&self, request: Request<LeaderQueryReq>) -> Result<Response<LeaderQueryResp>, Status> {
-        let system = self.here()?;
-        system.check_name(&request.get_ref().sys)?;
-        Ok(Response::new(system.leader()))
+        Ok(Response::new(self.management.leader(&request.get_ref().sys)?))
     }
 
     async fn get_attach_info(&self, request: Request<GetAttachInfoReq>) -> Result<Response<GetAttachInfoResp>, Status> {

@@ -7,11 +7,15 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Once;
 
 use config::ScmTier;
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use types::{Fault, FaultName, Size};
+
+/// The notice is the same at every start of every engine; once per process is enough.
+static SAID_UNPRIVILEGED: Once = Once::new();
 
 /// The state of a mount point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +74,11 @@ pub(crate) fn prepare(tier: &ScmTier, bytes: u64) -> Result<bool, Fault> {
     match mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_NOATIME, Some(options.as_str())) {
         Ok(()) => Ok(true),
         Err(nix::errno::Errno::EPERM) => {
-            tracing::warn!(
-                "`{}` is used without a tmpfs: mounting needs root; the memory tier is anonymous memory",
-                path.display()
-            );
+            SAID_UNPRIVILEGED.call_once(|| {
+                tracing::warn!(
+                    "`scm_mount` is used without a tmpfs: mounting needs root; the arena is anonymous memory"
+                );
+            });
             probe(path)?;
             Ok(false)
         }

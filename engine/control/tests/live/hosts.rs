@@ -1,7 +1,7 @@
 //! Two servers of one system, as on two hosts: the second joins through gRPC and serves no management.
 
 use types::Status;
-use wire::proto::mgmt::{SystemQueryReq, SystemStartReq, SystemStopReq};
+use wire::proto::mgmt::{LeaderQueryReq, SystemQueryReq, SystemStartReq, SystemStopReq};
 
 use crate::cluster::{Cluster, SYSTEM, refused};
 
@@ -24,6 +24,10 @@ async fn the_second_host_s_engine_is_a_member_that_can_be_stopped_and_started() 
     let failure = refused(second.mgmt().await.system_query(query).await);
     assert_eq!(failure.status, Status::NotLeader);
     assert!(failure.message.contains(&format!("127.0.0.1:{}", first.port)), "{failure}");
+
+    let leader = LeaderQueryReq { sys: SYSTEM.to_owned() };
+    let leader = second.mgmt().await.leader_query(leader).await.expect("every server knows").into_inner();
+    assert_eq!(leader.current_leader, format!("127.0.0.1:{}", first.port));
 
     let stop = SystemStopReq { sys: SYSTEM.to_owned(), ranks: "1".to_owned(), force: false };
     let answer = first.mgmt().await.system_stop(stop).await.expect("stops").into_inner();
