@@ -158,6 +158,7 @@ pub(crate) fn decode_body<'a>(header: &GroupHeader, group: &'a [u8]) -> Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_bytes_are_golden() {
@@ -196,6 +197,56 @@ mod tests {
         let decoded = decode_body(&header, &group).unwrap().unwrap();
         assert_eq!(decoded.extents, [extent]);
         assert_eq!(decoded.redo, [(0x1000, &b"abc"[..])]);
+    }
+
+    proptest! {
+        #[test]
+        fn groups_round_trip(
+            sequence: u64,
+            epoch: u64,
+            records in prop::collection::vec((any::<u64>(), prop::collection::vec(any::<u8>(), 0..3000)), 0..8),
+            extents in prop::collection::vec(any::<(u64, u64, u32)>(), 0..8),
+        ) {
+            let mut redo = Vec::new();
+            for (offset, bytes) in &records {
+                redo.extend_from_slice(&offset.to_le_bytes());
+                redo.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+                redo.extend_from_slice(bytes);
+            }
+            let extents: Vec<_> =
+                extents.into_iter().map(|(offset, length, crc)| WrittenExtent { offset, length, crc }).collect();
+            let group = encode(1, sequence, Epoch(epoch), records.len() as u32, &redo, &extents);
+            let header = GroupHeader::decode(&group, 1).expect("it is one");
+            prop_assert_eq!((header.sequence, header.last_epoch.0), (sequence, epoch));
+            prop_assert_eq!(header.blocks() as usize * BLOCK_BYTES, group.len());
+            let body = decode_body(&header, &group).unwrap().expect("it is whole");
+            prop_assert_eq!(body.extents, extents);
+            let expected: Vec<(u64, &[u8])> = records.iter().map(|(offset, bytes)| (*offset, &bytes[..])).collect();
+            prop_assert_eq!(body.redo, expected);
+        }
+
+        #[test]
+        fn any_body_with_a_right_checksum_is_read_or_refused(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            records in 0u32..5,
+            extents in 0u32..5,
+        ) {
+            let mut group = vec![0; HEADER_BYTES];
+            group.extend_from_slice(&bytes);
+            let header = GroupHeader {
+                fragment: 0,
+                sequence: 0,
+                last_epoch: Epoch(0),
+                body_bytes: bytes.len() as u32,
+                records,
+                extents,
+                body_crc: crc32c(&bytes),
+            };
+            if let Ok(body) = decode_body(&header, &group) {
+                let body = body.expect("the checksum is right");
+                prop_assert_eq!((body.redo.len() as u32, body.extents.len() as u32), (records, extents));
+            }
+        }
     }
 
     #[test]

@@ -124,3 +124,6 @@ fn check_roots(arena: &Arena) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

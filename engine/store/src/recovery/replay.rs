@@ -112,8 +112,9 @@ impl Replay {
     fn data_is_there(&self, data: &mut dyn Device, group: &Found) -> Result<bool, OpenError> {
         let body = self.body(group)?;
         for WrittenExtent { offset, length, crc } in body.extents {
-            let whole = length.next_multiple_of(BLOCK_BYTES as u64);
-            if offset % BLOCK_BYTES as u64 != 0 || offset.checked_add(whole).is_none_or(|end| end > data.length()) {
+            let whole = length.checked_next_multiple_of(BLOCK_BYTES as u64);
+            let end = whole.and_then(|whole| offset.checked_add(whole));
+            if !offset.is_multiple_of(BLOCK_BYTES as u64) || end.is_none_or(|end| end > data.length()) {
                 let reason = format!("it refers to {length} bytes at {offset} of the data slice, which ends before");
                 return Err(damaged(Role::Wal, group.start * BLOCK_BYTES as u64, reason));
             }
