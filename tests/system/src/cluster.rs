@@ -141,11 +141,11 @@ impl Cluster {
         }
         let (head, rest) = text.split_once("allow_insecure: true").expect("the guide is insecure");
         let indent = &head[head.rfind('\n').map_or(0, |at| at + 1)..];
-        let mut lines = vec![format!("ca_cert: {}", self.text("certs/daosCA.crt"))];
-        lines.push(format!("cert: {}", self.text(&format!("certs/{role}.crt"))));
-        lines.push(format!("key: {}", self.text(&format!("certs/{role}.key"))));
+        let mut lines = vec![format!("ca_cert: {}", self.text("certs/daosCA/certs/daosCA.crt"))];
+        lines.push(format!("cert: {}", self.text(&format!("certs/daosCA/certs/{role}.crt"))));
+        lines.push(format!("key: {}", self.text(&format!("certs/daosCA/certs/{role}.key"))));
         if role == "server" {
-            lines.push(format!("client_cert_dir: {}", self.text("certs/clients")));
+            lines.push(format!("client_cert_dir: {}", self.text("certs/daosCA/certs/clients")));
         }
         format!("{head}{}{rest}", lines.join(&format!("\n{indent}")))
     }
