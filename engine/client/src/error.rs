@@ -8,8 +8,10 @@ use wire::fault::Failure;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The agent could not be asked.
-    #[error("cannot get attach info from daos_agent: {}", failure.message)]
+    #[error("cannot {what} through daos_agent: {}", failure.message)]
     Agent {
+        /// What was asked of it.
+        what: &'static str,
         /// What it or the system said.
         failure: Failure,
         /// True when nothing answered on its socket.

@@ -60,16 +60,34 @@ impl System {
     /// Opens a pool by its label or UUID.
     pub async fn open_pool(&self, pool: &str) -> Result<Pool, Error> {
         let what = format!("open pool `{pool}`");
-        let pools = self.list_pools().await?;
+        let request = PoolConnectReq { sys: self.inner.settings.system.clone(), id: pool.to_owned() };
+        let pools = match self.list_pools().await {
+            Ok(pools) => pools,
+            Err(error) => return self.find_pool(&request, &what, error).await,
+        };
         let uuid = pool.parse::<uuid::Uuid>().ok().map(|uuid| uuid.to_string());
         let entry = pools
             .iter()
             .find(|entry| uuid.as_ref().map_or(entry.label == pool, |uuid| entry.uuid == *uuid))
             .ok_or_else(|| no_pool(&what, pool))?;
         let rank = Rank(entry.svc_ldr);
-        let request = PoolConnectReq { sys: self.inner.settings.system.clone(), id: entry.uuid.clone() };
         let reply: PoolConnectResp = self.inner.service(rank, Method::PoolConnect, &request, &what).await?;
         Pool::new(self.clone(), rank, reply, &what)
+    }
+
+    /// Asks every engine for the pool while the management service, which knows at once, is away. Gives `unknown`, what
+    /// the management service failed with, when no engine serves the pool.
+    async fn find_pool(&self, request: &PoolConnectReq, what: &str, unknown: Error) -> Result<Pool, Error> {
+        let ranks: Vec<u32> = {
+            let attach = self.inner.attach.read().unwrap_or_else(PoisonError::into_inner);
+            attach.0.rank_uris.iter().map(|member| member.rank).collect()
+        };
+        for rank in ranks.into_iter().map(Rank) {
+            if let Ok(reply) = self.inner.service_once(rank, Method::PoolConnect, request).await {
+                return Pool::new(self.clone(), rank, reply, what);
+            }
+        }
+        Err(unknown)
     }
 }
 
@@ -154,6 +172,21 @@ impl Inner {
         }
     }
 
+    /// One try of a call of the pool service.
+    async fn service_once<Resp: Message + Default>(
+        &self,
+        rank: Rank,
+        method: Method,
+        request: &impl Message,
+    ) -> Result<Resp, Failure> {
+        let open = || async {
+            let address = self.address(rank)?;
+            ServiceConnection::open(address, &self.settings.system, Peer::Client, self.settings.connect_timeout).await
+        };
+        let connection = self.services.get(rank.0, open).await.map_err(|error| Failure::from(&error))?;
+        connection.call(method, request).await
+    }
+
     async fn target(&self, rank: Rank, target: TargetIndex) -> Result<Arc<Connection>, ConnectionError> {
         let open = || async {
             let hello = Hello {
@@ -225,6 +258,7 @@ async fn call_agent<Resp: Message + Default>(
     let result = fabric::local::call(&path, method, request, settings.call_timeout).await;
     result.map_err(|failure| {
         let away = failure.status == Status::Unreachable && failure.fault.is_none() && failure.resolution.is_empty();
-        Error::Agent { failure, away }
+        let what = if method == drpc::Method::ListPools { "list pools" } else { "get attach info" };
+        Error::Agent { what, failure, away }
     })
 }

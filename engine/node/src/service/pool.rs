@@ -117,6 +117,7 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             ranks: request.ranks.clone(),
             properties: request.properties.clone(),
             map_version: 1,
+            members: request.ranks.iter().map(|rank| collective.group.member(Rank(*rank))).collect::<Result<_, _>>()?,
             ..PoolRecord::default()
         };
         let records = Records { targets: &self.targets, pool };
@@ -251,7 +252,12 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         }
         let (pool, entry) = self.find(&request.id)?;
         let group = self.group.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let ranks = entry.record.ranks.iter().map(|rank| group.member(Rank(*rank))).collect::<Result<_, _>>()?;
+        // A rank that is away keeps its place in the map, under its last known address.
+        let member = |rank: &u32| match group.member(Rank(*rank)) {
+            Ok(member) => Ok(member),
+            Err(away) => entry.record.members.iter().find(|member| member.rank == *rank).cloned().ok_or(away),
+        };
+        let ranks = entry.record.ranks.iter().map(member).collect::<Result<_, _>>()?;
         Ok(PoolConnectResp {
             uuid: pool.to_string(),
             label: entry.record.label,

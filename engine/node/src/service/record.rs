@@ -13,7 +13,7 @@ use types::{
 };
 use uuid::Uuid;
 use wire::fault::Failure;
-use wire::proto::mgmt::Property;
+use wire::proto::mgmt::{GroupMember, Property};
 
 use super::access::Targets;
 
@@ -51,6 +51,9 @@ pub(super) struct PoolRecord {
     pub(super) properties: Vec<Property>,
     #[prost(uint32, tag = "9")]
     pub(super) map_version: u32,
+    /// The ranks as they were at creation: how many targets each has decides placement, also while a rank is away.
+    #[prost(message, repeated, tag = "10")]
+    pub(super) members: Vec<GroupMember>,
 }
 
 /// A container.

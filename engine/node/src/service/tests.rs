@@ -329,6 +329,18 @@ fn a_pool_with_containers_is_destroyed_only_recursively() {
 }
 
 #[test]
+fn a_rank_that_is_away_keeps_its_place_in_the_pool_map() {
+    let pair = Pair::new();
+    pair.create_pool().unwrap();
+    let alone = GroupMember { rank: 0, uri: "ofi+tcp://127.0.0.1:9".into(), targets: 2 };
+    pair.service.set_group(Group { version: 2, members: vec![alone] });
+    let reply: PoolConnectResp =
+        pair.call(Method::PoolConnect, &PoolConnectReq { sys: String::new(), id: "tank".into() }).unwrap();
+    let ranks: Vec<(u32, u32)> = reply.map.unwrap().ranks.iter().map(|member| (member.rank, member.targets)).collect();
+    assert_eq!(ranks, [(0, 2), (1, 2)]);
+}
+
+#[test]
 fn properties_change_and_stay() {
     let mut pair = Pair::new();
     pair.create_pool().unwrap();
