@@ -126,7 +126,7 @@ impl Shared {
     }
 
     /// Ends the connection for all, once.
-    fn end(&self, error: ConnectionError) {
+    fn end(&self, error: &ConnectionError) {
         let waiting = {
             let mut state = self.state();
             state.ended.get_or_insert_with(|| error.clone());
@@ -242,7 +242,7 @@ async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<Byt
     while queue.recv_many(&mut frames, GATHER_FRAMES).await > 0 {
         let chunks: Vec<Bytes> = frames.drain(..).flatten().collect();
         if let Err(error) = send(&mut writer, chunks).await {
-            shared.end(shared.closed(error.to_string()));
+            shared.end(&shared.closed(error.to_string()));
             return;
         }
     }
@@ -265,7 +265,7 @@ async fn read_all(mut reader: OwnedReadHalf, mut inbound: Inbound, shared: Arc<S
             }
             Err(error) => error,
         };
-        shared.end(error);
+        shared.end(&error);
         return;
     }
 }

@@ -8,18 +8,18 @@
 mod buffer;
 mod device;
 mod fault;
-mod mem;
 mod file;
 pub mod label;
 pub mod layout;
+mod mem;
 mod memory;
 mod ring;
 
 pub use buffer::{BLOCK_BYTES, Buffer};
 pub use device::{Device, Done, Io, IoKind, Role, execute};
 pub use fault::{CrashPoints, Fate, Fault, FaultDevice, SECTOR_BYTES};
-pub use mem::Mem;
 pub use file::{DeviceError, FileSlice, OpenDevice};
 pub use label::{Inspection, Label, Slice, inspect};
+pub use mem::Mem;
 pub use memory::Memory;
 pub use ring::{Event, Ring, Waker};

@@ -120,15 +120,15 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
         let device = OpenDevice::open(&path).map_err(|error| failed(&path, &error))?;
         let label = match inspect(&path) {
             Ok(Inspection::Formatted(label)) => label,
-            Ok(Inspection::Unformatted) => return Err(bad(&path, "it has no label".to_owned())),
-            Ok(Inspection::Damaged(reason)) => return Err(bad(&path, reason)),
-            Err(error) => return Err(bad(&path, format!("its label cannot be read: {error}"))),
+            Ok(Inspection::Unformatted) => return Err(bad(&path, "it has no label")),
+            Ok(Inspection::Damaged(reason)) => return Err(bad(&path, &reason)),
+            Err(error) => return Err(bad(&path, &format!("its label cannot be read: {error}"))),
         };
         if label.engine != conf.engine_uuid {
-            return Err(bad(&path, format!("it belongs to engine {}, this is {}", label.engine, conf.engine_uuid)));
+            return Err(bad(&path, &format!("it belongs to engine {}, this is {}", label.engine, conf.engine_uuid)));
         }
         if label.system != conf.system {
-            return Err(bad(&path, format!("it belongs to system `{}`, this is `{}`", label.system, conf.system)));
+            return Err(bad(&path, &format!("it belongs to system `{}`, this is `{}`", label.system, conf.system)));
         }
         if !device.direct() {
             tracing::info!(device = %path.display(), "no O_DIRECT on this filesystem; writes go through the page cache");
@@ -232,7 +232,7 @@ fn failed(path: &Path, error: &DeviceError) -> DeviceFault {
     (path.to_owned(), Box::new(Fault::new(name, with_sources(error), resolution)))
 }
 
-fn bad(path: &Path, reason: String) -> DeviceFault {
+fn bad(path: &Path, reason: &str) -> DeviceFault {
     let fault = Fault::new(
         FaultName::BdevFormatFailure,
         format!("`{}` cannot be used: {reason}", path.display()),

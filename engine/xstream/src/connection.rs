@@ -68,11 +68,11 @@ impl Connection {
     }
 
     /// Takes the result of a receive.
-    pub(crate) fn received(&mut self, result: std::io::Result<usize>, buffer: &[u8]) {
+    pub(crate) fn received(&mut self, result: &std::io::Result<usize>, buffer: &[u8]) {
         self.receiving = false;
         match result {
             Ok(0) => self.closing = true,
-            Ok(length) => self.inbound.feed(&buffer[..length]),
+            Ok(length) => self.inbound.feed(&buffer[..*length]),
             Err(_) => self.broken = true,
         }
     }
@@ -112,9 +112,9 @@ impl Connection {
     }
 
     /// Takes the result of a send: what was not sent goes first next time.
-    pub(crate) fn sent(&mut self, result: std::io::Result<usize>, mut chunks: VecDeque<Bytes>) {
+    pub(crate) fn sent(&mut self, result: &std::io::Result<usize>, mut chunks: VecDeque<Bytes>) {
         self.sending = false;
-        let Ok(mut sent) = result else {
+        let Ok(mut sent) = *result else {
             self.broken = true;
             return;
         };
@@ -186,7 +186,7 @@ mod tests {
         let chunks = connection.start_send().unwrap();
         connection.queue(vec![Bytes::from_static(b"ghi")]);
         assert!(connection.start_send().is_none(), "one send at a time");
-        connection.sent(Ok(4), chunks);
+        connection.sent(&Ok(4), chunks);
         let rest: Vec<u8> = connection.start_send().unwrap().into_iter().flatten().collect();
         assert_eq!(rest, b"efghi");
     }
@@ -198,7 +198,7 @@ mod tests {
         assert!(!connection.is_over());
         let chunks = connection.start_send().unwrap();
         let length = chunks.iter().map(Bytes::len).sum();
-        connection.sent(Ok(length), chunks);
+        connection.sent(&Ok(length), chunks);
         assert!(connection.is_over() && connection.start_receive(None).is_none());
     }
 }

@@ -184,14 +184,14 @@ impl<R: Fn(Report)> Loop<R> {
             Event::Woken => {}
             Event::Received { token, result, buffer } => {
                 if let Some(connection) = self.connections.get_mut(&token) {
-                    connection.received(result, &buffer);
+                    connection.received(&result, &buffer);
                     self.touched.push(token);
                 }
                 self.spare = Some(buffer);
             }
             Event::Sent { token, result, chunks } => {
                 if let Some(connection) = self.connections.get_mut(&token) {
-                    connection.sent(result, chunks);
+                    connection.sent(&result, chunks);
                     self.touched.push(token);
                 }
             }
