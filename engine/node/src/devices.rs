@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use config::BdevConf;
 use media::layout::{Layout, LayoutError, Space, Tier, plan};
@@ -11,6 +12,12 @@ use store::{Devices, Identity, Settings};
 use types::{Fault, FaultName, TargetIndex};
 use uuid::Uuid;
 use xstream::{Opened, TargetSlices};
+
+/// How long a device may stay locked before it counts as another engine's. The kernel ends the requests of a killed
+/// engine after the process is gone, and only then gives up its lock: usually within 0.1 s, later when a flush is under
+/// way on a slow disk. Waiting for it also keeps those last writes from landing behind this engine's back.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why devices cannot be used, as a fault, and which of them.
 pub(crate) type DeviceFault = (PathBuf, Box<Fault>);
@@ -72,7 +79,7 @@ pub(crate) fn format(conf: &BdevConf, force: bool) -> Result<(), DeviceFault> {
         if !force {
             refuse_formatted(&path)?;
         }
-        let open = OpenDevice::create(&path, device.bytes).map_err(|error| failed(&path, &error))?;
+        let open = when_released(|| OpenDevice::create(&path, device.bytes)).map_err(|error| failed(&path, &error))?;
         devices.push(Arc::new(open));
     }
     let io = |device: &OpenDevice, error: &dyn std::fmt::Display| {
@@ -105,6 +112,17 @@ pub(crate) fn format(conf: &BdevConf, force: bool) -> Result<(), DeviceFault> {
     Ok(())
 }
 
+/// Opens a device, waiting a while for the lock of an engine that was killed.
+fn when_released(open: impl Fn() -> Result<OpenDevice, DeviceError>) -> Result<OpenDevice, DeviceError> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match open() {
+            Err(DeviceError::InUse { .. }) if Instant::now() < until => std::thread::sleep(LOCK_PAUSE),
+            other => return other,
+        }
+    }
+}
+
 /// The opened devices of a running engine.
 pub(crate) struct Open {
     devices: Vec<Arc<OpenDevice>>,
@@ -117,7 +135,7 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
     let mut open = Open { devices: Vec::new(), slices: Vec::new(), arena_bytes: 0 };
     for device in conf.tiers.iter().flat_map(|tier| &tier.devices) {
         let path = PathBuf::from(&device.path);
-        let device = OpenDevice::open(&path).map_err(|error| failed(&path, &error))?;
+        let device = when_released(|| OpenDevice::open(&path)).map_err(|error| failed(&path, &error))?;
         let label = match inspect(&path) {
             Ok(Inspection::Formatted(label)) => label,
             Ok(Inspection::Unformatted) => return Err(bad(&path, "it has no label")),
