@@ -2,7 +2,7 @@
 //!
 //! Writers keep changing their own keys and slots of arrays. At a random moment the engine (every fifth time the server
 //! too) is killed; then every key is read back and compared with what its writer knows: the last acknowledged state, or
-//! that of the one change that was under way. `DAOS_SUITE_KILLS` sets the number of kills (100).
+//! that of the one change that was under way. `DAOS_SUITE_KILLS` sets the number of kills (25).
 #![allow(clippy::disallowed_methods)] // a suite: it reads the clock and the environment
 
 use std::sync::Arc;
@@ -154,7 +154,7 @@ impl Writer {
 
 #[test]
 fn acknowledged_changes_survive_kills_under_load() {
-    let kills: u64 = std::env::var("DAOS_SUITE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let kills: u64 = std::env::var("DAOS_SUITE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
     let mut cluster = Cluster::start(Options { restart: false, ..Options::default() });
     cluster.dmg(&["pool", "create", "tank", "--size=95%"]).ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
