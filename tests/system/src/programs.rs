@@ -4,9 +4,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The crates whose programs the suite runs.
-const PACKAGES: [&str; 4] = ["daos-control", "daos-node", "daos-agent", "daos-admin"];
-
 /// Path of a program of this workspace, built with the profile of the running test.
 pub fn program(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -17,9 +14,8 @@ pub fn program(name: &str) -> PathBuf {
         let folder =
             if parent.ends_with("deps") { parent.parent().expect("deps lies in the profile's folder") } else { parent };
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build
-            .args(["build", "--locked", "--quiet", "--bins"])
-            .args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+        // All targets, as scripts/test builds them: a smaller selection would resolve other features and build anew.
+        build.args(["build", "--locked", "--quiet", "--workspace", "--all-targets"]);
         if folder.ends_with("release") {
             build.arg("--release");
         }
