@@ -1,8 +1,16 @@
 //! `daos_server.yml`, `daos_agent.yml` and `daos_control.yml`: schema, rules and faults. Pure: text in, settings or
 //! findings out.
+//!
+//! [`server`], [`agent`] and [`control`] give [`Checked`] settings with all defaults applied, or every [`Finding`] at
+//! once. Further checks take what a pure crate cannot know as arguments: [`check_machine`] the size of the machine,
+//! [`certificate`] bytes and permission bits. [`unsupported`] says what the present engine cannot run. The text for
+//! people is [`render`], for programs [`to_json`]. The reference of all keys is engine/docs/configuration.md.
+//!
+//! Invariants: no input panics; every finding has a remedy; settings written by [`ServerConfig::to_yaml`] read the same.
 
 mod agent;
 mod bdev_conf;
+pub mod certificate;
 mod control;
 mod document;
 mod finding;
@@ -37,3 +45,6 @@ pub use settings::{
     LogLevel, MappedUser, Overrides, PciAddress, Provider, ProviderKind, Role, Roles, ScmClass, ScmTier,
     SecondaryEndpoint, ServerConfig, SpdkRpcServer, TransportConfig, UserKey,
 };
+
+#[cfg(test)]
+mod schema_tests;

@@ -9,8 +9,23 @@
 
 #![allow(clippy::disallowed_methods)] // this crate is one of the walls: it owns processes, files, clocks and sockets
 
+pub mod certs;
+pub mod cli;
 pub mod engine;
+mod fault_domain;
+mod grpc;
+mod harness;
+mod lock;
+mod log;
+mod management;
+mod network;
 pub mod pool;
+mod ras;
 mod rfc3339;
 pub mod security;
+mod server;
+pub mod storage;
 pub mod system;
+mod telemetry;
+
+pub use server::{Options, Server};

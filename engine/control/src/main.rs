@@ -1,3 +1,5 @@
 //! `daos_server`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    control::cli::main()
+}

@@ -10,6 +10,12 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 
+/// The CRC32C of some bytes followed by `second_bytes` others, from the checksums of both.
+pub fn join_crc32c(first: u32, second: u32, second_bytes: u64) -> u32 {
+    let algorithm = crc_fast::CrcAlgorithm::Crc32Iscsi;
+    crc_fast::checksum_combine(algorithm, u64::from(first), u64::from(second), second_bytes) as u32
+}
+
 /// The checksum of each chunk of `data`; empty for empty data.
 pub fn checksums(data: &[u8]) -> Checksums {
     data.chunks(CHECKSUM_CHUNK_BYTES).map(crc32c).collect()
@@ -55,6 +61,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn joined_checksums_are_those_of_the_whole(first: Vec<u8>, second: Vec<u8>) {
+            let whole = [first.clone(), second.clone()].concat();
+            prop_assert_eq!(join_crc32c(crc32c(&first), crc32c(&second), second.len() as u64), crc32c(&whole));
+        }
+
         #[test]
         fn every_flipped_bit_is_found_in_its_chunk(length in 1usize..100_000, at: prop::sample::Index, bit in 0u8..8) {
             let mut data: Vec<u8> = (0..length).map(|n| n as u8).collect();

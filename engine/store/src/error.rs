@@ -23,7 +23,9 @@ impl fmt::Display for Slice {
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// A size that cannot work.
-    #[error("{what} of {bytes} bytes is too small: at least {least} bytes are needed\nhint: give the tier a larger size")]
+    #[error(
+        "{what} of {bytes} bytes is too small: at least {least} bytes are needed\nhint: give the tier a larger size"
+    )]
     TooSmall {
         /// The arena or a slice.
         what: &'static str,
@@ -59,7 +61,9 @@ pub enum FormatError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Neither superblock is valid.
-    #[error("no valid superblock in the meta slice: at byte 0 {first}, at byte 4096 {second}\nhint: format the storage, or restore this device")]
+    #[error(
+        "no valid superblock in the meta slice: at byte 0 {first}, at byte 4096 {second}\nhint: format the storage, or restore this device"
+    )]
     NoSuperblock {
         /// What is wrong with the first.
         first: String,
@@ -67,7 +71,9 @@ pub enum OpenError {
         second: String,
     },
     /// The slice belongs to something else.
-    #[error("the superblock at byte {offset} of the meta slice is for {found}, not for {expected}\nhint: attach the devices this engine was formatted with")]
+    #[error(
+        "the superblock at byte {offset} of the meta slice is for {found}, not for {expected}\nhint: attach the devices this engine was formatted with"
+    )]
     WrongIdentity {
         /// Of the superblock.
         offset: u64,
@@ -77,7 +83,9 @@ pub enum OpenError {
         expected: String,
     },
     /// A size differs from the one the target was formatted with.
-    #[error("the {what} has {found} bytes but was formatted with {expected}\nhint: restore the former size, or format anew")]
+    #[error(
+        "the {what} has {found} bytes but was formatted with {expected}\nhint: restore the former size, or format anew"
+    )]
     WrongSize {
         /// The arena or a slice.
         what: &'static str,
@@ -87,7 +95,9 @@ pub enum OpenError {
         expected: u64,
     },
     /// What is stored is not what was written.
-    #[error("the {slice} slice is damaged at byte {offset}: {reason}\nhint: this target's data cannot be trusted; replace the device and format it anew")]
+    #[error(
+        "the {slice} slice is damaged at byte {offset}: {reason}\nhint: this target's data cannot be trusted; replace the device and format it anew"
+    )]
     Damaged {
         /// Which slice.
         slice: Slice,
@@ -97,7 +107,9 @@ pub enum OpenError {
         reason: String,
     },
     /// The rebuilt arena contradicts itself.
-    #[error("the arena is inconsistent at byte {offset}: {reason}\nhint: this is a defect of the store; keep the devices for analysis")]
+    #[error(
+        "the arena is inconsistent at byte {offset}: {reason}\nhint: this is a defect of the store; keep the devices for analysis"
+    )]
     Arena {
         /// Where in the arena.
         offset: u64,

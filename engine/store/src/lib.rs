@@ -8,14 +8,28 @@
 //! commands, [`Store::complete`] takes their results, and the reply comes out of [`Store::take_reply`] after the flush.
 //! Formats and the recovery are drawn in engine/docs/disk-format.md.
 
+mod arena;
+mod catalog;
+mod census;
+mod checkpoint;
 mod command;
+mod drive;
 mod error;
+mod extents;
 mod health;
+mod index;
+mod log;
+mod recovery;
 mod settings;
 mod store;
+mod superblock;
+mod tree;
 
+pub use checkpoint::meta_bytes_needed;
 pub use command::{Command, PoolSpace, Reply, Space, Token};
+pub use drive::Driven;
 pub use error::{FormatError, OpenError, Slice};
 pub use health::{Event, Health, Recovery, Stats};
+pub use recovery::format;
 pub use settings::{ArenaMemory, Devices, Geometry, Identity, Settings};
-pub use store::{Store, format, meta_bytes_needed, open};
+pub use store::{Store, open};

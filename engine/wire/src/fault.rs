@@ -100,6 +100,12 @@ impl From<Fault> for Failure {
     }
 }
 
+impl From<Status> for Failure {
+    fn from(status: Status) -> Failure {
+        Failure::new(status, status.text())
+    }
+}
+
 impl From<Failure> for tonic::Status {
     fn from(failure: Failure) -> tonic::Status {
         let mut status = tonic::Status::new(code_of_status(failure.status), bounded(&failure.message));

@@ -1,3 +1,5 @@
+//! Trees and their limits, and damaged files.
+
 use std::fmt::Write;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Slurm's examples, what is no list, and properties of expansion.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Memory of small and large machines.
+
 use super::*;
 use crate::server;
 

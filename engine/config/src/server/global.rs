@@ -18,8 +18,9 @@ pub(crate) const DEFAULT_PORT: u16 = 10001;
 /// DAOS's default: everything but hugepages and DAX mappings (core(5)).
 const DEFAULT_CORE_DUMP_FILTER: u8 = 0x13;
 
-/// DAOS's default, in seconds.
-const DEFAULT_RESTART_DELAY: u32 = 300;
+/// Seconds. DAOS waits 300 between two restarts of an engine; here a backoff with a limit keeps a crash loop in bounds
+/// (control's `engine::restart`), and the setting only lengthens it.
+const DEFAULT_RESTART_DELAY: u32 = 0;
 
 /// Hugepages are counted in a C int.
 const MAX_HUGEPAGES: i64 = i32::MAX as i64;

@@ -55,6 +55,7 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/ctl.CtlSvc/StorageScan", &[Role::Admin]),
     ("/ctl.CtlSvc/StorageFormat", &[Role::Admin]),
     ("/ctl.CtlSvc/StorageUsage", &[Role::Admin, Role::Server]),
+    ("/ctl.CtlSvc/PingRanks", &[Role::Server]),
     ("/ctl.CtlSvc/StartRanks", &[Role::Server]),
     ("/ctl.CtlSvc/StopRanks", &[Role::Server]),
 ];

@@ -17,7 +17,7 @@ pub enum State {
     AwaitFormat,
     /// Its process was started.
     Starting,
-    /// Its process answers and has not joined yet.
+    /// It has its rank and does not serve yet.
     Ready,
     /// It serves.
     Joined,
@@ -81,10 +81,13 @@ pub enum Event {
     FormatAwaited,
     /// Its server started its process.
     Started,
-    /// Its process reported ready.
-    ReportedReady,
-    /// It was given its rank.
-    Joined,
+    /// It joined and was given its rank.
+    RankGiven {
+        /// It is the same process as at the last join, at the same address: its server came back, not the engine.
+        same_process: bool,
+    },
+    /// It knows its rank and serves.
+    Serves,
     /// An administrator asked it to stop.
     StopRequested,
     /// Its process ended.
@@ -138,13 +141,14 @@ pub struct Transition {
 pub fn transition(state: State, info: &str, event: &Event) -> Transition {
     let (next, text) = match event {
         Event::FormatAwaited => (State::AwaitFormat, String::new()),
-        Event::Started => match state {
-            // An engine that was adopted reports ready before its start is noticed.
-            State::Joined | State::Ready => (state, info.to_owned()),
-            _ => (State::Starting, String::new()),
+        Event::Started => (State::Starting, String::new()),
+        Event::RankGiven { same_process: true } if state.in_group() => (state, info.to_owned()),
+        Event::RankGiven { .. } => (State::Ready, String::new()),
+        Event::Serves => match state {
+            // The stop overtook the join.
+            State::Stopping | State::Stopped => (state, info.to_owned()),
+            _ => (State::Joined, String::new()),
         },
-        Event::ReportedReady => (State::Ready, String::new()),
-        Event::Joined => (State::Joined, String::new()),
         Event::StopRequested => match state {
             State::AwaitFormat | State::Stopped | State::Errored => (state, info.to_owned()),
             _ => (State::Stopping, String::new()),
@@ -163,17 +167,16 @@ pub fn transition(state: State, info: &str, event: &Event) -> Transition {
             _ => (state, info.to_owned()),
         },
         Event::PingAnswered => match state {
-            State::Unresponsive | State::Excluded => (State::Joined, String::new()),
+            State::Ready | State::Unresponsive | State::Excluded => (State::Joined, String::new()),
             _ => (state, info.to_owned()),
         },
     };
     let mut effects = Vec::new();
-    // A join is always an event of its own: its addresses and incarnation are new even when the state is not.
-    let joined = matches!(event, Event::Joined);
-    if joined || next != state || text != info {
+    // A join brings addresses and an incarnation that may be new when the state is not.
+    if matches!(event, Event::RankGiven { .. }) || next != state || text != info {
         effects.push(Effect::Persist);
     }
-    if joined || next.in_group() != state.in_group() {
+    if next.in_group() != state.in_group() {
         effects.push(Effect::PublishGroup);
     }
     Transition { state: next, info: text, effects }
@@ -221,19 +224,20 @@ mod tests {
             AwaitFormat as A, Errored as E, Excluded as X, Joined as J, Ready as R, Starting as S, Stopped as P,
             Stopping as O, Unresponsive as U,
         };
-        let table: [(Event, [State; 9]); 11] = [
+        let table: [(Event, [State; 9]); 12] = [
             //                            A  S  R  J  O  P  X  E  U
             (Event::FormatAwaited, [A, A, A, A, A, A, A, A, A]),
-            (Event::Started, [S, S, R, J, S, S, S, S, S]),
-            (Event::ReportedReady, [R, R, R, R, R, R, R, R, R]),
-            (Event::Joined, [J, J, J, J, J, J, J, J, J]),
+            (Event::Started, [S, S, S, S, S, S, S, S, S]),
+            (Event::RankGiven { same_process: false }, [R, R, R, R, R, R, R, R, R]),
+            (Event::RankGiven { same_process: true }, [R, R, R, J, R, R, R, R, U]),
+            (Event::Serves, [J, J, J, J, O, P, J, J, J]),
             (Event::StopRequested, [A, O, O, O, O, P, O, E, O]),
             (exited(true), [P, P, P, P, P, P, P, P, P]),
             (exited(false), [E, E, E, E, P, E, E, E, E]),
             (Event::PingMissed { count: 1 }, [A, S, R, J, O, P, X, E, U]),
             (Event::PingMissed { count: UNRESPONSIVE_AFTER_MISSES }, [A, S, R, U, O, P, X, E, U]),
             (Event::PingMissed { count: EXCLUDED_AFTER_MISSES }, [A, S, R, X, O, P, X, E, X]),
-            (Event::PingAnswered, [A, S, R, J, O, P, J, E, J]),
+            (Event::PingAnswered, [A, S, J, J, O, P, J, E, J]),
         ];
         for (event, expected) in table {
             for (state, next) in State::ALL.into_iter().zip(expected) {
@@ -249,10 +253,12 @@ mod tests {
         assert!(published(State::Joined, Event::StopRequested));
         assert!(published(State::Unresponsive, Event::PingMissed { count: EXCLUDED_AFTER_MISSES }));
         assert!(published(State::Excluded, Event::PingAnswered));
-        assert!(published(State::Joined, Event::Joined), "a rejoin may bring a new address");
+        assert!(published(State::Joined, Event::RankGiven { same_process: false }));
+        assert!(published(State::Ready, Event::Serves));
+        assert!(!published(State::Joined, Event::RankGiven { same_process: true }));
         assert!(!published(State::Joined, Event::PingMissed { count: UNRESPONSIVE_AFTER_MISSES }));
         assert!(!published(State::Stopping, exited(true)));
-        assert!(!published(State::Starting, Event::ReportedReady));
+        assert!(!published(State::Starting, Event::RankGiven { same_process: false }));
     }
 
     #[test]

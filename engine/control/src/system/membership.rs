@@ -137,9 +137,18 @@ impl Membership {
 
     /// The ranks that clients and peers may use, with their addresses.
     pub fn group(&self) -> Vec<mgmt::GroupMember> {
+        self.group_where(|member| member.state.in_group())
+    }
+
+    /// The group as it will be once `rank` serves, for its own first look.
+    pub fn group_with(&self, rank: Rank) -> Vec<mgmt::GroupMember> {
+        self.group_where(|member| member.state.in_group() || member.rank == rank)
+    }
+
+    fn group_where(&self, condition: impl Fn(&Member) -> bool) -> Vec<mgmt::GroupMember> {
         self.members
             .values()
-            .filter(|member| member.state.in_group())
+            .filter(|member| condition(member))
             .map(|member| mgmt::GroupMember { rank: member.rank.0, uri: member.uri.clone(), targets: member.targets })
             .collect()
     }
@@ -185,13 +194,14 @@ impl Membership {
             info: String::new(),
             last_update_ms: now_ms,
         });
+        let same_process = member.incarnation == join.incarnation && member.uri == join.uri && member.addr == join.addr;
         member.addr = join.addr;
         member.index = join.index;
         member.uri = join.uri;
         member.targets = join.targets;
         member.fault_domain = join.fault_domain;
         member.incarnation = join.incarnation;
-        Ok((rank, self.apply(now_ms, rank, &Event::Joined)))
+        Ok((rank, self.apply(now_ms, rank, &Event::RankGiven { same_process })))
     }
 
     /// Applies an event to a member. An unknown rank changes nothing.
@@ -286,7 +296,12 @@ mod tests {
     fn the_map_version_grows_with_the_group_only() {
         let mut members = Membership::default();
         let (rank, change) = members.join(1, join(10, None)).expect("joins");
-        assert_eq!((members.map_version(), change), (1, Change { persist: Some(rank), publish: true }));
+        assert_eq!((members.map_version(), change), (0, Change { persist: Some(rank), publish: false }));
+        assert_eq!((members.group().len(), members.group_with(rank).len()), (0, 1));
+        assert_eq!(members.apply(1, rank, &Event::Serves), Change { persist: Some(rank), publish: true });
+        assert_eq!(members.map_version(), 1);
+        let (_, change) = members.join(1, join(10, None)).expect("its server came back");
+        assert_eq!(change, Change { persist: Some(rank), publish: false });
         assert_eq!(members.apply(2, rank, &Event::PingAnswered), Change::default());
         assert_eq!(members.map_version(), 1);
         let died = Event::Exited { asked: false, reason: "signal 9".to_owned() };

@@ -3,4 +3,8 @@
 pub mod database;
 pub mod member;
 pub mod membership;
+mod pools;
 pub mod ranks;
+mod service;
+
+pub(crate) use service::{Identity, RankAction, System, check_name};

@@ -1,0 +1,220 @@
+//! `dmg system`: the members of the system, and stopping and starting them.
+
+use agent::grpc::within;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use types::Status;
+use wire::fault::Failure;
+use wire::proto::mgmt::{
+    LeaderQueryReq, LeaderQueryResp, RankResult, SystemMember, SystemQueryReq, SystemQueryResp, SystemRanksResp,
+    SystemStartReq, SystemStopReq,
+};
+
+use super::{CHANGE_TIMEOUT, QUERY_TIMEOUT, Settings, ask};
+use crate::output::{Report, Table, fold_ranks};
+
+/// What to do with the system.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the engines of the system and their states
+    Query {
+        /// Only these ranks, as in 0-3,7
+        #[arg(short, long, value_name = "RANKS")]
+        ranks: Option<String>,
+        /// One line per rank, with UUID, address, fault domain and reason
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// Stop engines in good order
+    Stop {
+        /// Only these ranks, as in 0-3,7
+        #[arg(short, long, value_name = "RANKS")]
+        ranks: Option<String>,
+        /// Kill engines that do not stop
+        #[arg(long)]
+        force: bool,
+    },
+    /// Start engines that were stopped
+    Start {
+        /// Only these ranks, as in 0-3,7
+        #[arg(short, long, value_name = "RANKS")]
+        ranks: Option<String>,
+    },
+    /// Show which server leads the management service
+    LeaderQuery,
+}
+
+pub(super) async fn run(settings: &Settings, command: Command) -> Result<Report, Failure> {
+    let sys = settings.system.clone();
+    match command {
+        Command::Query { ranks, verbose } => {
+            let request = SystemQueryReq { sys, ranks: ranks.unwrap_or_default() };
+            let answer = ask(settings, |mut service| {
+                let request = within(QUERY_TIMEOUT, request.clone());
+                async move { service.system_query(request).await }
+            });
+            Ok(query_report(&answer.await?, verbose))
+        }
+        Command::Stop { ranks, force } => {
+            let request = SystemStopReq { sys, ranks: ranks.unwrap_or_default(), force };
+            let answer = ask(settings, |mut service| {
+                let request = within(CHANGE_TIMEOUT, request.clone());
+                async move { service.system_stop(request).await }
+            });
+            Ok(ranks_report("stop", &answer.await?))
+        }
+        Command::Start { ranks } => {
+            let request = SystemStartReq { sys, ranks: ranks.unwrap_or_default() };
+            let answer = ask(settings, |mut service| {
+                let request = within(CHANGE_TIMEOUT, request.clone());
+                async move { service.system_start(request).await }
+            });
+            Ok(ranks_report("start", &answer.await?))
+        }
+        Command::LeaderQuery => {
+            let request = LeaderQueryReq { sys };
+            let answer = ask(settings, |mut service| {
+                let request = within(QUERY_TIMEOUT, request.clone());
+                async move { service.leader_query(request).await }
+            });
+            Ok(leader_report(&answer.await?))
+        }
+    }
+}
+
+/// `joined` as DAOS prints it for people.
+fn title_case(state: &str) -> String {
+    match state {
+        "awaitformat" => "AwaitFormat".to_owned(),
+        "adminexcluded" => "AdminExcluded".to_owned(),
+        _ => {
+            let mut letters = state.chars();
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        }
+    }
+}
+
+fn query_report(answer: &SystemQueryResp, verbose: bool) -> Report {
+    let mut text = match (answer.members.is_empty(), verbose) {
+        (true, _) => "No ranks have joined the system yet\n".to_owned(),
+        (false, true) => member_lines(&answer.members),
+        (false, false) => state_lines(&answer.members),
+    };
+    text.push_str(&absent_line(&answer.absent_ranks));
+    let members: Vec<Value> = answer
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "rank": member.rank,
+                "incarnation": member.incarnation,
+                "uuid": member.uuid,
+                "addr": member.addr,
+                "fabric_uri": member.fabric_uri,
+                "fabric_contexts": member.fabric_contexts,
+                "state": member.state.to_lowercase(),
+                "info": member.info,
+                "fault_domain": member.fault_domain,
+                "last_update": member.last_update,
+            })
+        })
+        .collect();
+    Report::new(text, json!({"members": members, "providers": answer.providers, "absent_ranks": answer.absent_ranks}))
+}
+
+fn member_lines(members: &[SystemMember]) -> String {
+    let mut table = Table::new(["Rank", "UUID", "Control Address", "Fault Domain", "State", "Reason"]);
+    for member in members {
+        table.row([
+            member.rank.to_string(),
+            member.uuid.clone(),
+            member.addr.clone(),
+            member.fault_domain.clone(),
+            title_case(&member.state),
+            member.info.clone(),
+        ]);
+    }
+    table.render()
+}
+
+/// Ranks of one state on one line, in the order of their first rank.
+fn state_lines(members: &[SystemMember]) -> String {
+    let mut states: Vec<(&str, Vec<u32>)> = Vec::new();
+    for member in members {
+        match states.iter_mut().find(|(state, _)| *state == member.state) {
+            Some((_, ranks)) => ranks.push(member.rank),
+            None => states.push((&member.state, vec![member.rank])),
+        }
+    }
+    let mut table = Table::new(["Rank", "State"]);
+    for (state, ranks) in states {
+        table.row([fold_ranks(&ranks), title_case(state)]);
+    }
+    table.render()
+}
+
+fn absent_line(absent: &str) -> String {
+    if absent.is_empty() { String::new() } else { format!("\nUnknown ranks: {absent}\n") }
+}
+
+fn ranks_report(operation: &str, answer: &SystemRanksResp) -> Report {
+    let text = format!("{}{}", result_lines(operation, answer), absent_line(&answer.absent_ranks));
+    let results: Vec<Value> = answer
+        .results
+        .iter()
+        .map(|result| {
+            json!({
+                "rank": result.rank,
+                "action": action(operation, result),
+                "errored": result.errored,
+                "msg": result.msg,
+                "state": result.state.to_lowercase(),
+                "addr": result.addr,
+            })
+        })
+        .collect();
+    let errored: Vec<&RankResult> = answer.results.iter().filter(|result| result.errored).collect();
+    let failure = (!errored.is_empty()).then(|| {
+        let ranks: Vec<u32> = errored.iter().map(|result| result.rank).collect();
+        let reason = errored.first().map_or("", |result| result.msg.as_str());
+        Failure::new(Status::Misc, format!("system {operation} failed on rank {}: {reason}", fold_ranks(&ranks)))
+            .with_resolution("read the log of daos_server on their hosts; `dmg system query -v` shows every rank")
+    });
+    Report::new(text, json!({"results": results, "absent_ranks": answer.absent_ranks})).failed(failure)
+}
+
+fn action<'r>(operation: &'r str, result: &'r RankResult) -> &'r str {
+    if result.action.is_empty() { operation } else { &result.action }
+}
+
+fn result_lines(operation: &str, answer: &SystemRanksResp) -> String {
+    if answer.results.is_empty() {
+        return format!("No ranks to {operation}\n");
+    }
+    let mut groups: Vec<((&str, &str), Vec<u32>)> = Vec::new();
+    for result in &answer.results {
+        let key = (action(operation, result), if result.errored { result.msg.as_str() } else { "OK" });
+        match groups.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, ranks)) => ranks.push(result.rank),
+            None => groups.push((key, vec![result.rank])),
+        }
+    }
+    let mut table = Table::new(["Rank", "Operation", "Result"]);
+    for ((action, outcome), ranks) in groups {
+        table.row([fold_ranks(&ranks), action.to_owned(), outcome.to_owned()]);
+    }
+    table.render()
+}
+
+fn leader_report(answer: &LeaderQueryResp) -> Report {
+    let LeaderQueryResp { current_leader, replicas, down_replicas } = answer;
+    let mut text = format!("Current Leader: {current_leader}\n   Replica Set: {}\n", replicas.join(", "));
+    if !down_replicas.is_empty() {
+        text.push_str(&format!("Unresponsive Replicas: {}\n", down_replicas.join(", ")));
+    }
+    Report::new(text, json!({"current_leader": current_leader, "replicas": replicas, "down_replicas": down_replicas}))
+}
+
+#[cfg(test)]
+#[path = "system_tests.rs"]
+mod tests;

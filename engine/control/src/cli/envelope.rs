@@ -1,0 +1,70 @@
+//! What a command leaves behind: an exit code, and text or DAOS's JSON envelope.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use types::{Fault, Status};
+use wire::fault::Failure;
+
+/// The end of a command.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    response: Value,
+    text: String,
+    failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// Success, with the response as JSON and as text.
+    pub(super) fn done(response: Value, text: impl Into<String>) -> Outcome {
+        Outcome { response, text: text.into(), failure: None }
+    }
+
+    /// Success with nothing to say.
+    pub(super) fn silent() -> Outcome {
+        Outcome::done(Value::Null, "")
+    }
+
+    /// Failure without a fault.
+    pub(super) fn failed(message: impl Into<String>) -> Outcome {
+        Failure::new(Status::Misc, message).into()
+    }
+
+    /// Failure that still has a response.
+    pub(super) fn failed_with(message: impl Into<String>, response: Value, text: impl Into<String>) -> Outcome {
+        Outcome { response, text: text.into(), failure: Some(Failure::new(Status::Misc, message)) }
+    }
+
+    /// Prints it.
+    pub(super) fn print(self, as_json: bool) -> ExitCode {
+        let Outcome { response, text, failure } = self;
+        if as_json {
+            let error = failure.as_ref().map(|failure| failure.message.clone());
+            let status = failure.as_ref().map_or(0, |failure| failure.status.code());
+            let envelope = json!({ "response": response, "error": error, "status": status });
+            println!("{}", serde_json::to_string_pretty(&envelope).expect("plain data"));
+        } else if !text.is_empty() {
+            println!("{}", text.trim_end());
+        }
+        let Some(failure) = failure else { return ExitCode::SUCCESS };
+        if !as_json {
+            match failure.as_fault() {
+                Some(fault) => eprintln!("ERROR: daos_server: {fault}"),
+                None => eprintln!("ERROR: daos_server: {failure}"),
+            }
+        }
+        ExitCode::FAILURE
+    }
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Outcome {
+        Outcome { response: Value::Null, text: String::new(), failure: Some(failure) }
+    }
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Outcome {
+        Failure::from(fault).into()
+    }
+}

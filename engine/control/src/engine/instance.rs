@@ -1,0 +1,616 @@
+//! One engine instance: an actor that owns its storage and its process.
+//!
+//! States: AwaitFormat -> Starting -> Ready -> Joined -> Stopping -> Stopped, and Errored from any of them. Everything
+//! that changes them arrives as a command or as the end of the process, one at a time; others read the snapshot.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use types::{Fault, FaultName, Status};
+use uuid::Uuid;
+use wire::fault::Failure;
+use wire::proto::ctl::FormatResult;
+use wire::proto::drpc::{Method, NotifyReadyReq, SetRankReq};
+use wire::proto::mgmt::{JoinReq, JoinResp};
+
+use super::pid_file::PidFile;
+use super::process::{Exit, Launch, Process};
+use super::restart::{Decision, RestartPolicy};
+use crate::management::Management;
+use crate::ras::{self, Severity};
+use crate::storage::engine_storage::{EngineStorage, Readiness};
+use crate::storage::superblock::Superblock;
+use crate::system::member::{Event, State};
+use crate::system::membership::NO_RANK;
+use fabric::local;
+
+/// How long an engine may take to checkpoint and exit before it is killed. Its log makes a killed engine lose nothing;
+/// the start after it is slower.
+pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(25);
+
+/// Deadline of a local call that an engine answers from memory.
+pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Delay between attempts to join: doubles from the first to the second.
+const JOIN_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// What others see of an instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) state: State,
+    /// Why, for Errored and for a join that is being retried.
+    pub(crate) info: String,
+    pub(crate) pid: Option<u32>,
+    /// From the superblock or the management service.
+    pub(crate) rank: Option<u32>,
+    pub(crate) uuid: Option<Uuid>,
+    /// The engine's dRPC socket, while it is ready or joined.
+    pub(crate) socket: Option<PathBuf>,
+    pub(crate) restarts: u64,
+}
+
+impl Snapshot {
+    fn new() -> Snapshot {
+        let (info, state) = (String::new(), State::Stopped);
+        Snapshot { state, info, pid: None, rank: None, uuid: None, socket: None, restarts: 0 }
+    }
+}
+
+enum Command {
+    Begin,
+    Start(oneshot::Sender<Result<(), Failure>>),
+    Stop { force: bool, reply: oneshot::Sender<()> },
+    Format { force: bool, reply: oneshot::Sender<Vec<FormatResult>> },
+    Ready(NotifyReadyReq),
+    Joined { pid: u32, rank: u32 },
+    JoinDelayed { pid: u32, reason: String },
+    End(oneshot::Sender<()>),
+}
+
+/// What an instance needs to know of its server.
+pub(crate) struct Setting {
+    pub(crate) storage: EngineStorage,
+    pub(crate) launch: Launch,
+    pub(crate) pid_file: PidFile,
+    pub(crate) policy: RestartPolicy,
+    pub(crate) auto_format: bool,
+    /// Control address that others reach this server by.
+    pub(crate) address: String,
+    pub(crate) fault_domain: String,
+}
+
+/// The handle of an instance.
+#[derive(Clone)]
+pub(crate) struct Instance {
+    pub(crate) index: u32,
+    pub(crate) storage: Arc<EngineStorage>,
+    snapshot: watch::Receiver<Snapshot>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Instance {
+    /// Makes an instance; nothing happens before [`Instance::begin`].
+    pub(crate) fn spawn(setting: Setting, management: Arc<Management>) -> Instance {
+        let (commands, inbox) = mpsc::channel(64);
+        let (publish, snapshot) = watch::channel(Snapshot::new());
+        let storage = Arc::new(setting.storage.clone());
+        let index = setting.storage.index;
+        let actor = Actor {
+            index,
+            storage: storage.clone(),
+            setting,
+            management,
+            publish,
+            own: commands.downgrade(),
+            process: None,
+            asked_to_stop: false,
+            stopping: Vec::new(),
+            kill_at: None,
+            restart_at: None,
+            joining: None,
+            incarnation: None,
+            epoch: Instant::now(),
+        };
+        tokio::spawn(actor.run(inbox));
+        Instance { index, storage, snapshot, commands }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Adopts or starts the engine, or waits for a format.
+    pub(crate) async fn begin(&self) {
+        let _ = self.commands.send(Command::Begin).await;
+    }
+
+    /// Starts a stopped engine on an administrator's word. Returns when the process runs.
+    pub(crate) async fn start(&self) -> Result<(), Failure> {
+        self.ask(Command::Start).await.unwrap_or_else(|| Err(Failure::new(Status::Busy, "the server is stopping")))
+    }
+
+    /// Stops the engine. Returns when the process is gone.
+    pub(crate) async fn stop(&self, force: bool) {
+        let _ = self.ask(|reply| Command::Stop { force, reply }).await;
+    }
+
+    pub(crate) async fn format(&self, force: bool) -> Vec<FormatResult> {
+        self.ask(|reply| Command::Format { force, reply }).await.unwrap_or_default()
+    }
+
+    pub(crate) async fn notify_ready(&self, ready: NotifyReadyReq) {
+        let _ = self.commands.send(Command::Ready(ready)).await;
+    }
+
+    /// Ends the actor; a running process is left alone.
+    pub(crate) async fn end(&self) {
+        let _ = self.ask(Command::End).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Calls the engine; a fault when it does not run.
+    pub(crate) async fn call<Req: prost::Message, Resp: prost::Message + Default>(
+        &self,
+        method: Method,
+        request: &Req,
+        limit: Duration,
+    ) -> Result<Resp, Failure> {
+        let snapshot = self.snapshot();
+        match snapshot.socket {
+            Some(socket) => local::call(&socket, method, request, limit).await,
+            None => Err(not_running(self.index, snapshot.rank, snapshot.state)),
+        }
+    }
+}
+
+fn not_running(index: u32, rank: Option<u32>, state: State) -> Failure {
+    let who = rank.map_or_else(|| format!("engine instance {index}"), |rank| format!("rank {rank}"));
+    Failure::from(Fault::new(
+        FaultName::ServerDataPlaneNotStarted,
+        format!("{who} is not running (state `{state}`)"),
+        "start it with `dmg system start`, or read daos_server's log for why it stopped",
+    ))
+}
+
+struct Actor {
+    index: u32,
+    storage: Arc<EngineStorage>,
+    setting: Setting,
+    management: Arc<Management>,
+    publish: watch::Sender<Snapshot>,
+    own: mpsc::WeakSender<Command>,
+    process: Option<Process>,
+    asked_to_stop: bool,
+    stopping: Vec<oneshot::Sender<()>>,
+    kill_at: Option<Instant>,
+    restart_at: Option<Instant>,
+    joining: Option<tokio::task::AbortHandle>,
+    /// Of the process that reported ready.
+    incarnation: Option<u64>,
+    epoch: Instant,
+}
+
+enum Happened {
+    Command(Option<Command>),
+    Exited(Exit),
+    RestartDue,
+    KillDue,
+}
+
+impl Actor {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+        loop {
+            let happened = {
+                let process = &mut self.process;
+                let exit = async {
+                    match process {
+                        Some(process) => process.wait().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    exit = exit => Happened::Exited(exit),
+                    command = inbox.recv() => Happened::Command(command),
+                    () = due(self.restart_at) => Happened::RestartDue,
+                    () = due(self.kill_at) => Happened::KillDue,
+                }
+            };
+            match happened {
+                Happened::Command(Some(Command::End(reply))) => {
+                    self.give_up_joining();
+                    drop(self);
+                    let _ = reply.send(());
+                    return;
+                }
+                Happened::Command(Some(command)) => self.handle(command).await,
+                Happened::Command(None) => return,
+                Happened::Exited(exit) => self.exited(exit).await,
+                Happened::RestartDue => {
+                    self.restart_at = None;
+                    self.publish.send_modify(|snapshot| snapshot.restarts += 1);
+                    self.start().await;
+                }
+                Happened::KillDue => {
+                    self.kill_at = None;
+                    if let Some(process) = &self.process {
+                        tracing::warn!("engine {} did not stop within {STOP_DEADLINE:?}; killing it", self.index);
+                        process.kill();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn handle(&mut self, command: Command) {
+        match command {
+            Command::Begin => self.begin().await,
+            Command::Start(reply) => {
+                if self.process.is_none() {
+                    self.setting.policy.reset();
+                    self.start().await;
+                }
+                let snapshot = self.publish.borrow().clone();
+                let outcome = match snapshot.state {
+                    State::Errored => Err(Failure::new(Status::Misc, snapshot.info)),
+                    State::AwaitFormat => Err(Failure::new(Status::Busy, "its storage is not formatted")
+                        .with_resolution("format it with `dmg storage format`")),
+                    State::Stopping => Err(Failure::new(Status::Busy, "it is stopping")
+                        .with_resolution("wait until it has stopped and retry")),
+                    _ => Ok(()),
+                };
+                let _ = reply.send(outcome);
+            }
+            Command::Stop { force, reply } => self.stop(force, reply).await,
+            Command::Format { force, reply } => {
+                let _ = reply.send(self.format(force).await);
+            }
+            Command::End(_) => unreachable!("handled where the actor can end"),
+            Command::Ready(ready) => self.ready(ready).await,
+            Command::Joined { pid, rank } => self.joined(pid, rank).await,
+            Command::JoinDelayed { pid, reason } => {
+                if self.process.as_ref().is_some_and(|process| process.pid() == pid) {
+                    self.publish.send_modify(|snapshot| snapshot.info = reason);
+                }
+            }
+        }
+    }
+
+    async fn begin(&mut self) {
+        let Some(running) = self.setting.pid_file.running() else { return self.start().await };
+        match Process::adopt(running, self.setting.launch.stderr.clone()) {
+            Ok(process) => {
+                tracing::info!("engine {} runs as process {} since before; adopting it", self.index, running.pid);
+                self.process = Some(process);
+                self.asked_to_stop = false;
+                // Not an event for the members: for them nothing has happened yet.
+                self.publish
+                    .send_modify(|snapshot| (snapshot.state, snapshot.pid) = (State::Starting, Some(running.pid)));
+                match self.storage.prepare_blocking().await {
+                    Ok(Readiness::Formatted(superblock)) => self.publish.send_modify(|snapshot| {
+                        snapshot.uuid = Some(superblock.uuid);
+                        snapshot.rank = superblock.rank;
+                    }),
+                    other => tracing::warn!("engine {} runs on storage that is not as expected: {other:?}", self.index),
+                }
+                if let Some(ready) = self.setting.pid_file.ready(running.pid) {
+                    self.ready(ready).await;
+                }
+            }
+            Err(error) => {
+                tracing::info!("engine {} ended while it was being adopted: {error}", self.index);
+                self.start().await;
+            }
+        }
+    }
+
+    /// Prepares the storage and starts the process, or says why not.
+    async fn start(&mut self) {
+        self.restart_at = None;
+        self.identify().await;
+        let superblock = match self.storage.prepare_blocking().await {
+            Ok(Readiness::Formatted(superblock)) => superblock,
+            Ok(Readiness::Unformatted) => return self.await_format().await,
+            Err(fault) => return self.fail(&fault).await,
+        };
+        self.publish.send_modify(|snapshot| {
+            snapshot.uuid = Some(superblock.uuid);
+            snapshot.rank = superblock.rank;
+        });
+        match Process::start(&self.setting.launch, &self.setting.pid_file) {
+            Ok(process) => {
+                tracing::info!("engine {} started as process {}", self.index, process.pid());
+                self.process = Some(process);
+                self.asked_to_stop = false;
+                self.enter(State::Starting, "").await;
+            }
+            Err(error) => {
+                let program = self.setting.launch.program.display();
+                let fault = Fault::new(
+                    FaultName::MissingSoftwareDependency,
+                    format!("cannot start `{program}`: {error}"),
+                    "install daos_engine beside daos_server or on PATH, and run `dmg system start`",
+                );
+                self.fail(&fault).await;
+            }
+        }
+    }
+
+    /// Who the engine is, also when it cannot start.
+    async fn identify(&self) {
+        let folder = self.storage.folder.clone();
+        if let Ok(Some(superblock)) = blocking(move || Superblock::read(&folder)).await {
+            self.publish.send_modify(|snapshot| {
+                snapshot.uuid = Some(superblock.uuid);
+                snapshot.rank = superblock.rank;
+            });
+        }
+    }
+
+    async fn await_format(&mut self) {
+        self.enter(State::AwaitFormat, "").await;
+        let message = format!("SCM format required on instance {}", self.index);
+        tracing::info!("{message}");
+        ras::raise("engine_format_required", Severity::Notice, self.index, &message);
+        if self.setting.auto_format {
+            for result in self.format(false).await.iter().filter(|result| !result.ok) {
+                tracing::error!("cannot format `{}`: {}; hint: {}", result.device, result.error, result.resolution);
+            }
+        }
+    }
+
+    async fn fail(&mut self, fault: &Fault) {
+        tracing::error!("engine {} cannot start: {}; hint: {}", self.index, fault.description, fault.resolution);
+        let reason = format!("{} (hint: {})", fault.description, fault.resolution);
+        self.enter(State::Errored, &reason).await;
+        self.report(Event::StartFailed { reason: fault.description.clone() }).await;
+    }
+
+    async fn format(&mut self, force: bool) -> Vec<FormatResult> {
+        if self.process.is_some() {
+            let fault = Fault::new(
+                FaultName::ClientFormatRunningSystem,
+                format!("engine {} is running; its storage cannot be formatted", self.index),
+                "stop the system with `dmg system stop` and retry with `--force`",
+            );
+            let scm = self.storage.engine.scm.mount.display().to_string();
+            return vec![self.storage.failed(&scm, "scm", &fault)];
+        }
+        let (previous, storage) = (self.publish.borrow().uuid, self.storage.clone());
+        let results = blocking(move || storage.format(force)).await;
+        if results.iter().all(|result| result.ok) {
+            tracing::info!("engine {} was formatted", self.index);
+            if let Some(previous) = previous {
+                self.management.storage_formatted(previous).await;
+            }
+            self.publish.send_modify(|snapshot| snapshot.rank = None);
+            self.setting.policy.reset();
+            self.start_formatted().await;
+        }
+        results
+    }
+
+    /// `start` after a format; boxed because a start may itself format (`--auto-format`).
+    async fn start_formatted(&mut self) {
+        Box::pin(self.start()).await;
+    }
+
+    async fn ready(&mut self, ready: NotifyReadyReq) {
+        let Some(pid) = self.process.as_ref().map(Process::pid) else {
+            tracing::warn!("engine {} says that it is ready, but was not started by this server", self.index);
+            return;
+        };
+        match self.publish.borrow().state {
+            State::Starting => {}
+            // An adopted engine says it again to its new server, which knows it from the ready file.
+            State::Ready | State::Joined if self.incarnation == Some(ready.incarnation) => return,
+            State::Ready | State::Joined => {}
+            _ => return,
+        }
+        self.incarnation = Some(ready.incarnation);
+        if let Err(error) = self.setting.pid_file.write_ready(pid, &ready) {
+            tracing::warn!("engine {} could not be recorded as ready: {error}", self.index);
+        }
+        tracing::info!(
+            "engine {} is ready on {} after {} ms ({} bytes of log replayed)",
+            self.index,
+            ready.uri,
+            ready.recovery_us / 1000,
+            ready.replayed_bytes
+        );
+        let socket = PathBuf::from(&ready.socket);
+        self.publish.send_modify(|snapshot| snapshot.socket = Some(socket.clone()));
+        self.enter(State::Ready, "").await;
+        let request = JoinReq {
+            sys: self.storage.system.clone(),
+            uuid: ready.uuid.clone(),
+            rank: self.publish.borrow().rank.unwrap_or(NO_RANK),
+            addr: self.setting.address.clone(),
+            uri: ready.uri,
+            targets: ready.targets,
+            fault_domain: self.setting.fault_domain.clone(),
+            incarnation: ready.incarnation,
+            index: self.index,
+        };
+        let (management, storage, index) = (self.management.clone(), self.storage.clone(), self.index);
+        let Some(own) = self.own.upgrade() else { return };
+        self.give_up_joining();
+        let joining = tokio::spawn(async move {
+            let mut delay = JOIN_RETRY.0;
+            loop {
+                match join_once(&management, &storage, &request, &socket).await {
+                    Ok(rank) => {
+                        let _ = own.send(Command::Joined { pid, rank }).await;
+                        return;
+                    }
+                    Err(failure) => {
+                        let reason = format!("cannot join the system: {}", failure.message);
+                        ras::raise("engine_join_failed", Severity::Error, index, &reason);
+                        let _ = own.send(Command::JoinDelayed { pid, reason }).await;
+                    }
+                }
+                tokio::time::sleep(delay).await;
+                delay = (delay * 2).min(JOIN_RETRY.1);
+            }
+        });
+        self.joining = Some(joining.abort_handle());
+    }
+
+    /// The engine is gone, or a new attempt takes the place of an old one.
+    fn give_up_joining(&mut self) {
+        if let Some(joining) = self.joining.take() {
+            joining.abort();
+        }
+    }
+
+    async fn joined(&mut self, pid: u32, rank: u32) {
+        if self.process.as_ref().is_none_or(|process| process.pid() != pid) || self.asked_to_stop {
+            return;
+        }
+        self.publish.send_modify(|snapshot| snapshot.rank = Some(rank));
+        self.enter(State::Joined, "").await;
+        tracing::info!("engine {} joined as rank {rank}", self.index);
+        self.management.rank_serves(types::Rank(rank));
+    }
+
+    async fn stop(&mut self, force: bool, reply: oneshot::Sender<()>) {
+        self.restart_at = None;
+        let Some(process) = &self.process else {
+            if !matches!(self.publish.borrow().state, State::AwaitFormat) {
+                self.enter(State::Stopped, "").await;
+            }
+            let _ = reply.send(());
+            return;
+        };
+        self.stopping.push(reply);
+        self.asked_to_stop = true;
+        if force {
+            process.kill();
+        } else if self.kill_at.is_none() {
+            self.kill_at = Some(Instant::now() + STOP_DEADLINE);
+            let socket = self.publish.borrow().socket.clone();
+            let prepared = match socket {
+                Some(socket) => {
+                    let request = ();
+                    local::call::<_, ()>(&socket, Method::PrepShutdown, &request, CALL_DEADLINE).await.is_ok()
+                }
+                None => false,
+            };
+            if !prepared && let Some(process) = &self.process {
+                process.terminate();
+            }
+        }
+        self.publish.send_modify(|snapshot| snapshot.socket = None);
+        self.enter(State::Stopping, "").await;
+    }
+
+    async fn exited(&mut self, exit: Exit) {
+        (self.process, self.incarnation) = (None, None);
+        self.kill_at = None;
+        self.give_up_joining();
+        self.setting.pid_file.remove();
+        let socket = self.publish.borrow().socket.clone();
+        self.publish.send_modify(|snapshot| (snapshot.socket, snapshot.pid) = (None, None));
+        if let Some(socket) = socket {
+            let _ = std::fs::remove_file(socket);
+        }
+        let asked = self.asked_to_stop;
+        self.report(Event::Exited { asked, reason: if asked { String::new() } else { exit.reason.clone() } }).await;
+        if asked {
+            let reason = if exit.clean { String::new() } else { exit.reason };
+            tracing::info!("engine {} stopped{}", self.index, if reason.is_empty() { "" } else { ", not cleanly" });
+            self.enter(State::Stopped, &reason).await;
+            for reply in self.stopping.drain(..) {
+                let _ = reply.send(());
+            }
+            return;
+        }
+        ras::raise(
+            "engine_died",
+            Severity::Error,
+            self.index,
+            &format!("engine {} ended: {}", self.index, exit.reason),
+        );
+        let info = match self.setting.policy.died(self.epoch.elapsed()) {
+            Decision::RestartAfter(delay) => {
+                tracing::info!("engine {} is started again in {delay:?}", self.index);
+                self.restart_at = Some(Instant::now() + delay);
+                exit.reason
+            }
+            Decision::GiveUp => format!("{}; it ended too often and is not started again", exit.reason),
+            Decision::Disabled => format!("{}; automatic restart is disabled", exit.reason),
+        };
+        if self.restart_at.is_none() {
+            tracing::error!("engine {}: {info}; hint: correct the cause and run `dmg system start`", self.index);
+        }
+        self.enter(State::Errored, &info).await;
+    }
+
+    /// Publishes the state and tells the management service.
+    async fn enter(&mut self, state: State, info: &str) {
+        let pid = self.process.as_ref().map(Process::pid);
+        self.publish.send_modify(|snapshot| {
+            snapshot.state = state;
+            snapshot.info = info.to_owned();
+            snapshot.pid = pid;
+        });
+        match state {
+            State::AwaitFormat => self.report(Event::FormatAwaited).await,
+            State::Starting => self.report(Event::Started).await,
+            State::Joined => self.report(Event::Serves).await,
+            State::Stopping => self.report(Event::StopRequested).await,
+            _ => {}
+        }
+    }
+
+    async fn report(&self, event: Event) {
+        let uuid = self.publish.borrow().uuid;
+        if let Some(uuid) = uuid {
+            self.management.report(uuid, &event).await;
+        }
+    }
+}
+
+/// Joins, keeps the rank, tells it to the engine.
+async fn join_once(
+    management: &Management,
+    storage: &Arc<EngineStorage>,
+    request: &JoinReq,
+    socket: &std::path::Path,
+) -> Result<u32, Failure> {
+    let JoinResp { rank, map_version, members, .. } = management.join(request.clone()).await?;
+    let storage = storage.clone();
+    blocking(move || storage.save_rank(rank)).await?;
+    let set_rank = SetRankReq { rank, sys: request.sys.clone(), map_version, members };
+    local::call::<_, ()>(socket, Method::SetRank, &set_rank, CALL_DEADLINE).await?;
+    Ok(rank)
+}
+
+impl EngineStorage {
+    async fn prepare_blocking(self: &Arc<Self>) -> Result<Readiness, Fault> {
+        let storage = self.clone();
+        blocking(move || storage.prepare()).await
+    }
+}
+
+/// Runs file work outside the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,128 @@
+//! The memory tier of class `ram`: a tmpfs at `scm_mount`.
+//!
+//! Mounting needs root (CAP_SYS_ADMIN). Without it the mount point is used as a plain directory and the arena is
+//! anonymous memory, so that development needs no privilege. A tmpfs left over by an earlier run is reused when it is
+//! not larger than settled (DAOS accepts mounts made by the administrator under the same rule).
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use config::ScmTier;
+use nix::mount::{MsFlags, mount};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use types::{Fault, FaultName, Size};
+
+/// The state of a mount point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) total: u64,
+    pub(crate) available: u64,
+}
+
+/// The tmpfs at `path`; `None` when there is another file system or no such directory.
+pub(crate) fn tmpfs(path: &Path) -> Option<Usage> {
+    let stat = statfs(path).ok().filter(|stat| stat.filesystem_type() == TMPFS_MAGIC)?;
+    // A directory inside somebody else's tmpfs (/tmp, /run) is not a mount of ours.
+    if !is_mount_point(path) {
+        return None;
+    }
+    let block = u64::try_from(stat.block_size()).unwrap_or(0);
+    Some(Usage { total: stat.blocks() * block, available: stat.blocks_available() * block })
+}
+
+/// True when `path` itself is listed in /proc/self/mountinfo.
+fn is_mount_point(path: &Path) -> bool {
+    let Ok(path) = fs::canonicalize(path) else { return false };
+    let Ok(table) = fs::read_to_string("/proc/self/mountinfo") else { return false };
+    table.lines().filter_map(|line| line.split(' ').nth(4)).any(|mount| Path::new(&unescape(mount)) == path)
+}
+
+/// Spaces and backslashes are octal in mountinfo (proc(5)).
+fn unescape(text: &str) -> String {
+    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+}
+
+/// Makes the mount point usable and says whether a tmpfs is mounted there.
+pub(crate) fn prepare(tier: &ScmTier, bytes: u64) -> Result<bool, Fault> {
+    let path = &tier.mount;
+    fs::create_dir_all(path).map_err(|error| denied(path, "cannot make the directory", &error))?;
+    if let Some(usage) = tmpfs(path) {
+        let options = format!("size={bytes}");
+        // One of ours from before a change of the settings; the kernel refuses when more is in use.
+        let shrink = || mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_REMOUNT, Some(options.as_str())).is_ok();
+        if usage.total <= bytes || shrink() {
+            return Ok(true);
+        }
+        return Err(Fault::new(
+            FaultName::ScmRamdiskBadSize,
+            format!(
+                "the tmpfs at `{}` has {}, more than the {} settled",
+                path.display(),
+                Size(usage.total),
+                Size(bytes)
+            ),
+            format!("unmount it (`umount {}`), or raise `scm_size`, and restart daos_server", path.display()),
+        ));
+    }
+    let huge = if tier.hugepages_disabled { "" } else { ",huge=always" };
+    let options = format!("size={bytes},mode=0700{huge}");
+    match mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_NOATIME, Some(options.as_str())) {
+        Ok(()) => Ok(true),
+        Err(nix::errno::Errno::EPERM) => {
+            tracing::warn!(
+                "`{}` is used without a tmpfs: mounting needs root; the memory tier is anonymous memory",
+                path.display()
+            );
+            probe(path)?;
+            Ok(false)
+        }
+        Err(error) => Err(denied(path, "cannot mount a tmpfs", &error.into())),
+    }
+}
+
+/// A directory that cannot be written is found here and not by the engine.
+fn probe(path: &Path) -> Result<(), Fault> {
+    let file = path.join(".probe");
+    fs::write(&file, b"").map_err(|error| denied(path, "cannot write", &error))?;
+    let _ = fs::remove_file(file);
+    Ok(())
+}
+
+fn denied(path: &Path, attempt: &str, error: &io::Error) -> Fault {
+    Fault::new(
+        FaultName::StoragePathAccessDenied,
+        format!("{attempt} at `scm_mount` `{}`: {error}", path.display()),
+        "choose a directory that daos_server's user may write, or start as root, and restart daos_server",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_mount_point_of_its_own_counts() {
+        let folder = tempfile::tempdir().expect("folder");
+        assert_eq!(tmpfs(folder.path()), None);
+        assert_eq!(tmpfs(Path::new("/nonexistent")), None);
+        assert_eq!(tmpfs(Path::new("/proc")), None);
+        assert_eq!(unescape("/mnt/a\\040b"), "/mnt/a b");
+    }
+
+    #[test]
+    fn a_mount_point_that_cannot_be_made_is_a_fault() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("file");
+        fs::write(&file, b"").expect("writes");
+        let tier = ScmTier {
+            class: config::ScmClass::Ram,
+            mount: file.join("mount"),
+            device: None,
+            size_gib: 0,
+            hugepages_disabled: true,
+        };
+        let fault = prepare(&tier, 1 << 20).expect_err("a file is no directory");
+        assert_eq!(fault.name, FaultName::StoragePathAccessDenied);
+    }
+}

@@ -1,0 +1,5 @@
+//! The `daos_engine` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    daos_node::run()
+}

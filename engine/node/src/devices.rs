@@ -1,0 +1,270 @@
+//! The devices of the storage configuration: planned, formatted, opened.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use config::BdevConf;
+use media::layout::{Layout, LayoutError, Space, Tier, plan};
+use media::{DeviceError, FileSlice, Inspection, Label, Memory, OpenDevice, Role, inspect};
+use store::{Devices, Identity, Settings};
+use types::{Fault, FaultName, TargetIndex};
+use uuid::Uuid;
+use xstream::{Opened, TargetSlices};
+
+/// Why devices cannot be used, as a fault, and which of them.
+pub(crate) type DeviceFault = (PathBuf, Box<Fault>);
+
+/// Reads the configuration file.
+pub(crate) fn read_conf(path: &Path) -> anyhow::Result<BdevConf> {
+    let problem = |text: String| {
+        anyhow::anyhow!("`{}`: {text}\nhint: daos_server writes this file; restart it, or format again", path.display())
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let conf: BdevConf = serde_json::from_str(&text).map_err(|error| problem(error.to_string()))?;
+    if conf.version != config::BDEV_CONF_VERSION {
+        return Err(problem(format!("version {} is not {}", conf.version, config::BDEV_CONF_VERSION)));
+    }
+    Ok(conf)
+}
+
+/// Cuts the devices of the configuration.
+pub(crate) fn layout(conf: &BdevConf) -> Result<Layout, DeviceFault> {
+    let first = first_path(conf);
+    let mut tiers = Vec::new();
+    for tier in &conf.tiers {
+        let mut roles = Vec::new();
+        for role in &tier.roles {
+            roles.push(match role.as_str() {
+                "wal" => Role::Wal,
+                "meta" => Role::Meta,
+                "data" => Role::Data,
+                other => {
+                    let fault = Fault::new(
+                        FaultName::ServerConfigBadConfig,
+                        format!("`{other}` is not a role"),
+                        "use wal, meta and data",
+                    );
+                    return Err((first, Box::new(fault)));
+                }
+            });
+        }
+        let devices = tier.devices.iter().map(|device| Space { name: device.path.clone(), bytes: device.bytes });
+        tiers.push(Tier { devices: devices.collect(), roles });
+    }
+    plan(conf.targets, conf.scm.bytes, &tiers, store::meta_bytes_needed).map_err(|error| {
+        let resolution = match &error {
+            LayoutError::TooSmall { .. } => "give the tier a larger bdev_size, or the engine fewer targets",
+            LayoutError::IdleDevice { .. } => "use at least as many targets as devices in each tier",
+            LayoutError::Role(..) => "give each of the roles wal, meta and data to exactly one tier",
+            LayoutError::TooMany(..) => "use fewer targets per device",
+        };
+        (first, Box::new(Fault::new(FaultName::BdevFormatFailure, error.to_string(), resolution)))
+    })
+}
+
+/// Formats every device; labels are written last.
+pub(crate) fn format(conf: &BdevConf, force: bool) -> Result<(), DeviceFault> {
+    let layout = layout(conf)?;
+    let mut devices = Vec::new();
+    for device in conf.tiers.iter().flat_map(|tier| &tier.devices) {
+        let path = PathBuf::from(&device.path);
+        if !force {
+            refuse_formatted(&path)?;
+        }
+        let open = OpenDevice::create(&path, device.bytes).map_err(|error| failed(&path, &error))?;
+        devices.push(Arc::new(open));
+    }
+    let io = |device: &OpenDevice, error: &dyn std::fmt::Display| {
+        (device.path().to_owned(), Box::new(format_failure(error)))
+    };
+    for device in &devices {
+        media::label::clear(device).map_err(|error| io(device, &error))?;
+    }
+    for target in 0..conf.targets {
+        let mut slices = slices_of(TargetIndex(target), &layout.devices, &devices).map_err(|role| {
+            (first_path(conf), Box::new(format_failure(&format!("target {target} has no slice for {role:?}"))))
+        })?;
+        let identity = Identity { engine: conf.engine_uuid, target: TargetIndex(target) };
+        store::format(&mut slices, identity, layout.arena_bytes).map_err(|error| {
+            let text = with_sources(&error);
+            (first_path(conf), Box::new(format_failure(&text)))
+        })?;
+    }
+    for (device, slices) in devices.iter().zip(&layout.devices) {
+        let label = Label {
+            device: Uuid::new_v4(),
+            engine: conf.engine_uuid,
+            system: conf.system.clone(),
+            total_bytes: device.length(),
+            arena_bytes: layout.arena_bytes,
+            slices: slices.clone(),
+        };
+        media::label::write(device, &label).map_err(|error| io(device, &error))?;
+    }
+    Ok(())
+}
+
+/// The opened devices of a running engine.
+pub(crate) struct Open {
+    devices: Vec<Arc<OpenDevice>>,
+    slices: Vec<Vec<media::Slice>>,
+    arena_bytes: u64,
+}
+
+/// Opens and locks every device and checks its label against the configuration.
+pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
+    let mut open = Open { devices: Vec::new(), slices: Vec::new(), arena_bytes: 0 };
+    for device in conf.tiers.iter().flat_map(|tier| &tier.devices) {
+        let path = PathBuf::from(&device.path);
+        let device = OpenDevice::open(&path).map_err(|error| failed(&path, &error))?;
+        let label = match inspect(&path) {
+            Ok(Inspection::Formatted(label)) => label,
+            Ok(Inspection::Unformatted) => return Err(bad(&path, "it has no label".to_owned())),
+            Ok(Inspection::Damaged(reason)) => return Err(bad(&path, reason)),
+            Err(error) => return Err(bad(&path, format!("its label cannot be read: {error}"))),
+        };
+        if label.engine != conf.engine_uuid {
+            return Err(bad(&path, format!("it belongs to engine {}, this is {}", label.engine, conf.engine_uuid)));
+        }
+        if label.system != conf.system {
+            return Err(bad(&path, format!("it belongs to system `{}`, this is `{}`", label.system, conf.system)));
+        }
+        if !device.direct() {
+            tracing::info!(device = %path.display(), "no O_DIRECT on this filesystem; writes go through the page cache");
+        }
+        open.arena_bytes = label.arena_bytes;
+        open.slices.push(label.slices);
+        open.devices.push(Arc::new(device));
+    }
+    Ok(open)
+}
+
+impl Open {
+    /// Work that opens one target's store; to be run on its thread.
+    pub(crate) fn target(
+        &self,
+        conf: &BdevConf,
+        target: u32,
+    ) -> impl FnOnce() -> Result<Opened, String> + Send + use<> {
+        let (devices, slices, arena_bytes) = (self.devices.clone(), self.slices.clone(), self.arena_bytes);
+        let (engine, scm) = (conf.engine_uuid, conf.scm.clone());
+        move || {
+            let bytes =
+                usize::try_from(arena_bytes).map_err(|_| "the arena is larger than the address space".to_owned())?;
+            let memory = if scm.mounted {
+                Memory::file(&Path::new(&scm.mount).join(format!("arena-{target}")), bytes)
+            } else {
+                Memory::anonymous(bytes)
+            };
+            let memory = memory.map_err(|error| format!("cannot map {bytes} bytes of arena: {error}"))?;
+            let missing = |role| format!("the labels list no slice for {role:?} of target {target}");
+            let find = |role| find_slice(TargetIndex(target), role, &slices, &devices).ok_or_else(|| missing(role));
+            let slices = TargetSlices { wal: find(Role::Wal)?, meta: find(Role::Meta)?, data: find(Role::Data)? };
+            let mut blocking = Devices {
+                wal: Box::new(slices.wal.clone()),
+                meta: Box::new(slices.meta.clone()),
+                data: Box::new(slices.data.clone()),
+            };
+            let identity = Identity { engine, target: TargetIndex(target) };
+            let (store, recovery) = store::open(&mut blocking, identity, Box::new(memory), Settings::default())
+                .map_err(|error| format!("target {target}: {}", with_sources(&error)))?;
+            Ok(Opened { store, recovery, slices })
+        }
+    }
+}
+
+fn slices_of(target: TargetIndex, slices: &[Vec<media::Slice>], devices: &[Arc<OpenDevice>]) -> Result<Devices, Role> {
+    let mut found: HashMap<Role, FileSlice> = HashMap::new();
+    for role in Role::ALL {
+        found.insert(role, find_slice(target, role, slices, devices).ok_or(role)?);
+    }
+    let mut take = |role| Box::new(found.remove(&role).expect("inserted above"));
+    Ok(Devices { wal: take(Role::Wal), meta: take(Role::Meta), data: take(Role::Data) })
+}
+
+fn find_slice(
+    target: TargetIndex,
+    role: Role,
+    slices: &[Vec<media::Slice>],
+    devices: &[Arc<OpenDevice>],
+) -> Option<FileSlice> {
+    devices.iter().zip(slices).find_map(|(device, slices)| {
+        let slice = slices.iter().find(|slice| slice.target == target && slice.role == role)?;
+        Some(device.slice(slice.offset, slice.length))
+    })
+}
+
+fn refuse_formatted(path: &Path) -> Result<(), DeviceFault> {
+    let reason = match inspect(path) {
+        Ok(Inspection::Formatted(label)) => format!("`{}` is formatted for system `{}`", path.display(), label.system),
+        Ok(Inspection::Damaged(reason)) => {
+            format!("`{}` was formatted once, and its label is damaged: {reason}", path.display())
+        }
+        // Missing or unreadable: opening it gives the better message.
+        Ok(Inspection::Unformatted) | Err(_) => return Ok(()),
+    };
+    let fault = Fault::new(
+        FaultName::StorageAlreadyFormatted,
+        reason,
+        "retry the operation with the force option set to wipe what is there",
+    );
+    Err((path.to_owned(), Box::new(fault)))
+}
+
+fn failed(path: &Path, error: &DeviceError) -> DeviceFault {
+    let (name, resolution) = match error {
+        DeviceError::InUse { .. } => (
+            FaultName::StorageDeviceAlreadyMounted,
+            "stop the other engine; `fuser` shows which process has the device",
+        ),
+        DeviceError::Kind { .. } => {
+            (FaultName::BdevFormatUnknownClass, "list regular files or block devices in bdev_list")
+        }
+        DeviceError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            (FaultName::StoragePathAccessDenied, "give the user of daos_server access to the device")
+        }
+        DeviceError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            (FaultName::BdevNotFound, "correct bdev_list in daos_server.yml, or restore the device")
+        }
+        DeviceError::Io { .. } => (FaultName::BdevFormatFailure, "mend what the message names and retry"),
+    };
+    (path.to_owned(), Box::new(Fault::new(name, with_sources(error), resolution)))
+}
+
+fn bad(path: &Path, reason: String) -> DeviceFault {
+    let fault = Fault::new(
+        FaultName::BdevFormatFailure,
+        format!("`{}` cannot be used: {reason}", path.display()),
+        "restore the device, or format with `dmg storage format --force`, which loses what it holds",
+    );
+    (path.to_owned(), Box::new(fault))
+}
+
+fn format_failure(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(FaultName::BdevFormatFailure, error.to_string(), "mend what the message names and format again")
+}
+
+fn first_path(conf: &BdevConf) -> PathBuf {
+    conf.tiers
+        .iter()
+        .flat_map(|tier| &tier.devices)
+        .next()
+        .map(|device| PathBuf::from(&device.path))
+        .unwrap_or_default()
+}
+
+/// An error with everything that caused it, on one line.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some of our own errors show their source already.
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,156 @@
+//! Shard calls on all ranks of a pool: this rank's directly, the others' over their service.
+
+use bytes::Bytes;
+use prost::Message;
+use types::{Place, PoolId, Rank};
+use wire::fault::Failure;
+use wire::proto::service::{
+    Method, ShardContainerListResp, ShardContainerReq, ShardContainerResp, ShardPoolReq, ShardPoolResp,
+};
+
+use super::access::{Group, Peers, Targets};
+use super::shard::Shards;
+
+/// The ranks of one pool as seen from its service rank.
+pub(super) struct Collective<'a, T, P> {
+    pub(super) targets: &'a T,
+    pub(super) peers: &'a P,
+    pub(super) me: Rank,
+    pub(super) group: Group,
+    pub(super) pool: PoolId,
+    pub(super) ranks: Vec<u32>,
+}
+
+impl<T: Targets, P: Peers> Collective<'_, T, P> {
+    /// Creates the pool's shards everywhere, or nowhere.
+    pub(super) async fn create_pool(&self, scm_bytes: u64, nvme_bytes: u64) -> Result<(), Failure> {
+        let request = ShardPoolReq { pool: self.pool.to_string(), scm_bytes, nvme_bytes };
+        for (index, rank) in self.ranks.iter().enumerate() {
+            let result = if *rank == self.me.0 {
+                Shards(self.targets).create_pool(self.pool, scm_bytes, nvme_bytes).await
+            } else {
+                self.peer::<()>(*rank, Method::ShardPoolCreate, &request).await
+            };
+            if let Err(failure) = result {
+                for agreed in &self.ranks[..index] {
+                    self.destroy_pool_on(*agreed).await?;
+                }
+                return Err(on_rank(*rank, failure));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the pool's shards, this rank's (with the records) last. With `force`, ranks out of reach are passed over.
+    pub(super) async fn destroy_pool(&self, force: bool) -> Result<(), Failure> {
+        for rank in self.ranks.iter().filter(|rank| **rank != self.me.0) {
+            match self.destroy_pool_on(*rank).await {
+                Err(failure) if force => {
+                    tracing::warn!(pool = %self.pool, rank, %failure, "shards are left behind by a forced destroy");
+                }
+                other => other?,
+            }
+        }
+        self.destroy_pool_on(self.me.0).await
+    }
+
+    /// Space of every target of every rank.
+    pub(super) async fn query_pool(&self) -> Result<ShardPoolResp, Failure> {
+        let request = ShardPoolReq { pool: self.pool.to_string(), scm_bytes: 0, nvme_bytes: 0 };
+        let mut all = ShardPoolResp::default();
+        for rank in &self.ranks {
+            let mut part: ShardPoolResp = if *rank == self.me.0 {
+                Shards(self.targets).query_pool(self.pool).await?
+            } else {
+                self.peer(*rank, Method::ShardPoolQuery, &request).await.map_err(|failure| on_rank(*rank, failure))?
+            };
+            all.targets.append(&mut part.targets);
+        }
+        Ok(all)
+    }
+
+    pub(super) async fn create_container(&self, place: Place) -> Result<(), Failure> {
+        for rank in &self.ranks {
+            if *rank == self.me.0 {
+                Shards(self.targets).create_container(place).await?;
+            } else {
+                self.container_call::<()>(*rank, Method::ShardContainerCreate, place).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn destroy_container(&self, place: Place) -> Result<(), Failure> {
+        for rank in &self.ranks {
+            if *rank == self.me.0 {
+                Shards(self.targets).destroy_container(place).await?;
+            } else {
+                self.container_call::<()>(*rank, Method::ShardContainerDestroy, place).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes the container uses on all ranks.
+    pub(super) async fn container_bytes(&self, place: Place) -> Result<u64, Failure> {
+        let mut sum = 0;
+        for rank in &self.ranks {
+            let part: ShardContainerResp = if *rank == self.me.0 {
+                Shards(self.targets).query_container(place).await?
+            } else {
+                self.container_call(*rank, Method::ShardContainerQuery, place).await?
+            };
+            sum += part.scm_bytes + part.data_bytes;
+        }
+        Ok(sum)
+    }
+
+    /// Containers that have a shard on `rank`, as text.
+    pub(super) async fn list_containers(&self, rank: u32) -> Result<Vec<String>, Failure> {
+        if rank == self.me.0 {
+            let local = Shards(self.targets).list_containers(self.pool).await?;
+            return Ok(local.iter().map(ToString::to_string).collect());
+        }
+        let request = ShardPoolReq { pool: self.pool.to_string(), scm_bytes: 0, nvme_bytes: 0 };
+        let list: ShardContainerListResp = self.peer(rank, Method::ShardContainerList, &request).await?;
+        Ok(list.containers)
+    }
+
+    async fn destroy_pool_on(&self, rank: u32) -> Result<(), Failure> {
+        if rank == self.me.0 {
+            return Shards(self.targets).destroy_pool(self.pool).await;
+        }
+        let request = ShardPoolReq { pool: self.pool.to_string(), scm_bytes: 0, nvme_bytes: 0 };
+        self.peer::<()>(rank, Method::ShardPoolDestroy, &request).await.map_err(|failure| on_rank(rank, failure))
+    }
+
+    async fn container_call<R: Message + Default>(
+        &self,
+        rank: u32,
+        method: Method,
+        place: Place,
+    ) -> Result<R, Failure> {
+        let request = ShardContainerReq { pool: place.pool.to_string(), container: place.container.to_string() };
+        self.peer(rank, method, &request).await.map_err(|failure| on_rank(rank, failure))
+    }
+
+    async fn peer<R: Message + Default>(
+        &self,
+        rank: u32,
+        method: Method,
+        request: &impl Message,
+    ) -> Result<R, Failure> {
+        let member = self.group.member(Rank(rank))?;
+        let body = self.peers.call(&member, method, Bytes::from(request.encode_to_vec())).await?;
+        R::decode(body).map_err(|error| {
+            Failure::new(
+                types::Status::Protocol,
+                format!("rank {rank} answered `{}` with bytes that do not decode: {error}", method.as_str_name()),
+            )
+        })
+    }
+}
+
+fn on_rank(rank: u32, failure: Failure) -> Failure {
+    Failure { message: format!("rank {rank}: {}", failure.message), ..failure }
+}

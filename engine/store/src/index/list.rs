@@ -1,0 +1,123 @@
+//! Names in order: a skip scan that looks at one record per name where it can.
+
+use bytes::Bytes;
+use types::{Epoch, Level, MAX_KEY_BYTES, MAX_LIST_ENTRIES, Outcome, Status};
+
+use super::key::{BELOW, IndexKey, OBJECT_BYTES, name_at};
+use super::view::{Held, View};
+use crate::tree::Cursor;
+
+/// The answer to a list.
+pub(crate) fn list(view: &View<'_>, level: &Level, after: &[u8], limit: u32) -> Result<Outcome, Status> {
+    if limit == 0 || limit > MAX_LIST_ENTRIES {
+        return Err(Status::Invalid);
+    }
+    let mut names = Vec::new();
+    let mut more = false;
+    let mut accept = |name: &[u8]| {
+        if names.len() == limit as usize {
+            more = true;
+            return false;
+        }
+        names.push(Bytes::copy_from_slice(name));
+        true
+    };
+    match level {
+        Level::Objects => objects(view, after, &mut accept)?,
+        Level::Dkeys(object) => {
+            let floor = view.object_floor(*object);
+            names_below(view, &mut IndexKey::object(*object), after, &mut |prefix, name| {
+                !dkey_holds(view, floor, prefix) || accept(name)
+            })?;
+        }
+        Level::Akeys(object, dkey) => {
+            let floor = view.object_floor(*object);
+            let mut prefix = IndexKey::object(*object).below(dkey);
+            let floor = view.dkey_floor(floor, &mut prefix);
+            names_below(view, &mut prefix, after, &mut |prefix, name| {
+                !akey_holds(view, floor, prefix) || accept(name)
+            })?;
+        }
+    }
+    Ok(Outcome::Listed { names, more })
+}
+
+fn objects(view: &View<'_>, after: &[u8], accept: &mut impl FnMut(&[u8]) -> bool) -> Result<(), Status> {
+    let mut bound = match after.len() {
+        0 => vec![],
+        OBJECT_BYTES => match successor(after) {
+            Some(next) => next,
+            None => return Ok(()),
+        },
+        _ => return Err(Status::Invalid),
+    };
+    loop {
+        let cursor = Cursor::seek(view.tree(), view.arena, &bound);
+        let Some(key) = cursor.key(view.arena) else { return Ok(()) };
+        let object = &key[..OBJECT_BYTES];
+        let mut prefix = IndexKey::prefix(object);
+        let floor =
+            if view.container.tombstones(view.arena).0 == 0 { Epoch::ZERO } else { view.tombstone(&mut prefix) };
+        let mut holds = false;
+        names_below(view, &mut prefix, &[], &mut |dkey, _| {
+            holds = dkey_holds(view, floor, dkey);
+            !holds
+        })?;
+        if holds && !accept(object) {
+            return Ok(());
+        }
+        bound = match successor(object) {
+            Some(next) => next,
+            None => return Ok(()),
+        };
+    }
+}
+
+fn successor(object: &[u8]) -> Option<Vec<u8>> {
+    let id = u128::from_be_bytes(object.try_into().expect("sixteen bytes"));
+    Some(id.checked_add(1)?.to_be_bytes().to_vec())
+}
+
+/// Calls `each` with the prefix and the name of every name directly below `prefix` and after `after`, until it says no.
+fn names_below(
+    view: &View<'_>,
+    prefix: &mut IndexKey,
+    after: &[u8],
+    each: &mut impl FnMut(&mut IndexKey, &[u8]) -> bool,
+) -> Result<(), Status> {
+    if after.len() > MAX_KEY_BYTES {
+        return Err(Status::Invalid);
+    }
+    let length = prefix.len();
+    let mut bound = prefix.clone();
+    bound.after_name(after);
+    loop {
+        let cursor = Cursor::seek(view.tree(), view.arena, bound.as_bytes());
+        let Some(key) = cursor.key(view.arena) else { return Ok(()) };
+        if !key.starts_with(prefix.as_bytes()) || key[length] != BELOW {
+            return Ok(());
+        }
+        let (name, end) = name_at(key, length + 1);
+        let mut below = IndexKey::prefix(&key[..end]);
+        if !each(&mut below, &name) {
+            return Ok(());
+        }
+        bound = below;
+        bound.cut(end).past();
+    }
+}
+
+fn dkey_holds(view: &View<'_>, above: Epoch, prefix: &mut IndexKey) -> bool {
+    let floor = view.dkey_floor(above, prefix);
+    let mut holds = false;
+    let walked = names_below(view, prefix, &[], &mut |akey, _| {
+        holds = akey_holds(view, floor, akey);
+        !holds
+    });
+    walked.is_ok() && holds
+}
+
+fn akey_holds(view: &View<'_>, above: Epoch, prefix: &mut IndexKey) -> bool {
+    let floor = above.max(view.tombstone(prefix));
+    view.held(prefix, floor) != Held::Nothing
+}

@@ -1,0 +1,212 @@
+//! What a container holds as of an epoch.
+//!
+//! A record is visible when its epoch is not after the view's and after every tombstone above it (the floor). A view remembers
+//! the newest epoch that had a part in what it told, so that nothing is told that may yet be lost.
+
+use std::cell::Cell;
+
+use bytes::Bytes;
+use types::{Epoch, Key, ObjectId, Selection, Status};
+
+use super::array;
+use super::key::{IndexKey, SINGLE, TOMBSTONE, WRITTEN, epoch_of};
+use super::record::{DataPart, Record};
+use crate::arena::Arena;
+use crate::catalog::Container;
+use crate::tree::{Cursor, Tree};
+
+/// A container's index as of an epoch.
+pub(crate) struct View<'a> {
+    pub(crate) arena: &'a Arena,
+    pub(crate) container: Container,
+    pub(crate) as_of: Epoch,
+    seen: Cell<Epoch>,
+}
+
+/// What an akey holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Nothing,
+    Single,
+    Array,
+}
+
+/// A stretch of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// In the array; 0 for a single value.
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) source: Source,
+}
+
+/// Where a stretch comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The arena; checked.
+    Inline(Bytes),
+    /// The data slice; to be read and checked.
+    Data(DataPart),
+}
+
+/// A stored value that does not match its checksum: where it lies in the arena, and its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InlineDamage {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(arena: &'a Arena, container: Container, as_of: Epoch) -> View<'a> {
+        View { arena, container, as_of, seen: Cell::new(Epoch::ZERO) }
+    }
+
+    /// The newest epoch that had a part in what was told.
+    pub(crate) fn seen(&self) -> Epoch {
+        self.seen.get()
+    }
+
+    pub(super) fn saw(&self, epoch: Epoch) {
+        self.seen.set(self.seen.get().max(epoch));
+    }
+
+    pub(crate) fn tree(&self) -> Tree {
+        self.container.tree()
+    }
+
+    /// The newest record below `prefix` and `tag`, as of this view.
+    fn newest(&self, prefix: &mut IndexKey, tag: u8) -> Option<(Epoch, &'a [u8])> {
+        let length = prefix.len();
+        prefix.tag(tag).epoch(self.as_of);
+        let cursor = Cursor::seek(self.tree(), self.arena, prefix.as_bytes());
+        let key = cursor.key(self.arena);
+        let same =
+            key.is_some_and(|key| key.len() == prefix.len() && key[..length + 1] == prefix.as_bytes()[..length + 1]);
+        prefix.cut(length);
+        if !same {
+            return None;
+        }
+        let epoch = epoch_of(key.expect("it is the same"));
+        self.saw(epoch);
+        Some((epoch, cursor.value(self.arena).expect("it has a key")))
+    }
+
+    /// The newest tombstone at `prefix`, or zero.
+    pub(crate) fn tombstone(&self, prefix: &mut IndexKey) -> Epoch {
+        self.newest(prefix, TOMBSTONE).map_or(Epoch::ZERO, |(epoch, _)| epoch)
+    }
+
+    pub(crate) fn object_floor(&self, object: ObjectId) -> Epoch {
+        if self.container.tombstones(self.arena).0 == 0 {
+            return Epoch::ZERO;
+        }
+        self.tombstone(&mut IndexKey::object(object))
+    }
+
+    pub(crate) fn dkey_floor(&self, above: Epoch, dkey_prefix: &mut IndexKey) -> Epoch {
+        if self.container.tombstones(self.arena).1 == 0 {
+            return above;
+        }
+        above.max(self.tombstone(dkey_prefix))
+    }
+
+    /// The prefix of an akey, and the epoch after which its records count.
+    pub(crate) fn akey(&self, object: ObjectId, dkey: &Key, akey: &Key) -> (IndexKey, Epoch) {
+        let floor = self.object_floor(object);
+        let mut prefix = IndexKey::object(object).below(dkey);
+        let floor = self.dkey_floor(floor, &mut prefix);
+        let mut prefix = prefix.below(akey);
+        let floor = floor.max(self.tombstone(&mut prefix));
+        (prefix, floor)
+    }
+
+    /// The visible single value.
+    pub(crate) fn single(&self, prefix: &mut IndexKey, floor: Epoch) -> Option<Record<'a>> {
+        let (epoch, value) = self.newest(prefix, SINGLE)?;
+        (epoch > floor).then(|| Record::decode(value))
+    }
+
+    /// What an akey holds; `prefix` comes back as it was.
+    pub(crate) fn held(&self, prefix: &mut IndexKey, floor: Epoch) -> Held {
+        if self.single(prefix, floor).is_some() {
+            return Held::Single;
+        }
+        if self.has_tag(prefix, WRITTEN) && array::size(self, prefix, floor) > 0 {
+            return Held::Array;
+        }
+        Held::Nothing
+    }
+
+    /// True when any record, visible or not, has `prefix` and `tag`.
+    pub(crate) fn has_tag(&self, prefix: &mut IndexKey, tag: u8) -> bool {
+        let length = prefix.len();
+        prefix.tag(tag);
+        let found = self.has(prefix.as_bytes());
+        prefix.cut(length);
+        found
+    }
+
+    /// True when any record has a key that starts with `prefix`.
+    pub(crate) fn has(&self, prefix: &[u8]) -> bool {
+        Cursor::seek(self.tree(), self.arena, prefix).key(self.arena).is_some_and(|key| key.starts_with(prefix))
+    }
+
+    /// The stretches that a fetch gives, ascending; or the damage found in the arena.
+    pub(crate) fn fetch(
+        &self,
+        object: ObjectId,
+        dkey: &Key,
+        akey: &Key,
+        selection: Selection,
+    ) -> Result<Vec<Piece>, (Status, Option<InlineDamage>)> {
+        let (mut prefix, floor) = self.akey(object, dkey, akey);
+        match selection {
+            Selection::Single => match self.single(&mut prefix, floor) {
+                Some(record) => Ok(vec![piece(self.arena, &record, 0, 0, record.length())?]),
+                None if self.held(&mut prefix, floor) == Held::Array => Err((Status::Invalid, None)),
+                None => Err((Status::Nonexistent, None)),
+            },
+            Selection::Array { offset, length } => {
+                let visible = array::resolve(self, &mut prefix, floor, offset, offset + length);
+                let mut pieces = Vec::with_capacity(visible.len());
+                for part in visible {
+                    pieces.push(piece(self.arena, &part.record, part.extent_start, part.start, part.end)?);
+                }
+                if pieces.is_empty() {
+                    match self.held(&mut prefix, floor) {
+                        Held::Nothing => return Err((Status::Nonexistent, None)),
+                        Held::Single => return Err((Status::Invalid, None)),
+                        Held::Array => {}
+                    }
+                }
+                Ok(pieces)
+            }
+        }
+    }
+}
+
+/// Bytes `start..end` of the array from a record that starts at `extent_start`.
+fn piece(
+    arena: &Arena,
+    record: &Record<'_>,
+    extent_start: u64,
+    start: u64,
+    end: u64,
+) -> Result<Piece, (Status, Option<InlineDamage>)> {
+    let (from, to) = (start - extent_start, end - extent_start);
+    let source = match *record {
+        Record::Inline { crc, bytes } => {
+            let intact = if bytes.is_empty() { crc == 0 } else { erasure::crc32c(bytes) == crc };
+            if !intact {
+                return Err((
+                    Status::Checksum,
+                    Some(InlineDamage { offset: arena.offset_of(bytes), length: bytes.len() as u64 }),
+                ));
+            }
+            Source::Inline(Bytes::copy_from_slice(&bytes[from as usize..to as usize]))
+        }
+        Record::Data { length, block, crcs } => Source::Data(DataPart::of(length, block, crcs, from, to)),
+        Record::Hole { .. } => unreachable!("holes are left out when an array is resolved"),
+    };
+    Ok(Piece { offset: start, length: end - start, source })
+}

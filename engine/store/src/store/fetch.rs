@@ -1,0 +1,238 @@
+//! Fetches: what is read from the data slice, checked, and put together.
+
+use std::collections::HashMap;
+
+use bytes::{Bytes, BytesMut};
+use media::{Buffer, IoKind, Role};
+use types::{Address, CHECKSUM_CHUNK_BYTES, Epoch, Outcome, Segment, Selection, Status};
+
+use super::execute::Stop;
+use super::io::Purpose;
+use super::{Store, Waiter};
+use crate::catalog::Container;
+use crate::command::{Reply, Token};
+use crate::health::{Event, Health};
+use crate::index::{DataPart, Piece, Source, View};
+
+/// Stretches below this that lie side by side become one segment: copying them costs less than carrying them apart.
+const JOIN_BYTES: usize = CHECKSUM_CHUNK_BYTES;
+
+/// Reads under way.
+#[derive(Default)]
+pub(super) struct Reads {
+    next: u64,
+    active: HashMap<u64, Read>,
+    /// Numbers of active reads, to find the oldest.
+    order: std::collections::BTreeSet<u64>,
+}
+
+struct Read {
+    token: Token,
+    pieces: Vec<Piece>,
+    /// The bytes of each piece, once there.
+    parts: Vec<Option<Bytes>>,
+    missing: usize,
+    failure: Option<Status>,
+}
+
+impl Reads {
+    /// The number that the next read will have.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// True while a read is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.order.is_empty()
+    }
+
+    /// The oldest read under way, or the next one.
+    pub(super) fn oldest(&self) -> u64 {
+        self.order.first().copied().unwrap_or(self.next)
+    }
+}
+
+/// A buffer that a reply shares without copying.
+struct Owned(Buffer);
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Store {
+    pub(super) fn fetch(
+        &mut self,
+        token: Token,
+        container: Container,
+        address: &Address,
+        selection: Selection,
+        epoch: Epoch,
+    ) -> Result<(), Stop> {
+        self.check_history(container, epoch)?;
+        let view = View::new(&self.arena, container, epoch);
+        let fetched = view.fetch(address.object, &address.dkey, &address.akey, selection);
+        let seen = view.seen();
+        let pieces = match fetched {
+            Ok(pieces) => pieces,
+            Err((status, damage)) => {
+                if let Some(damage) = damage {
+                    self.stats.checksum_errors += 1;
+                    self.event(Event::Checksum { offset: damage.offset, length: damage.length, inline: true });
+                }
+                return Err((status, seen).into());
+            }
+        };
+        let from_data = pieces.iter().any(|piece| matches!(piece.source, Source::Data(_)));
+        let parts: Vec<Option<Bytes>> = pieces
+            .iter()
+            .map(|piece| match &piece.source {
+                Source::Inline(bytes) => Some(bytes.clone()),
+                Source::Data(_) => None,
+            })
+            .collect();
+        let missing = parts.iter().filter(|part| part.is_none()).count();
+        let read = Read { token, pieces, parts, missing, failure: None };
+        if !from_data {
+            let reply = self.assemble(read);
+            self.reply_after(seen, token, reply);
+            return Ok(());
+        }
+        // Data of a group that is not durable may still be on its way to the device, so the read starts after it.
+        if self.health != Health::Healthy && seen > self.log.durable_epoch() {
+            return Err(Status::Io.into());
+        }
+        let number = self.reads.next;
+        self.reads.next += 1;
+        self.reads.order.insert(number);
+        self.reads.active.insert(number, read);
+        if self.log.hold(seen, Waiter::Read(number)).is_some() {
+            self.start_read(number);
+        }
+        Ok(())
+    }
+
+    /// Emits the device reads of a fetch.
+    pub(super) fn start_read(&mut self, number: u64) {
+        let Some(read) = self.reads.active.get(&number) else { return };
+        let wanted: Vec<(usize, u64, usize)> = read
+            .pieces
+            .iter()
+            .enumerate()
+            .filter_map(|(index, piece)| match &piece.source {
+                Source::Data(part) => Some((index, part.offset, part.length)),
+                Source::Inline(_) => None,
+            })
+            .collect();
+        for (piece, offset, length) in wanted {
+            let command = IoKind::Read { offset, buffer: Buffer::zeroed(length) };
+            self.emit(Role::Data, command, Purpose::Read { read: number, piece });
+        }
+    }
+
+    /// A device read of a fetch completed.
+    pub(super) fn read_done(&mut self, number: u64, index: usize, result: std::io::Result<Option<Buffer>>) {
+        let Some(read) = self.reads.active.get_mut(&number) else { return };
+        let Source::Data(part) = &read.pieces[index].source else { return };
+        let wanted = part.skip..part.skip + read.pieces[index].length as usize;
+        let event = match result {
+            Ok(Some(buffer)) => match check(part, &buffer) {
+                Ok(()) => {
+                    read.parts[index] = Some(Bytes::from_owner(Owned(buffer)).slice(wanted));
+                    None
+                }
+                Err(at) => {
+                    read.failure = Some(Status::Checksum);
+                    self.stats.checksum_errors += 1;
+                    Some(Event::Checksum { offset: part.offset + at as u64, length: part.length as u64, inline: false })
+                }
+            },
+            Ok(None) => Some(Event::ReadFailed { offset: part.offset, reason: String::from("no bytes came back") }),
+            Err(error) => Some(Event::ReadFailed { offset: part.offset, reason: error.to_string() }),
+        };
+        if matches!(event, Some(Event::ReadFailed { .. })) {
+            read.failure.get_or_insert(Status::Io);
+            self.stats.read_errors += 1;
+        }
+        read.missing -= 1;
+        let last = read.missing == 0;
+        if let Some(event) = event {
+            self.event(event);
+        }
+        if last {
+            self.finish_read(number);
+        }
+    }
+
+    /// Ends a read that will not be started.
+    pub(super) fn fail_read(&mut self, number: u64, status: Status) {
+        if let Some(read) = self.reads.active.get_mut(&number) {
+            read.failure = Some(status);
+            self.finish_read(number);
+        }
+    }
+
+    fn finish_read(&mut self, number: u64) {
+        let Some(read) = self.reads.active.remove(&number) else { return };
+        self.reads.order.remove(&number);
+        let token = read.token;
+        let reply = match read.failure {
+            Some(status) => Reply::Operated(Err(status)),
+            None => self.assemble(read),
+        };
+        self.reply(token, reply);
+    }
+
+    /// Puts the segments of a fetch together: small stretches side by side are joined.
+    fn assemble(&mut self, read: Read) -> Reply {
+        let Read { pieces, parts, .. } = read;
+        let mut segments: Vec<Segment> = Vec::with_capacity(pieces.len());
+        let mut joining: Option<(u64, BytesMut)> = None;
+        for (piece, part) in pieces.into_iter().zip(parts) {
+            let bytes = part.expect("every piece has its bytes");
+            self.stats.bytes_read += bytes.len() as u64;
+            if let Some((start, joined)) = &mut joining {
+                if *start + joined.len() as u64 == piece.offset
+                    && (bytes.len() < JOIN_BYTES || joined.len() < JOIN_BYTES)
+                {
+                    joined.extend_from_slice(&bytes);
+                    continue;
+                }
+                let (start, joined) = joining.take().expect("it was there");
+                segments.push(segment(start, joined.freeze()));
+            }
+            if bytes.len() < JOIN_BYTES {
+                joining = Some((piece.offset, BytesMut::from(&bytes[..])));
+            } else {
+                segments.push(whole(&piece, bytes));
+            }
+        }
+        if let Some((start, joined)) = joining {
+            segments.push(segment(start, joined.freeze()));
+        }
+        Reply::Operated(Ok(Outcome::Fetched(segments)))
+    }
+}
+
+fn segment(offset: u64, data: Bytes) -> Segment {
+    Segment { offset, checksums: erasure::checksums(&data), data }
+}
+
+/// A segment of one piece; stored checksums are handed on where they cover the same bytes.
+fn whole(piece: &Piece, data: Bytes) -> Segment {
+    match &piece.source {
+        Source::Data(DataPart { skip: 0, length, crcs, .. }) if *length == data.len() => {
+            Segment { offset: piece.offset, checksums: crcs.clone(), data }
+        }
+        _ => segment(piece.offset, data),
+    }
+}
+
+/// Compares what was read with its checksums; the error is the first byte of the chunk that differs.
+fn check(part: &DataPart, bytes: &[u8]) -> Result<(), usize> {
+    erasure::verify(&bytes[..part.length], &part.crcs).map_err(|mismatch| match mismatch {
+        erasure::Mismatch::Count => 0,
+        erasure::Mismatch::Chunk(at) => at,
+    })
+}

@@ -1,0 +1,240 @@
+//! The state machine of one target.
+//!
+//! `execute` runs commands, `fetch` follows reads of the data slice, `io` decides what the devices do next, `reclaim`
+//! frees what nobody can see any more. A command runs to its end when it is submitted, unless the log is full: then it and all
+//! after it wait in order. Replies wait for the log group that holds everything they tell.
+
+mod execute;
+mod fetch;
+mod io;
+mod reclaim;
+
+use std::collections::{HashMap, VecDeque};
+
+use media::{Done, Io, Role};
+use types::{Clock, Epoch, Place, Status};
+
+use crate::arena::Arena;
+use crate::catalog::Container;
+use crate::checkpoint::Checkpoint;
+use crate::command::{Command, Reply, Token};
+use crate::error::OpenError;
+use crate::health::{Event, Health, Recovery, Stats};
+use crate::log::Log;
+use crate::recovery::recover;
+use crate::settings::{ArenaMemory, Devices, Geometry, Identity, Settings};
+use crate::superblock::fragment;
+
+/// Events kept for [`Store::take_event`]; later ones are only counted. A broken device would otherwise fill memory.
+const EVENTS_MOST: usize = 256;
+
+/// Reads a target back: checkpoint, then log. The devices are only used here; later IO comes out of
+/// [`Store::take_io`]. `memory` is the arena: zeroed, of the length given to [`crate::format`].
+pub fn open(
+    devices: &mut Devices,
+    identity: Identity,
+    memory: ArenaMemory,
+    settings: Settings,
+) -> Result<(Store, Recovery), OpenError> {
+    let found = recover(devices, identity, memory)?;
+    let report = found.report;
+    let log = Log::new(fragment(&identity), found.ring, found.sequence, report.last_epoch);
+    let store = Store {
+        limbo: io::LimboGate::new(crate::extents::next_serial(&found.arena)),
+        reclaim: reclaim::Reclaim::new(&found.arena, report.last_epoch),
+        arena: found.arena,
+        log,
+        checkpoint: found.checkpoint,
+        geometry: found.geometry,
+        settings,
+        clock: Clock::after(report.last_epoch),
+        now: Epoch::ZERO,
+        health: Health::Healthy,
+        containers: HashMap::new(),
+        queue: VecDeque::new(),
+        commands: VecDeque::new(),
+        purposes: HashMap::new(),
+        next_io: 0,
+        replies: VecDeque::new(),
+        events: VecDeque::new(),
+        reads: fetch::Reads::default(),
+        checkpointing: io::Checkpointing::default(),
+        seal_due: None,
+        stats: Stats::default(),
+    };
+    Ok((store, report))
+}
+
+/// What waits for a log group.
+#[derive(Debug)]
+enum Waiter {
+    /// A reply to give.
+    Reply(Token, Reply),
+    /// A read of the data slice to start.
+    Read(u64),
+}
+
+/// One target.
+pub struct Store {
+    arena: Arena,
+    log: Log<Waiter>,
+    checkpoint: Checkpoint,
+    geometry: Geometry,
+    settings: Settings,
+    clock: Clock,
+    now: Epoch,
+    health: Health,
+    /// Places looked up before, so that an operation does not search the catalog.
+    containers: HashMap<Place, Container>,
+    /// Commands that wait for room, in order.
+    queue: VecDeque<(Token, Command)>,
+    /// Device commands to hand out.
+    commands: VecDeque<Io>,
+    purposes: HashMap<u64, io::Purpose>,
+    next_io: u64,
+    replies: VecDeque<(Token, Reply)>,
+    events: VecDeque<Event>,
+    reads: fetch::Reads,
+    limbo: io::LimboGate,
+    checkpointing: io::Checkpointing,
+    reclaim: reclaim::Reclaim,
+    /// When the log is to be sealed.
+    seal_due: Option<Epoch>,
+    stats: Stats,
+}
+
+impl Store {
+    /// Takes a command. Commands run in the order in which they are submitted; `now` is the epoch of a change made by
+    /// it (or the next free one, when `now` is not after every epoch given before).
+    pub fn submit(&mut self, token: Token, command: Command, now: Epoch) {
+        self.now = self.now.max(now);
+        self.queue.push_back((token, command));
+        self.run_queue();
+    }
+
+    /// The next device command to execute, if any. Log groups are put together here: all that was submitted since the
+    /// last call shares one.
+    pub fn take_io(&mut self) -> Option<Io> {
+        if self.commands.is_empty() {
+            self.advance();
+        }
+        self.commands.pop_front()
+    }
+
+    /// Takes the result of a device command.
+    pub fn complete(&mut self, done: Done) {
+        self.completed(done);
+        self.run_queue();
+    }
+
+    /// The next reply, if any.
+    pub fn take_reply(&mut self) -> Option<(Token, Reply)> {
+        self.replies.pop_front()
+    }
+
+    /// Lets time pass: starts checkpoints, seals and reclaim when they are due. To be called every few milliseconds
+    /// while [`Store::has_work`], otherwise about once a second.
+    pub fn tick(&mut self, now: Epoch) {
+        self.now = self.now.max(now);
+        if self.health == Health::Healthy {
+            self.tick_checkpoint();
+            self.tick_reclaim();
+            self.tick_seal();
+        }
+        self.run_queue();
+    }
+
+    /// True while something is queued, in flight or due soon.
+    pub fn has_work(&self) -> bool {
+        if self.health != Health::Healthy {
+            return !(self.commands.is_empty() && self.purposes.is_empty() && self.replies.is_empty());
+        }
+        !self.queue.is_empty()
+            || !self.commands.is_empty()
+            || !self.purposes.is_empty()
+            || !self.replies.is_empty()
+            || self.log.has_open()
+            || !self.log.is_sealed()
+            || self.checkpoint.is_running()
+            || self.checkpointing.is_asked_for()
+            || self.reclaim.is_busy()
+    }
+
+    /// Whether the target takes changes.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            wal_used: self.log.used_bytes(),
+            checkpoint_pages: self.checkpoint.pages_written,
+            pending: self.stats.pending + self.queue.len() as u64,
+            ..self.stats
+        }
+    }
+
+    /// The next event for the log, if any.
+    pub fn take_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Checks that everything in the arena fits together: trees, allocator, books, free map. Reads all of it.
+    pub fn check(&self) -> Result<(), String> {
+        crate::census::check(&self.arena)
+    }
+
+    fn event(&mut self, event: Event) {
+        if self.events.len() < EVENTS_MOST {
+            self.events.push_back(event);
+        }
+    }
+
+    fn reply(&mut self, token: Token, reply: Reply) {
+        self.stats.pending = self.stats.pending.saturating_sub(1);
+        self.replies.push_back((token, reply));
+    }
+
+    /// Gives a reply once everything up to `epoch` is durable.
+    fn reply_after(&mut self, epoch: Epoch, token: Token, reply: Reply) {
+        if self.health != Health::Healthy && epoch > self.log.durable_epoch() {
+            self.reply(token, refused(&reply, Status::Io));
+        } else if let Some(Waiter::Reply(token, reply)) = self.log.hold(epoch, Waiter::Reply(token, reply)) {
+            self.reply(token, reply);
+        }
+    }
+
+    /// Stops for good: a write or flush failed, so what was not acknowledged is in doubt.
+    fn die(&mut self, role: Role, reason: &str) {
+        if self.health != Health::Healthy {
+            return;
+        }
+        let reason = format!("the {} slice failed: {reason}", crate::error::Slice(role));
+        self.health = Health::Dead { reason: reason.clone() };
+        self.event(Event::Died { reason });
+        for waiter in self.log.drain() {
+            match waiter {
+                Waiter::Reply(token, reply) => self.reply(token, refused(&reply, Status::Io)),
+                Waiter::Read(read) => self.fail_read(read, Status::Io),
+            }
+        }
+        for token in self.checkpointing.take_waiters() {
+            self.reply(token, Reply::Done(Err(Status::Io)));
+        }
+        self.commands.retain(|io| matches!(io.kind, media::IoKind::Read { .. }));
+        self.purposes.retain(|_, purpose| matches!(purpose, io::Purpose::Read { .. }));
+        self.run_queue();
+    }
+}
+
+/// The same kind of reply with a refusal in it, where the kind has room for one.
+fn refused(reply: &Reply, status: Status) -> Reply {
+    match reply {
+        Reply::Operated(_) => Reply::Operated(Err(status)),
+        Reply::PoolSpace(_) => Reply::PoolSpace(Err(status)),
+        Reply::Containers(_) => Reply::Containers(Err(status)),
+        Reply::ContainerUsed(_) => Reply::ContainerUsed(Err(status)),
+        Reply::Done(_) | Reply::Pools(_) | Reply::Space(_) => Reply::Done(Err(status)),
+    }
+}

@@ -1,0 +1,215 @@
+//! A target on devices in memory, with one pool and one container, for the suites of this crate.
+#![allow(dead_code)] // each suite uses its part
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use daos_store::{Command, Devices, Driven, Geometry, Identity, Recovery, Reply, Settings, format, meta_bytes_needed};
+use media::Mem;
+use types::{
+    Address, Answer, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome, Place, PoolId, Scope,
+    Selection, Shape, Status, TargetIndex,
+};
+use uuid::Uuid;
+
+pub(crate) const MIB: u64 = 1 << 20;
+
+/// One second in epoch units.
+pub(crate) const SECOND: u64 = 16_000_000_000;
+
+pub(crate) const IDENTITY: Identity = Identity { engine: Uuid::from_u128(0xfeed), target: TargetIndex(1) };
+pub(crate) const PLACE: Place =
+    Place { pool: PoolId(Uuid::from_u128(0x100)), container: ContainerId(Uuid::from_u128(0x200)) };
+pub(crate) const OBJECT: ObjectId = ObjectId { hi: 1, lo: 7 };
+
+pub(crate) fn key(name: &str) -> Key {
+    Key::try_from(name).unwrap()
+}
+
+/// Bytes that depend on length, seed and position.
+pub(crate) fn data(length: usize, seed: u64) -> Bytes {
+    (0..length).map(|n| (n as u64).wrapping_mul(31).wrapping_add(seed.wrapping_mul(131)) as u8).collect()
+}
+
+pub(crate) fn address(dkey: &str, akey: &str) -> Address {
+    Address { object: OBJECT, dkey: key(dkey), akey: key(akey) }
+}
+
+pub(crate) struct Mems {
+    pub(crate) wal: Mem,
+    pub(crate) meta: Mem,
+    pub(crate) data: Mem,
+}
+
+impl Mems {
+    pub(crate) fn new(geometry: &Geometry) -> Mems {
+        Mems {
+            wal: Mem::new(geometry.wal_bytes),
+            meta: Mem::new(geometry.meta_bytes),
+            data: Mem::new(geometry.data_bytes),
+        }
+    }
+
+    pub(crate) fn devices(&self) -> Devices {
+        Devices {
+            wal: Box::new(self.wal.clone()),
+            meta: Box::new(self.meta.clone()),
+            data: Box::new(self.data.clone()),
+        }
+    }
+}
+
+pub(crate) struct Target {
+    pub(crate) geometry: Geometry,
+    pub(crate) mems: Mems,
+    pub(crate) driven: Driven,
+    pub(crate) recovery: Recovery,
+    pub(crate) settings: Settings,
+    pub(crate) now: Epoch,
+}
+
+pub(crate) fn geometry(arena: u64, wal: u64, data: u64) -> Geometry {
+    Geometry { arena_bytes: arena, wal_bytes: wal, meta_bytes: meta_bytes_needed(arena), data_bytes: data }
+}
+
+impl Target {
+    pub(crate) fn new() -> Target {
+        Target::with(geometry(16 * MIB, 4 * MIB, 64 * MIB), 8 * MIB, 48 * MIB)
+    }
+
+    pub(crate) fn with(geometry: Geometry, scm_bytes: u64, data_bytes: u64) -> Target {
+        let mems = Mems::new(&geometry);
+        format(&mut mems.devices(), IDENTITY, geometry.arena_bytes).unwrap();
+        let settings = Settings { checkpoint_every: Duration::from_secs(1_000_000), ..Settings::default() };
+        let (driven, recovery) =
+            Driven::open(mems.devices(), IDENTITY, Box::new(vec![0; geometry.arena_bytes as usize]), settings).unwrap();
+        let mut target = Target { geometry, mems, driven, recovery, settings, now: Epoch(SECOND) };
+        let pool = PLACE.pool;
+        assert_eq!(target.run(Command::PoolCreate { pool, scm_bytes, data_bytes }), Reply::Done(Ok(())));
+        assert_eq!(target.run(Command::ContainerCreate(PLACE)), Reply::Done(Ok(())));
+        target
+    }
+
+    pub(crate) fn reopen(&mut self) {
+        let memory = Box::new(vec![0; self.geometry.arena_bytes as usize]);
+        let (driven, recovery) = Driven::open(self.mems.devices(), IDENTITY, memory, self.settings).unwrap();
+        (self.driven, self.recovery) = (driven, recovery);
+    }
+
+    pub(crate) fn check(&self) {
+        self.driven.store.check().unwrap();
+    }
+
+    pub(crate) fn run(&mut self, command: Command) -> Reply {
+        self.now = Epoch(self.now.0 + 1000);
+        self.driven.run(command, self.now)
+    }
+
+    pub(crate) fn operate(&mut self, operation: Operation) -> Answer {
+        match self.run(Command::Operate { place: PLACE, operation }) {
+            Reply::Operated(answer) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn update(&mut self, dkey: &str, akey: &str, shape: Shape, data: &Bytes) -> Result<Epoch, Status> {
+        self.update_if(dkey, akey, shape, Condition::Always, data)
+    }
+
+    pub(crate) fn update_if(
+        &mut self,
+        dkey: &str,
+        akey: &str,
+        shape: Shape,
+        condition: Condition,
+        data: &Bytes,
+    ) -> Result<Epoch, Status> {
+        let checksums = erasure::checksums(data);
+        let address = address(dkey, akey);
+        changed(self.operate(Operation::Update { address, shape, condition, checksums, data: data.clone() }))
+    }
+
+    pub(crate) fn punch(&mut self, scope: Scope) -> Result<Epoch, Status> {
+        changed(self.operate(Operation::Punch { scope, condition: Condition::Always }))
+    }
+
+    pub(crate) fn fetch(&mut self, dkey: &str, akey: &str, selection: Selection, epoch: Epoch) -> Answer {
+        self.operate(Operation::Fetch { address: address(dkey, akey), selection, epoch })
+    }
+
+    pub(crate) fn fetch_single(&mut self, dkey: &str, akey: &str) -> Result<Bytes, Status> {
+        match self.fetch(dkey, akey, Selection::Single, Epoch::MAX)? {
+            Outcome::Fetched(segments) => {
+                assert_eq!(segments.len(), 1);
+                assert_eq!(erasure::verify(&segments[0].data, &segments[0].checksums), Ok(()));
+                Ok(segments[0].data.clone())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The stretches of an array range: offset and bytes.
+    pub(crate) fn fetch_array(
+        &mut self,
+        dkey: &str,
+        akey: &str,
+        (offset, length): (u64, u64),
+        epoch: Epoch,
+    ) -> Result<Vec<(u64, Bytes)>, Status> {
+        match self.fetch(dkey, akey, Selection::Array { offset, length }, epoch)? {
+            Outcome::Fetched(segments) => Ok(segments
+                .into_iter()
+                .map(|segment| {
+                    assert_eq!(erasure::verify(&segment.data, &segment.checksums), Ok(()));
+                    (segment.offset, segment.data)
+                })
+                .collect()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn size(&mut self, dkey: &str, akey: &str, epoch: Epoch) -> Result<u64, Status> {
+        match self.operate(Operation::ArraySize { address: address(dkey, akey), epoch })? {
+            Outcome::Size(size) => Ok(size),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn list(&mut self, level: &Level, epoch: Epoch) -> Vec<Bytes> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.last().map(|name: &Bytes| name.to_vec()).unwrap_or_default();
+            match self.operate(Operation::List { level: level.clone(), after, limit: 3, epoch }).unwrap() {
+                Outcome::Listed { names, more } => {
+                    all.extend(names);
+                    if !more {
+                        return all;
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    pub(crate) fn checkpoint(&mut self) {
+        assert_eq!(self.run(Command::Checkpoint), Reply::Done(Ok(())));
+    }
+
+    /// Lets time pass until nothing is left to do.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..100_000 {
+            self.now = Epoch(self.now.0 + SECOND / 100);
+            if !self.driven.settle(self.now) {
+                return;
+            }
+        }
+        panic!("the target never comes to rest");
+    }
+}
+
+fn changed(answer: Answer) -> Result<Epoch, Status> {
+    match answer? {
+        Outcome::Changed(epoch) => Ok(epoch),
+        other => panic!("{other:?}"),
+    }
+}
