@@ -33,7 +33,7 @@ pub enum BuildError {
     },
     /// Vendoring.
     #[error("vendoring the crates of `{0}`")]
-    Vendor(String, #[source] VendorError),
+    Vendor(String, #[source] Box<VendorError>),
     /// A step in the sandbox.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -112,7 +112,7 @@ impl Job<'_> {
         key.part("time", &self.workspace.time.to_le_bytes());
         let store = self.state.join("vendored");
         Vendored::make(self.workspace, &cargo, self.offline, &store, &key.hex())
-            .map_err(|error| BuildError::Vendor(self.recipe.name.clone(), error))
+            .map_err(|error| BuildError::Vendor(self.recipe.name.clone(), Box::new(error)))
     }
 
     /// The source package, into a fresh work folder; returns the folder and the package.
