@@ -6,7 +6,8 @@ use crate::sandbox::HOST;
 use crate::tools::triple;
 
 /// The folders of rpm's own macros that are read before ours. Nothing below `/etc` or in a home folder is.
-pub const BASE: [&str; 2] = ["/usr/lib/rpm/macros", "/usr/lib/rpm/platform/%{_target}/macros"];
+pub const BASE: [&str; 3] =
+    ["/usr/lib/rpm/macros", "/usr/lib/rpm/platform/%{_target}/macros", "/usr/lib/rpm/fileattrs/*.attr"];
 
 /// The text of the macro file for a target.
 #[must_use]
@@ -15,6 +16,8 @@ pub fn for_target(target: &Target) -> String {
     let mut lines = vec![
         format!("# Generated for {}.", target.name),
         "%_topdir /build".to_owned(),
+        // Longer than any folder below /usr/src/debug that replaces it: debugedit cannot lengthen paths that are stored inline.
+        "%_builddir /build/sources-are-unpacked-and-compiled-here".to_owned(),
         "%_tmppath /tmp".to_owned(),
         "%_dbpath /build/home/rpmdb".to_owned(),
         format!("%dist {}", profile.dist),
@@ -41,7 +44,11 @@ pub fn for_target(target: &Target) -> String {
         // eu-strip inside find-debuginfo knows every architecture; the other strippers of a build host know their own only.
         "%__find_debuginfo /usr/bin/find-debuginfo".to_owned(),
         "%_find_debuginfo_dwz_opts %{nil}".to_owned(),
-        "%__os_install_post %{_rpmconfigdir}/brp-compress".to_owned(),
+        // The script is written for bash, which /bin/sh is not everywhere.
+        "%__os_install_post /usr/bin/bash %{_rpmconfigdir}/brp-compress".to_owned(),
+        // As all supported distributions have it: debug packages wherever %setup made a folder.
+        "%install %{?_enable_debug_packages:%{?buildsubdir:%{debug_package}}}\\\n%%install\\\n%{nil}".to_owned(),
+        "%_docdir_fmt %%{NAME}".to_owned(),
         "%__arch_install_post %{nil}".to_owned(),
         "%optflags -O2 -g".to_owned(),
         format!("%cargo_triple {}", triple(target.arch)),

@@ -1,8 +1,9 @@
 //! The room in which anything is built: bubblewrap, no network, fixed paths, fixed environment.
 //!
-//! What a step sees: the system's `/usr` and what it links to, the toolchain under `/toolchain`, its own work folder as
-//! `/build`, and a cache for zig's own compiled pieces as `/cache`. Everything else is absent, so nothing of the machine's state,
-//! names or paths can reach a package. The paths are the same on every machine.
+//! What a step sees: the system's `/usr` and what it links to, the toolchain under `/toolchain`, and its own work folder as
+//! `/build`. Everything else is absent, so nothing of the machine's state, names or paths can reach a package. The paths are
+//! the same on every machine. No cache outlives a build: the pieces that zig compiles for itself remember the folder
+//! in which they were first needed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,8 +20,6 @@ pub struct Sandbox<'t> {
     pub toolchain: &'t Toolchain,
     /// Seen as `/build`.
     pub work: PathBuf,
-    /// Seen as `/cache`.
-    pub cache: PathBuf,
     /// `SOURCE_DATE_EPOCH`.
     pub time: i64,
     /// Parallel jobs.
@@ -53,7 +52,6 @@ impl Sandbox<'_> {
         bwrap.arg("--ro-bind").arg(&self.toolchain.zig).arg("/toolchain/zig");
         bwrap.arg("--ro-bind").arg(&self.toolchain.zigbuild).arg("/toolchain/bin/cargo-zigbuild");
         bwrap.arg("--bind").arg(&self.work).arg("/build");
-        bwrap.arg("--bind").arg(&self.cache).arg("/cache");
         let path = "/toolchain/bin:/toolchain/rust/bin:/usr/bin:/usr/sbin";
         let (time, jobs) = (self.time.to_string(), self.jobs.to_string());
         for (name, value) in [
@@ -67,7 +65,7 @@ impl Sandbox<'_> {
             ("CARGO_INCREMENTAL", "0"),
             ("CARGO_ZIGBUILD_ZIG_PATH", "/toolchain/zig/zig"),
             ("CARGO_ZIGBUILD_CACHE_DIR", "/build/home/zigbuild"),
-            ("ZIG_GLOBAL_CACHE_DIR", "/cache/zig"),
+            ("ZIG_GLOBAL_CACHE_DIR", "/build/home/zig-global"),
             ("ZIG_LOCAL_CACHE_DIR", "/build/home/zig"),
         ] {
             bwrap.args(["--setenv", name, value]);

@@ -260,13 +260,8 @@ impl Job<'_> {
     }
 
     fn sandbox(&self, work: &Path) -> Result<Sandbox<'_>, BuildError> {
-        let cache = self.state.join("zig").join(&self.toolchain.zig_version);
-        fs::create_dir_all(&cache).map_err(BuildError::at(&cache))?;
         fs::create_dir_all(work.join("home")).map_err(BuildError::at(work))?;
-        Ok(Sandbox {
-            toolchain: self.toolchain,
-            work: work.to_owned(),
-            cache,
+        Ok(Sandbox { toolchain: self.toolchain, work: work.to_owned(),
             time: self.workspace.time,
             jobs: self.jobs,
         })

@@ -94,7 +94,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
 /// rewrites them to `/usr/src/debug` and collects the sources.
 fn rustflags(name: &str, version: &str, target: &Target) -> String {
     format!(
-        "-C target-cpu={} -C relro-level=full -C relocation-model=pic --remap-path-scope=macro \
+        "-C target-cpu={} -C relro-level=full -C relocation-model=pic -C link-arg=-Wl,--build-id=sha1 --remap-path-scope=macro \
          --remap-path-prefix=%{{_builddir}}/{name}-{version}=/usr/src/debug/{name}-{version} \
          --remap-path-prefix=%{{_builddir}}=/usr/src/debug",
         target.cpu()

@@ -6,14 +6,30 @@ use std::process::Command;
 
 use crate::gates::Finding;
 
-/// Runs rpmlint over packages. `None` when it is not installed.
+/// Checks of rpmlint that do not apply to what it is shown here, each with the reason.
+const NOT_HERE: [(&str, &str); 2] = [
+    ("no-signature", "packages are signed after the gates, and a gate of our own checks the signature"),
+    ("no-group-tag", "no supported distribution uses groups; rpm ignores the tag"),
+];
+
+/// Runs rpmlint over packages; debug packages are left out, because its checks are about programs and libraries that run.
+/// `None` when it is not installed.
 pub fn run(packages: &[PathBuf]) -> io::Result<Option<Vec<Finding>>> {
+    let debug = |path: &&PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.contains("-debuginfo-") || name.contains("-debugsource-")
+    };
+    let packages = packages.iter().filter(|path| !debug(path));
     let output = match Command::new("rpmlint").args(packages).env("LC_ALL", "C.UTF-8").output() {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok(Some(String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).collect()))
+    Ok(Some(String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).filter(applies).collect()))
+}
+
+fn applies(finding: &Finding) -> bool {
+    NOT_HERE.iter().all(|(name, _)| *name != finding.finding)
 }
 
 /// `daos-server.x86_64: E: name details`.
