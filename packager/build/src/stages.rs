@@ -261,10 +261,7 @@ impl Job<'_> {
 
     fn sandbox(&self, work: &Path) -> Result<Sandbox<'_>, BuildError> {
         fs::create_dir_all(work.join("home")).map_err(BuildError::at(work))?;
-        Ok(Sandbox { toolchain: self.toolchain, work: work.to_owned(),
-            time: self.workspace.time,
-            jobs: self.jobs,
-        })
+        Ok(Sandbox { toolchain: self.toolchain, work: work.to_owned(), time: self.workspace.time, jobs: self.jobs })
     }
 
     /// A work folder that vanishes with the value, and a log that stays.

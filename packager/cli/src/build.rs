@@ -117,8 +117,12 @@ fn one_target(
     let fingerprint = key.public()?.facts().fingerprint;
     if publish::current(&folder).is_some_and(|record| record.inputs == inputs && record.key == fingerprint) {
         let seconds = start.elapsed().as_secs_f64();
-        let text = format!("{}: nothing to do, {} is complete (looked in {seconds:.2} s)\n", target.name, folder.display());
-        return Ok((text, json!({ "target": target.name, "repository": folder, "state": "nothing to do", "seconds": seconds })));
+        let text =
+            format!("{}: nothing to do, {} is complete (looked in {seconds:.2} s)\n", target.name, folder.display());
+        return Ok((
+            text,
+            json!({ "target": target.name, "repository": folder, "state": "nothing to do", "seconds": seconds }),
+        ));
     }
     let mut done = Vec::new();
     for (ready, build_key) in ready.into_iter().zip(keys) {
@@ -166,7 +170,11 @@ fn refuse(findings: &[Finding]) -> Result<()> {
         return Ok(());
     }
     let text = open.iter().map(|finding| described(finding)).collect::<String>();
-    bail!("{} findings keep the packages out of the repository:\n{}", open.len(), text.replace("  hint: ", "  remedy: ").trim_end());
+    bail!(
+        "{} findings keep the packages out of the repository:\n{}",
+        open.len(),
+        text.replace("  hint: ", "  remedy: ").trim_end()
+    );
 }
 
 fn publish_all(
@@ -267,7 +275,10 @@ fn closing(
     if modified {
         text.push_str("sources     have changes that are not committed\n");
     }
-    text.push_str(&format!("time        {seconds:.1} s\n\nInstall on {}:\n  {}\n  {}\n", target.profile.title, install[0], install[1]));
+    text.push_str(&format!(
+        "time        {seconds:.1} s\n\nInstall on {}:\n  {}\n  {}\n",
+        target.profile.title, install[0], install[1]
+    ));
     let value = json!({
         "target": target.name, "repository": folder, "key": fingerprint, "development_key": development,
         "uncommitted_sources": modified, "packages": values, "install": install, "state": "built", "seconds": seconds,

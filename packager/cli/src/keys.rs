@@ -26,9 +26,15 @@ pub(crate) fn new(places: &Places, options: &NewKeyOptions) -> Result<Report> {
     let facts = key.public()?.facts();
     let text = format!(
         "secret key   {}\npublic key   {}\nfingerprint  {}\nuser         {}\n",
-        secret.display(), public.display(), facts.fingerprint, facts.user
+        secret.display(),
+        public.display(),
+        facts.fingerprint,
+        facts.user
     );
-    Ok(Report::new(text, json!({ "secret": secret, "public": public, "fingerprint": facts.fingerprint, "user": facts.user })))
+    Ok(Report::new(
+        text,
+        json!({ "secret": secret, "public": public, "fingerprint": facts.fingerprint, "user": facts.user }),
+    ))
 }
 
 /// The key to sign with: the given one, or the development key, which is made once.
@@ -83,6 +89,7 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Report> {
     for package in &packages {
         signing::verify(package, &key)?;
     }
-    let text = format!("{} packages and {repositories} repositories are as signed by {}\n", packages.len(), key.facts().user);
+    let text =
+        format!("{} packages and {repositories} repositories are as signed by {}\n", packages.len(), key.facts().user);
     Ok(Report::new(text, json!({ "packages": packages, "repositories": repositories, "key": key.facts() })))
 }

@@ -24,7 +24,9 @@ impl Places {
             Some(root) => root.canonicalize().with_context(|| format!("no folder `{}`", root.display()))?,
             None => match here.ancestors().find(|folder| folder.join("specs/targets").is_dir()) {
                 Some(root) => root.to_owned(),
-                None => bail!("no `specs/targets` here or in a folder above\nhint: change into the project, or name it with `--root`"),
+                None => bail!(
+                    "no `specs/targets` here or in a folder above\nhint: change into the project, or name it with `--root`"
+                ),
             },
         };
         let home = env::var_os("HOME").map(PathBuf::from);

@@ -60,7 +60,13 @@ pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
             if explained.is_some_and(|package| !step.packages.contains(package)) {
                 continue;
             }
-            text.push_str(&format!("wave {}: {}: {}\n  because {}\n", number + 1, step.nvr, step.packages.join(", "), step.why));
+            text.push_str(&format!(
+                "wave {}: {}: {}\n  because {}\n",
+                number + 1,
+                step.nvr,
+                step.packages.join(", "),
+                step.why
+            ));
             for need in step.needs.iter().filter(|need| explained.is_none_or(|package| need.package == *package)) {
                 let from = match &need.provider {
                     Provider::Recipe { recipe, package } => format!("`{package}` of the recipe `{recipe}`"),
@@ -81,7 +87,8 @@ pub(crate) fn spec(places: &Places, which: &Which) -> Result<Report> {
     let target = world::target(places, &which.target)?;
     let (_, ready) = world::planned(places, &target, &which.packages)?;
     let text = ready.iter().map(|ready| ready.spec.as_str()).collect::<Vec<_>>().join("\n");
-    let specs: serde_json::Map<_, _> = ready.iter().map(|ready| (ready.recipe.name.clone(), json!(ready.spec))).collect();
+    let specs: serde_json::Map<_, _> =
+        ready.iter().map(|ready| (ready.recipe.name.clone(), json!(ready.spec))).collect();
     Ok(Report::new(text, json!(specs)))
 }
 
@@ -93,7 +100,9 @@ pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
     for ready in world::ready(places, &target)? {
         let (ours, files): (Vec<Inspected>, Vec<_>) = packages
             .iter()
-            .filter(|package| package.source_rpm.starts_with(&format!("{}-{}-", ready.recipe.name, ready.recipe.version)))
+            .filter(|package| {
+                package.source_rpm.starts_with(&format!("{}-{}-", ready.recipe.name, ready.recipe.version))
+            })
             .map(|package| (package.clone(), package.path.clone()))
             .unzip();
         if ours.is_empty() {

@@ -89,7 +89,11 @@ fn one(places: &Places, folder: &Path, target: &Target, template: &str) -> Resul
     let recipe = Recipe::parse(page)?;
     let root = folder.join(&recipe.source.path.value);
     let root = root.canonicalize().map_err(|_| {
-        page.at(&recipe.source.path, format!("no folder `{}`", root.display()), Some("name it relative to the recipe".to_owned()))
+        page.at(
+            &recipe.source.path,
+            format!("no folder `{}`", root.display()),
+            Some("name it relative to the recipe".to_owned()),
+        )
     })?;
     let include: Vec<String> = recipe.source.include.iter().map(|path| path.value.clone()).collect();
     for path in &recipe.source.include {
@@ -101,12 +105,8 @@ fn one(places: &Places, folder: &Path, target: &Target, template: &str) -> Resul
     let changelog = root.join(&recipe.source.changelog.value);
     let changelog = fs::read_to_string(&changelog).with_context(|| format!("cannot read `{}`", changelog.display()))?;
     let beside = folder.join("files");
-    let facts = Facts {
-        version: workspace.version.clone(),
-        changelog,
-        source_time: workspace.time,
-        beside: texts(&beside)?,
-    };
+    let facts =
+        Facts { version: workspace.version.clone(), changelog, source_time: workspace.time, beside: texts(&beside)? };
     let concrete = evaluate(&recipe, page, target, &facts)
         .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
     let spec = spec::render(SPEC_TEMPLATE, template, &concrete)?;
@@ -116,7 +116,9 @@ fn one(places: &Places, folder: &Path, target: &Target, template: &str) -> Resul
 /// `SOURCE_DATE_EPOCH`, when it is set.
 fn epoch() -> Result<Option<i64>> {
     match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => text.parse().map(Some).with_context(|| format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds")),
+        Ok(text) => {
+            text.parse().map(Some).with_context(|| format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds"))
+        }
         Err(_) => Ok(None),
     }
 }

@@ -141,7 +141,7 @@ fn form(package: &Inspected, target: &Target, report: &mut Report<'_>) {
 fn permissions(package: &Inspected, recipe: &Concrete, report: &mut Report<'_>) {
     let declared: Vec<&str> =
         recipe.packages.iter().flat_map(|package| &package.special_modes).map(String::as_str).collect();
-    for file in &package.files {
+    for file in package.files.iter().filter(|file| !file.link) {
         let line = format!("{} {:04o} {} {}", file.path, file.mode & 0o7777, file.user, file.group);
         let plain = file.mode & PRIVILEGE_BITS == 0 && file.user == "root" && file.group == "root";
         if !plain && !declared.contains(&line.as_str()) {

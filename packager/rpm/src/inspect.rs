@@ -21,6 +21,8 @@ pub struct PackageError {
 pub struct File {
     /// Absolute path after installation.
     pub path: String,
+    /// A symbolic link: its permission bits mean nothing.
+    pub link: bool,
     /// Permission bits with setuid, setgid and sticky.
     pub mode: u16,
     /// Owner.
@@ -84,6 +86,7 @@ impl Inspected {
             let entry = &file.metadata;
             files.push(File {
                 path: entry.path().to_string_lossy().into_owned(),
+                link: entry.linkto().is_some_and(|target| !target.is_empty()),
                 mode: entry.permissions(),
                 user: entry.user().to_owned(),
                 group: entry.group().to_owned(),
