@@ -1,5 +1,6 @@
-#![allow(clippy::disallowed_methods)] // an IO crate: it runs rpmbuild and keeps its results
 //! From a concrete recipe and its sources to unsigned packages, in a sandbox, each result kept under its build key.
+
+#![allow(clippy::disallowed_methods)] // an IO crate: it runs rpmbuild and keeps its results
 
 pub mod documents;
 pub mod key;

@@ -1,7 +1,8 @@
-#![allow(clippy::disallowed_methods)] // the command line: it reads the environment and the files it is pointed at
 //! `packager`: arguments -> settings -> operation -> report.
 //!
 //! Exit codes: 0 done, 1 failed, 2 usage.
+
+#![allow(clippy::disallowed_methods)] // the command line: it reads the environment and the files it is pointed at
 
 mod arguments;
 mod build;

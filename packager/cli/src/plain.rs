@@ -46,7 +46,9 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
         text.push_str(&format!("  {capability}\n"));
     }
     text.push_str("  and what follows from its glibc\n");
-    Ok(Report::new(text, serde_json::to_value(&target)?))
+    let mut value = serde_json::to_value(&target)?;
+    value["capabilities"] = json!(target.capabilities());
+    Ok(Report::new(text, value))
 }
 
 /// `plan`.

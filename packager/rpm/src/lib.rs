@@ -1,5 +1,6 @@
-#![allow(clippy::disallowed_methods)] // an IO crate: it reads packages and signs them
 //! What is read from and done to a finished package: inspect, gates, bill of materials, keys, sign, verify, compare.
+
+#![allow(clippy::disallowed_methods)] // an IO crate: it reads packages and signs them
 
 pub mod compare;
 pub mod elf;
