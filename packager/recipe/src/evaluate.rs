@@ -73,7 +73,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         maintainer: recipe.maintainer.clone(),
         vendor: target.profile.vendor.clone(),
         url: recipe.url.clone().unwrap_or_default(),
-        description: recipe.description.trim().to_owned(),
+        description: wrapped(&recipe.description),
         target: target.name.clone(),
         arch: target.arch.name().to_owned(),
         rustflags: rustflags(&name, &facts.version, target),
@@ -88,6 +88,30 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         waivers: recipe.waivers.iter().map(|waiver| waiver.value.clone()).collect(),
         name,
     })
+}
+
+/// Width at which tools show descriptions without breaking lines themselves.
+const DESCRIPTION_CHARS: usize = 78;
+
+/// Prose broken into lines; empty lines part paragraphs.
+fn wrapped(prose: &str) -> String {
+    let mut paragraphs = Vec::new();
+    for paragraph in prose.trim().split("\n\n") {
+        let mut lines = vec![String::new()];
+        for word in paragraph.split_whitespace() {
+            let line = lines.last_mut().expect("begun with one");
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > DESCRIPTION_CHARS {
+                lines.push(word.to_owned());
+                continue;
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        paragraphs.push(lines.join("\n"));
+    }
+    paragraphs.join("\n\n")
 }
 
 /// Flags for rustc. Paths are remapped in panic messages only: debug information keeps them for `find-debuginfo`, which
@@ -136,12 +160,7 @@ impl Room<'_> {
             name: name.to_owned(),
             main,
             summary: written.summary.clone(),
-            description: written
-                .description
-                .clone()
-                .unwrap_or_else(|| self.recipe.description.clone())
-                .trim()
-                .to_owned(),
+            description: wrapped(written.description.as_deref().unwrap_or(&self.recipe.description)),
             requires: Vec::new(),
             requires_pre: Vec::new(),
             pre: Vec::new(),
