@@ -4,6 +4,7 @@
 //! native build of the same sources makes them, and the source package carries them, as release tarballs do
 //! (docs/adr/0011). Both happen in the sandbox.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -44,10 +45,14 @@ pub(crate) fn make(
     if !documents.is_empty() {
         let mut cargo = sandbox.command("sh");
         cargo.args(["-c", "cd \"$1\" && shift && exec cargo \"$@\"", "sh"]).arg(&tree);
-        cargo.args(["build", "--frozen", "--bins", "--target-dir", "/build/target"]);
+        cargo.args(["build", "--frozen", "--target-dir", "/build/target"]);
         cargo.args(["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"]);
         for package in &recipe.cargo_packages {
             cargo.args(["-p", package]);
+        }
+        let programs: BTreeSet<&str> = documents.iter().map(|(_, program, _)| *program).collect();
+        for program in programs {
+            cargo.args(["--bin", program]);
         }
         run(&mut cargo, "building the programs natively for their documents", log)?;
         fs::create_dir_all(sandbox.work.join("docs")).map_err(BuildError::at(&sandbox.work))?;
