@@ -126,8 +126,7 @@ impl Job<'_> {
         let vendored = self.vendored()?;
         (self.progress)("sources");
         let [main, vendor, docs] = [0, 1, 2].map(|number| sources.join(&self.recipe.sources[number].name));
-        let mut contents = self.workspace.contents(&self.recipe.folder());
-        contents.text(format!("{}/Cargo.lock", self.recipe.folder()), vendored.lock.clone());
+        let contents = self.workspace.contents(&self.recipe.folder());
         contents.write(&main, self.workspace.time).map_err(BuildError::at(&main))?;
         fs::copy(&vendored.tarball, &vendor).map_err(BuildError::at(&vendor))?;
         self.documents(&contents, &vendored, &docs, log)?;

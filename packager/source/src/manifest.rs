@@ -69,6 +69,53 @@ pub(crate) fn hollow(text: &str) -> Result<String, ManifestError> {
     Ok(document.to_string())
 }
 
+/// A `Cargo.lock` without the packages that the shipped members do not reach. Versions never change: what is left is what the
+/// committed lock says.
+pub(crate) fn prune(lock: &str, members: &BTreeSet<String>) -> Result<String, ManifestError> {
+    let mut document: DocumentMut = lock.parse()?;
+    let packages = document.get_mut("package").and_then(Item::as_array_of_tables_mut);
+    let packages = packages.ok_or(ManifestError::Missing("package"))?;
+    let field = |package: &Table, key: &str| package.get(key).and_then(Item::as_str).unwrap_or_default().to_owned();
+    let known: Vec<(String, String)> =
+        packages.iter().map(|package| (field(package, "name"), field(package, "version"))).collect();
+    let mut needed = BTreeSet::new();
+    let mut queue: Vec<usize> = (0..known.len())
+        .filter(|index| {
+            let package = packages.get(*index).expect("counted above");
+            package.get("source").is_none() && members.contains(&known[*index].0)
+        })
+        .collect();
+    while let Some(index) = queue.pop() {
+        if !needed.insert(index) {
+            continue;
+        }
+        let package = packages.get(index).expect("counted above");
+        let dependencies = package.get("dependencies").and_then(Item::as_array);
+        for dependency in dependencies.into_iter().flatten().filter_map(|value| value.as_str()) {
+            // `name`, or `name version` where several versions are locked.
+            let mut words = dependency.split(' ');
+            let (name, version) = (words.next().unwrap_or_default(), words.next());
+            queue.extend(
+                (0..known.len()).filter(|other| {
+                    known[*other].0 == name && version.is_none_or(|version| known[*other].1 == version)
+                }),
+            );
+        }
+    }
+    let mut index = 0;
+    packages.retain(|_| {
+        index += 1;
+        needed.contains(&(index - 1))
+    });
+    Ok(document.to_string())
+}
+
+/// The name in a member's manifest.
+pub(crate) fn package_name(text: &str) -> Result<Option<String>, ManifestError> {
+    let document: DocumentMut = text.parse()?;
+    Ok(document.get("package").and_then(|package| package.get("name")).and_then(Item::as_str).map(str::to_owned))
+}
+
 /// `name version` of every package of a `Cargo.lock` with its checksum.
 pub(crate) fn locked(text: &str) -> Result<BTreeSet<(String, String, Option<String>)>, ManifestError> {
     let document: DocumentMut = text.parse()?;
@@ -85,7 +132,7 @@ pub(crate) fn locked(text: &str) -> Result<BTreeSet<(String, String, Option<Stri
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{hollow, restrict};
+    use super::{hollow, prune, restrict};
 
     #[test]
     fn members_that_are_not_shipped_vanish() {
@@ -96,6 +143,25 @@ mod tests {
         assert!(text.contains("members = [\"a\"]"), "{text}");
         assert!(!text.contains("path = \"b\""), "{text}");
         assert!(text.contains("serde"), "{text}");
+    }
+
+    #[test]
+    fn only_what_members_reach_stays_locked() {
+        let package = |name: &str, rest: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n{rest}\n");
+        let lock = format!(
+            "version = 4\n\n{}{}{}{}",
+            package("a", "dependencies = [\"x\"]\n"),
+            package("b", "dependencies = [\"y\"]\n"),
+            package("x", "source = \"registry\"\nchecksum = \"00\"\n"),
+            package("y", "source = \"registry\"\nchecksum = \"11\"\n"),
+        );
+        let pruned = prune(&lock, &BTreeSet::from(["a".to_owned()])).expect("pruned");
+        let rest = format!(
+            "version = 4\n\n{}{}",
+            package("a", "dependencies = [\"x\"]\n"),
+            package("x", "source = \"registry\"\nchecksum = \"00\"\n")
+        );
+        assert_eq!(pruned, rest);
     }
 
     #[test]

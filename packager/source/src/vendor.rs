@@ -39,8 +39,6 @@ pub struct Crate {
 pub struct Vendored {
     /// `vendor.tar.xz`: `vendor/` and `.cargo/config.toml` below the source folder.
     pub tarball: PathBuf,
-    /// The lock without packages that are not shipped.
-    pub lock: String,
     /// The crates that are compiled.
     pub crates: Vec<Crate>,
 }
@@ -66,14 +64,6 @@ pub enum VendorError {
         said: String,
         /// Remedy.
         hint: &'static str,
-    },
-    /// The committed lock does not cover the workspace.
-    #[error("`Cargo.lock` does not lock `{name} {version}`\nhint: run `cargo check` and commit `Cargo.lock`")]
-    NotLocked {
-        /// Crate.
-        name: String,
-        /// Version.
-        version: String,
     },
     /// A manifest or lock.
     #[error("in `{path}`")]
@@ -119,10 +109,9 @@ impl Vendored {
     /// Reads what an earlier run left in `store/<key>`.
     pub fn stored(store: &Path, key: &str) -> Option<Vendored> {
         let folder = store.join(key);
-        let lock = fs::read_to_string(folder.join("Cargo.lock")).ok()?;
         let crates = serde_json::from_slice(&fs::read(folder.join("crates.json")).ok()?).ok()?;
         let tarball = folder.join("vendor.tar.xz");
-        tarball.is_file().then_some(Vendored { tarball, lock, crates })
+        tarball.is_file().then_some(Vendored { tarball, crates })
     }
 
     /// Vendors the crates of a workspace into `store/<key>`. The folder appears when it is complete.
@@ -144,30 +133,22 @@ impl Vendored {
         let work = tempfile::Builder::new().prefix(".vendor-").tempdir_in(store).map_err(io_at(store))?;
         let tree = work.path().join("tree");
         workspace.contents("tree").unpack(work.path()).map_err(io_at(&tree))?;
-        let lock_path = tree.join("Cargo.lock");
-        let committed = fs::read_to_string(&lock_path).map_err(io_at(&lock_path))?;
-
         let mut vendor = Command::new(cargo);
-        vendor.args(["vendor", "--quiet", "--versioned-dirs", "--respect-source-config"]);
+        vendor.args(["vendor", "--locked", "--quiet", "--versioned-dirs", "--respect-source-config"]);
         if offline {
             vendor.arg("--offline");
         }
         run(
             vendor.arg("vendor").current_dir(&tree),
             "vendor",
-            "crates come from the registry once; without network, and without `--offline`, try again later",
+            "when it speaks of the lock, run `cargo check` and commit `Cargo.lock`; when it speaks of the network, try again with it: crates are fetched once",
         )?;
 
-        let lock = fs::read_to_string(&lock_path).map_err(io_at(&lock_path))?;
-        let at_lock = |source| VendorError::Manifest { path: lock_path.clone(), source };
-        let before = manifest::locked(&committed).map_err(at_lock)?;
-        let after = manifest::locked(&lock).map_err(at_lock)?;
-        if let Some((name, version, _)) = after.difference(&before).next() {
-            return Err(VendorError::NotLocked { name: name.clone(), version: version.clone() });
-        }
+        let locked = manifest::locked(&workspace.lock)
+            .map_err(|source| VendorError::Manifest { path: tree.join("Cargo.lock"), source })?;
         fs::create_dir_all(tree.join(".cargo")).map_err(io_at(&tree))?;
         fs::write(tree.join(".cargo/config.toml"), CARGO_CONFIG).map_err(io_at(&tree))?;
-        let crates = compiled(cargo, &tree, &after)?;
+        let crates = compiled(cargo, &tree, &locked)?;
         hollow_others(&tree.join("vendor"), &crates)?;
 
         let ready = work.path().join("ready");
@@ -176,12 +157,11 @@ impl Vendored {
         contents.tree("vendor", &tree.join("vendor")).map_err(io_at(&tree))?;
         contents.text(".cargo/config.toml", CARGO_CONFIG);
         contents.write(&ready.join("vendor.tar.xz"), workspace.time).map_err(io_at(&ready))?;
-        fs::write(ready.join("Cargo.lock"), &lock).map_err(io_at(&ready))?;
         let listed = serde_json::to_vec_pretty(&crates).map_err(VendorError::Metadata)?;
         fs::write(ready.join("crates.json"), listed).map_err(io_at(&ready))?;
         let folder = store.join(key);
         fs::rename(&ready, &folder).map_err(io_at(&folder))?;
-        Ok(Vendored { tarball: folder.join("vendor.tar.xz"), lock, crates })
+        Ok(Vendored { tarball: folder.join("vendor.tar.xz"), crates })
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Workspace {
     pub modified: bool,
     /// The root manifest with only the members that are shipped.
     pub manifest: String,
+    /// `Cargo.lock` with only what they reach.
+    pub lock: String,
 }
 
 /// Why a workspace cannot be read.
@@ -94,28 +96,29 @@ impl Workspace {
             .map_err(|source| WorkspaceError::Read { path: manifest_path.clone(), source })?;
         let manifest_error = |source| WorkspaceError::Manifest { path: manifest_path.clone(), source };
         let (manifest, version) = manifest::restrict(&text, &files).map_err(manifest_error)?;
+        let lock = locked(root, &files)?;
         let (commit, commit_time, modified) = match &repository {
             Some(repository) => history(repository, root, include).map_err(git_error)?,
             None => (None, None, false),
         };
         let time = time.or(commit_time).ok_or_else(|| WorkspaceError::NoTime(root.to_owned()))?;
-        Ok(Workspace { root: root.to_owned(), files, version, time, commit, modified, manifest })
+        Ok(Workspace { root: root.to_owned(), files, version, time, commit, modified, manifest, lock })
     }
 
     /// Hash over all names and contents.
     pub fn digest(&self) -> io::Result<String> {
         let mut digest = Digest::new();
         for file in &self.files {
-            if file == "Cargo.toml" {
-                digest.part(file, self.manifest.as_bytes());
-            } else {
-                digest.part(file, &fs::read(self.root.join(file))?);
+            match file.as_str() {
+                "Cargo.toml" => digest.part(file, self.manifest.as_bytes()),
+                "Cargo.lock" => digest.part(file, self.lock.as_bytes()),
+                _ => digest.part(file, &fs::read(self.root.join(file))?),
             }
         }
         Ok(digest.hex())
     }
 
-    /// The source tree below `folder`, with the restricted manifest.
+    /// The source tree below `folder`, with the restricted manifest and lock.
     #[must_use]
     pub fn contents(&self, folder: &str) -> Contents {
         let mut contents = Contents::new();
@@ -123,8 +126,33 @@ impl Workspace {
             contents.file(format!("{folder}/{file}"), self.root.join(file));
         }
         contents.text(format!("{folder}/Cargo.toml"), self.manifest.clone());
+        contents.text(format!("{folder}/Cargo.lock"), self.lock.clone());
         contents
     }
+}
+
+/// The lock, pruned to the members among the files.
+fn locked(root: &Path, files: &BTreeSet<String>) -> Result<String, WorkspaceError> {
+    let read = |file: &str| {
+        let path = root.join(file);
+        fs::read_to_string(&path).map_err(|source| WorkspaceError::Read { path, source })
+    };
+    let at = |file: &str| {
+        let path = root.join(file);
+        move |source| WorkspaceError::Manifest { path, source }
+    };
+    let mut members = BTreeSet::new();
+    for file in files.iter().filter(|file| file.ends_with("Cargo.toml")) {
+        members.extend(manifest::package_name(&read(file)?).map_err(at(file))?);
+    }
+    manifest::prune(&read("Cargo.lock")?, &members).map_err(at("Cargo.lock"))
+}
+
+/// Paths that say from when the sources are. The root manifest and the lock also change with members that are not shipped.
+fn dated(include: &[String]) -> Vec<&String> {
+    let sources: Vec<&String> =
+        include.iter().filter(|path| !["Cargo.toml", "Cargo.lock"].contains(&path.as_str())).collect();
+    if sources.is_empty() { include.iter().collect() } else { sources }
 }
 
 fn gather(root: &Path, path: &str, git: Option<&Repository>, files: &mut BTreeSet<String>) -> io::Result<()> {
@@ -154,7 +182,8 @@ fn history(
         let (root, top) = (root.canonicalize().ok()?, top.canonicalize().ok()?);
         root.strip_prefix(top).ok().map(Path::to_owned)
     });
-    let paths: Vec<PathBuf> = include.iter().map(|path| base.clone().unwrap_or_default().join(path)).collect();
+    let paths: Vec<PathBuf> =
+        dated(include).into_iter().map(|path| base.clone().unwrap_or_default().join(path)).collect();
     let ids = |commit: &git2::Commit<'_>| -> Result<Vec<Option<git2::Oid>>, git2::Error> {
         let tree = commit.tree()?;
         Ok(paths.iter().map(|path| tree.get_path(path).ok().map(|entry| entry.id())).collect())
