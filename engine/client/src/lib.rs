@@ -22,20 +22,26 @@
 //! # What a success means
 //!
 //! A change that returned `Ok` is durable: it survives `kill -9` of every process and loss of everything not flushed.
-//! A change that returned an error other than [`Error::Uncertain`] or a transport error did not happen.
+//! A change that returned [`Error::Refused`], [`Error::Invalid`] or [`Error::Key`] did not happen. After
+//! [`Error::Uncertain`], [`Error::Connection`] or [`Error::Protocol`] it may have happened.
 //!
 //! # Repeats
 //!
 //! When a connection ends before the answer came, reads and unconditional changes are repeated until
-//! [`Settings::retry_for`] is over: at-least-once. Repeating a change is harmless unless another writer changed the same
-//! value in between. Conditional changes are not repeated; they give [`Error::Uncertain`].
+//! [`Settings::retry_for`] is over: at-least-once. A change whose first sending was slow rather than lost may take effect
+//! once more after its repeat has returned; that is harmless unless the same value was changed in between. Conditional
+//! changes are not repeated once they were sent; they give [`Error::Uncertain`].
+//!
+//! Every future of this library may be dropped: a change under way then happens or does not.
 #![allow(clippy::disallowed_methods)] // an IO crate: clocks for deadlines, the environment for settings
 
+mod batch;
 mod connections;
 mod container;
 mod error;
 mod names;
 mod object;
+mod operation;
 mod pool;
 mod retry;
 mod settings;

@@ -1,22 +1,20 @@
 //! Objects: values by dkey and akey.
 
 use bytes::{Bytes, BytesMut};
-use erasure::{Mismatch, checksums, verify};
+use erasure::checksums;
 use types::{
-    Address, Answer, CHECKSUM_CHUNK_BYTES, Condition, Epoch, Key, Level, MAX_LIST_ENTRIES, MAX_VALUE_BYTES, ObjectId,
-    Operation, Outcome, Rank, Scope, Segment, Selection, Shape, Status, TargetIndex,
+    Address, Condition, Epoch, Key, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Rank, Scope, Segment,
+    Selection, Shape, Status, TargetIndex,
 };
-use wire::frame::MAX_OPERATIONS;
-use wire::operation::{Request, encoded_length};
+use wire::operation::Request;
 
 use crate::container::Container;
 use crate::error::Error;
+use crate::operation::{ARRAY_END, check, describe, is_repeatable, received};
 
 /// Arrays are written in extents of this size: large enough that the cost of an update does not count, small enough that
 /// several are under way on one connection.
 const EXTENT_BYTES: usize = 1 << 20;
-/// Operations of one frame carry at most this much together, so that a frame stays well below its limit.
-const BATCH_BYTES: usize = MAX_VALUE_BYTES;
 
 /// An object of a container.
 #[derive(Clone)]
@@ -45,7 +43,24 @@ impl Object {
         self.put_if(dkey, akey, data, Condition::Always).await
     }
 
-    /// Writes a single value under a condition. See [`Error::Uncertain`].
+    /// Writes a single value under a condition. It is never sent twice; see [`Error::Uncertain`].
+    ///
+    /// ```no_run
+    /// use daos_client::{Error, Object};
+    /// use types::{Condition, Key, Status};
+    ///
+    /// /// True when this process got the lock.
+    /// async fn lock(object: &Object, owner: &str) -> Result<bool, Error> {
+    ///     let (dkey, akey) = (Key::try_from("lock")?, Key::try_from("owner")?);
+    ///     match object.put_if(&dkey, &akey, owner.to_owned(), Condition::Absent).await {
+    ///         Ok(_) => Ok(true),
+    ///         Err(Error::Refused { status: Status::Exists, .. }) => Ok(false),
+    ///         // The answer was lost: the value itself says whose the lock is.
+    ///         Err(Error::Uncertain { .. }) => Ok(object.get(&dkey, &akey).await?.as_deref() == Some(owner.as_bytes())),
+    ///         Err(error) => Err(error),
+    ///     }
+    /// }
+    /// ```
     pub async fn put_if(
         &self,
         dkey: &Key,
@@ -67,13 +82,19 @@ impl Object {
             Err(Error::Refused { status: Status::Nonexistent, .. }) => return Ok(None),
             other => other?,
         };
-        Ok(Some(segments.into_iter().next().map(|segment| segment.data).unwrap_or_default()))
+        let [segment] = <[Segment; 1]>::try_from(segments).expect("a received single value is one segment");
+        Ok(Some(segment.data))
     }
 
     /// Writes bytes of an array from `offset`, in extents of 1 MiB. Each extent is atomic, all of them together are not:
-    /// after an error some may have been written.
+    /// after an error some may have been written. Gives the epoch of the last.
     pub async fn put_array(&self, dkey: &Key, akey: &Key, offset: u64, data: impl Into<Bytes>) -> Result<Epoch, Error> {
         let mut data: Bytes = data.into();
+        // Before the first extent is written, not when the last is refused.
+        if offset.checked_add(data.len() as u64).is_none_or(|end| end > ARRAY_END) {
+            let reason = format!("{} bytes from {offset} reach past the end of an array at {ARRAY_END}", data.len());
+            return Err(Error::Invalid { what: self.name("write", dkey, akey), reason });
+        }
         let mut at = offset;
         loop {
             let extent = data.split_to(data.len().min(EXTENT_BYTES));
@@ -100,13 +121,8 @@ impl Object {
             })?;
         let mut filled = BytesMut::zeroed(size);
         for segment in self.get_array(dkey, akey, offset, length).await? {
-            let at = segment.offset.checked_sub(offset).and_then(|at| usize::try_from(at).ok());
-            let room = at.and_then(|at| filled.get_mut(at..at + segment.data.len()));
-            let room = room.ok_or_else(|| Error::Protocol {
-                what: self.name("read", dkey, akey),
-                reason: "a segment lies outside the range asked for".to_owned(),
-            })?;
-            room.copy_from_slice(&segment.data);
+            let at = (segment.offset - offset) as usize; // received segments lie inside the range
+            filled[at..at + segment.data.len()].copy_from_slice(&segment.data);
         }
         Ok(filled.freeze())
     }
@@ -179,6 +195,22 @@ impl Object {
     }
 
     /// Dkeys in byte order, strictly after `after` (empty: from the start), at most `limit`.
+    ///
+    /// ```no_run
+    /// # async fn example(object: &daos_client::Object) -> Result<(), daos_client::Error> {
+    /// let mut after = Vec::new();
+    /// loop {
+    ///     let page = object.list_dkeys(&after, 100).await?;
+    ///     for name in &page.names {
+    ///         println!("{}", name.escape_ascii());
+    ///     }
+    ///     match page.names.last() {
+    ///         Some(last) if page.more => after = last.to_vec(),
+    ///         _ => return Ok(()),
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub async fn list_dkeys(&self, after: &[u8], limit: u32) -> Result<Names, Error> {
         self.container.list_everywhere(Level::Dkeys(self.id), after.to_vec(), limit, Epoch::MAX).await
     }
@@ -188,60 +220,6 @@ impl Object {
         let level = Level::Akeys(self.id, dkey.clone());
         let list = Operation::List { level, after: after.to_vec(), limit, epoch: Epoch::MAX };
         self.container.list_on(self.container.pool.map.target_of(self.id, dkey), list).await
-    }
-
-    /// Several operations at once, sent in as few frames as they fit. The answers come in their order; each operation is a
-    /// transaction of its own. Operations on a whole object or a list of names go to every target by their own methods and are
-    /// not taken here.
-    pub async fn batch(&self, operations: Vec<Operation>) -> Result<Vec<Answer>, Error> {
-        let mut answers: Vec<Option<Answer>> = vec![None; operations.len()];
-        let mut groups: Vec<Group> = Vec::new();
-        for (index, operation) in operations.into_iter().enumerate() {
-            let target = self.target_of(&operation)?;
-            check(&operation)?;
-            let bytes = encoded_length(&operation);
-            let open = groups.iter_mut().rev().find(|group| group.target == target);
-            match open {
-                Some(group)
-                    if group.operations.len() < usize::from(MAX_OPERATIONS) && group.bytes + bytes <= BATCH_BYTES =>
-                {
-                    group.bytes += bytes;
-                    group.indices.push(index);
-                    group.operations.push(operation);
-                }
-                _ => groups.push(Group { target, bytes, indices: vec![index], operations: vec![operation] }),
-            }
-        }
-        for group in groups {
-            let repeated = group.operations.iter().all(is_repeatable);
-            let request = Request { place: self.container.place, operations: group.operations };
-            let what = || format!("batch of {} operations", request.operations.len());
-            let part = self.container.pool.system.inner.request(group.target, &request, repeated, &what).await?;
-            for ((index, answer), operation) in group.indices.into_iter().zip(part).zip(&request.operations) {
-                if let Ok(outcome) = &answer {
-                    verified(outcome, &|| describe(operation))?;
-                }
-                answers[index] = Some(answer);
-            }
-        }
-        Ok(answers.into_iter().map(|answer| answer.expect("every operation is in one group")).collect())
-    }
-
-    fn target_of(&self, operation: &Operation) -> Result<(Rank, TargetIndex), Error> {
-        let dkey = match operation {
-            Operation::Update { address, .. }
-            | Operation::Fetch { address, .. }
-            | Operation::ArraySize { address, .. } => &address.dkey,
-            Operation::Punch { scope: Scope::Dkey(_, dkey), .. } => dkey,
-            Operation::Punch { scope: Scope::Akey(address) | Scope::Range { address, .. }, .. } => &address.dkey,
-            Operation::Punch { scope: Scope::Object(_), .. } | Operation::List { .. } => {
-                return Err(Error::Invalid {
-                    what: describe(operation),
-                    reason: "it concerns every target and cannot be part of a batch".to_owned(),
-                });
-            }
-        };
-        Ok(self.container.pool.map.target_of(self.id, dkey))
     }
 
     fn address(&self, dkey: &Key, akey: &Key) -> Address {
@@ -269,14 +247,6 @@ impl Object {
     }
 }
 
-/// Operations of one frame.
-struct Group {
-    target: (Rank, TargetIndex),
-    bytes: usize,
-    indices: Vec<usize>,
-    operations: Vec<Operation>,
-}
-
 impl Container {
     /// One operation on one target.
     pub(crate) async fn one_on(&self, target: (Rank, TargetIndex), operation: Operation) -> Result<Outcome, Error> {
@@ -286,7 +256,7 @@ impl Container {
         let what = || describe(&request.operations[0]);
         let mut answers = self.pool.system.inner.request(target, &request, repeated, &what).await?;
         let outcome = answers.remove(0).map_err(|status| Error::Refused { what: what(), status })?;
-        verified(&outcome, &what)?;
+        received(&request.operations[0], &outcome)?;
         Ok(outcome)
     }
 
@@ -298,70 +268,5 @@ impl Container {
             Err(Error::Refused { status: Status::Nonexistent, .. }) => Ok(Names { names: Vec::new(), more: false }),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// Limits that are known here are told before anything is sent.
-fn check(operation: &Operation) -> Result<(), Error> {
-    let invalid = |reason: String| Err(Error::Invalid { what: describe(operation), reason });
-    match operation {
-        Operation::Update { data, .. } if data.len() > MAX_VALUE_BYTES => invalid(format!(
-            "a value of {} bytes is over the limit of {MAX_VALUE_BYTES}; write it as an array",
-            data.len()
-        )),
-        Operation::Update { data, shape: Shape::Array { .. }, .. } if data.is_empty() => {
-            invalid("an array extent has at least one byte".to_owned())
-        }
-        Operation::Fetch { selection: Selection::Array { length, .. }, .. } if *length > MAX_VALUE_BYTES as u64 => {
-            invalid(format!("{length} bytes at once are over the limit of {MAX_VALUE_BYTES}"))
-        }
-        Operation::List { limit, .. } if *limit == 0 || *limit > MAX_LIST_ENTRIES => {
-            invalid(format!("a list gives 1 to {MAX_LIST_ENTRIES} names at once, not {limit}"))
-        }
-        Operation::List { after, .. } if after.len() > types::MAX_KEY_BYTES => {
-            invalid("the anchor is longer than any name".to_owned())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_repeatable(operation: &Operation) -> bool {
-    match operation {
-        Operation::Update { condition, .. } | Operation::Punch { condition, .. } => *condition == Condition::Always,
-        Operation::Fetch { .. } | Operation::List { .. } | Operation::ArraySize { .. } => true,
-    }
-}
-
-/// The reader's check of the writer's checksums.
-fn verified(outcome: &Outcome, what: &(dyn Fn() -> String + Sync)) -> Result<(), Error> {
-    let Outcome::Fetched(segments) = outcome else { return Ok(()) };
-    for segment in segments {
-        let at = match verify(&segment.data, &segment.checksums) {
-            Ok(()) => continue,
-            Err(Mismatch::Chunk(at)) => at / CHECKSUM_CHUNK_BYTES * CHECKSUM_CHUNK_BYTES,
-            Err(Mismatch::Count) => 0,
-        };
-        return Err(Error::Checksum { what: what(), offset: segment.offset + at as u64 });
-    }
-    Ok(())
-}
-
-fn describe(operation: &Operation) -> String {
-    let place =
-        |address: &Address| format!("dkey `{}` akey `{}` of object {}", address.dkey, address.akey, address.object);
-    match operation {
-        Operation::Update { address, .. } => format!("write {}", place(address)),
-        Operation::Fetch { address, .. } => format!("read {}", place(address)),
-        Operation::ArraySize { address, .. } => format!("size of {}", place(address)),
-        Operation::Punch { scope, .. } => match scope {
-            Scope::Object(object) => format!("remove object {object}"),
-            Scope::Dkey(object, dkey) => format!("remove dkey `{dkey}` of object {object}"),
-            Scope::Akey(address) | Scope::Range { address, .. } => format!("remove {}", place(address)),
-        },
-        Operation::List { level, .. } => match level {
-            Level::Objects => "list objects".to_owned(),
-            Level::Dkeys(object) => format!("list dkeys of object {object}"),
-            Level::Akeys(object, dkey) => format!("list akeys of dkey `{dkey}` of object {object}"),
-        },
     }
 }

@@ -8,18 +8,19 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Tries of one call.
 pub(crate) struct Patience {
-    until: Instant,
+    /// `None`: longer than the clock can tell.
+    until: Option<Instant>,
     pause: Duration,
 }
 
 impl Patience {
     pub(crate) fn new(retry_for: Duration) -> Patience {
-        Patience { until: Instant::now() + retry_for, pause: FIRST_PAUSE }
+        Patience { until: Instant::now().checked_add(retry_for), pause: FIRST_PAUSE }
     }
 
     /// Waits before another try, or says that it is over.
     pub(crate) async fn wait(&mut self) -> bool {
-        if Instant::now() + self.pause > self.until {
+        if self.until.is_some_and(|until| Instant::now() + self.pause > until) {
             return false;
         }
         tokio::time::sleep(self.pause).await;

@@ -11,7 +11,7 @@ const DEFAULT_AGENT_DIR: &str = "/var/run/daos_agent";
 pub struct Settings {
     /// Folder of the agent's socket, `daos_agent.sock`.
     pub agent_dir: PathBuf,
-    /// Name of the system.
+    /// Name of the system, 1 to 15 bytes.
     pub system: String,
     /// For opening a connection.
     pub connect_timeout: Duration,
@@ -34,10 +34,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults, with the agent's folder from `DAOS_AGENT_DRPC_DIR` when that is set.
+    /// The defaults, with the agent's folder from `DAOS_AGENT_DRPC_DIR` when that is set and not empty.
     pub fn from_env() -> Settings {
         let mut settings = Settings::default();
-        if let Some(folder) = std::env::var_os("DAOS_AGENT_DRPC_DIR") {
+        if let Some(folder) = std::env::var_os("DAOS_AGENT_DRPC_DIR").filter(|folder| !folder.is_empty()) {
             settings.agent_dir = folder.into();
         }
         settings

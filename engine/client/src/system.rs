@@ -8,7 +8,7 @@ use prost::Message;
 use types::{Answer, Rank, Status, TargetIndex};
 use wire::fault::Failure;
 use wire::frame::{Kind, VERSION};
-use wire::hello::{Hello, Peer};
+use wire::hello::{Hello, MAX_SYSTEM_BYTES, Peer};
 use wire::operation::{Request, decode_answers};
 use wire::proto::drpc;
 use wire::proto::mgmt::{GetAttachInfoReq, GetAttachInfoResp, ListPoolsReq, ListPoolsResp, PoolEntry};
@@ -39,6 +39,10 @@ pub(crate) struct Inner {
 impl System {
     /// Asks the agent for the engines of the system.
     pub async fn connect(settings: Settings) -> Result<System, Error> {
+        if settings.system.is_empty() || settings.system.len() > MAX_SYSTEM_BYTES {
+            let what = format!("connect to system `{}`", settings.system);
+            return Err(Error::Invalid { what, reason: format!("a system name has 1 to {MAX_SYSTEM_BYTES} bytes") });
+        }
         let attach = ask_agent(&settings).await?;
         let inner = Inner {
             settings,
@@ -126,7 +130,8 @@ impl Inner {
                             }
                         }
                     };
-                    if !repeated && !matches!(source, ConnectionError::Refused { .. }) {
+                    // Also after a refusal: it ends the connection, whatever was under way on it.
+                    if !repeated {
                         return Err(Error::Uncertain { what: what(), source });
                     }
                     source
@@ -149,11 +154,7 @@ impl Inner {
     ) -> Result<Resp, Error> {
         let mut patience = Patience::new(self.settings.retry_for);
         loop {
-            let open = || async {
-                let address = self.address(rank)?;
-                ServiceConnection::open(address, &self.settings.system, Peer::Client, self.settings.call_timeout).await
-            };
-            let failure = match self.services.get(rank.0, open).await {
+            let failure = match self.service_of(rank).await {
                 Ok(connection) => match connection.call(method, request).await {
                     Ok(reply) => return Ok(reply),
                     // Only what the connection itself did is repeated; what the service said is the answer.
@@ -179,11 +180,7 @@ impl Inner {
         method: Method,
         request: &impl Message,
     ) -> Result<Resp, Failure> {
-        let open = || async {
-            let address = self.address(rank)?;
-            ServiceConnection::open(address, &self.settings.system, Peer::Client, self.settings.connect_timeout).await
-        };
-        let connection = self.services.get(rank.0, open).await.map_err(|error| Failure::from(&error))?;
+        let connection = self.service_of(rank).await.map_err(|error| Failure::from(&error))?;
         connection.call(method, request).await
     }
 
@@ -196,9 +193,25 @@ impl Inner {
                 peer: Peer::Client,
                 system: self.settings.system.clone(),
             };
-            Connection::open(self.address(rank)?, hello, self.settings.connect_timeout).await
+            let connection = Connection::open(self.address(rank)?, hello, self.settings.connect_timeout).await?;
+            is_rank(&connection, rank)?;
+            Ok(connection)
         };
         self.targets.get((rank.0, target.0), open).await
+    }
+
+    async fn service_of(&self, rank: Rank) -> Result<Arc<ServiceConnection>, ConnectionError> {
+        let open = || async {
+            let (address, limit) = (self.address(rank)?, self.settings.connect_timeout);
+            // Its own limit is for each call; connecting has a shorter one.
+            let open =
+                ServiceConnection::open(address, &self.settings.system, Peer::Client, self.settings.call_timeout);
+            let timed_out = |_| ConnectionError::TimedOut { address, limit };
+            let service = tokio::time::timeout(limit, open).await.map_err(timed_out)??;
+            is_rank(service.connection(), rank)?;
+            Ok(service)
+        };
+        self.services.get(rank.0, open).await
     }
 
     fn address(&self, rank: Rank) -> Result<std::net::SocketAddr, ConnectionError> {
@@ -222,6 +235,16 @@ impl Inner {
             self.attach.write().unwrap_or_else(PoisonError::into_inner).0 = fresh;
         }
     }
+}
+
+/// Engines that were started again may have taken each other's addresses; a value must not land on another rank.
+fn is_rank(connection: &Connection, rank: Rank) -> Result<(), ConnectionError> {
+    let found = connection.hello().rank;
+    if found == rank {
+        return Ok(());
+    }
+    let reason = format!("rank {rank} is expected there, rank {found} answers");
+    Err(ConnectionError::Connect { address: connection.address(), reason })
 }
 
 /// True for what may pass when an engine comes back.
