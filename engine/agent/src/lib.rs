@@ -20,13 +20,14 @@ pub mod terminal;
 use std::path::Path;
 
 use clap::CommandFactory;
+use config::TransportRole;
 use serde_json::json;
 use types::Status;
 use wire::fault::Failure;
 
 use attach::{Attachment, Caching};
 use cli::{Cli, Command};
-use grpc::{KeyOwner, Security};
+use grpc::Security;
 use terminal::{Report, manual, start_log};
 
 pub use socket::SOCKET_NAME;
@@ -47,7 +48,7 @@ pub async fn run(cli: Cli) -> Result<Report, Failure> {
         )),
         Command::DumpAttachinfo { output } => {
             let config = load()?;
-            let security = Security::load(&config.transport, KeyOwner::Agent)?;
+            let security = Security::load(&config.transport, TransportRole::Agent)?;
             let attachment = Attachment::new(config, security, Caching::Off);
             inspect::dump_attach_info(&attachment, output.as_deref()).await
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{AgentConfig, LogLevel};
+use config::{AgentConfig, LogLevel, TransportRole};
 use fabric::local::serve_within;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -15,7 +15,7 @@ use types::Status;
 use wire::fault::Failure;
 
 use crate::attach::{Attachment, Caching};
-use crate::grpc::{KeyOwner, Security};
+use crate::grpc::Security;
 use crate::service;
 use crate::socket::{LIMITS, Socket};
 use crate::terminal::Report;
@@ -34,7 +34,7 @@ pub(crate) async fn run(config: AgentConfig) -> Result<Report, Failure> {
     // handled so that a stray one does not end the agent; DAOS uses it for client telemetry
     let mut ignored = signal(SignalKind::user_defined1()).map_err(|error| internal("watch SIGUSR1", error))?;
     raise_descriptor_limit();
-    let security = Security::load(&config.transport, KeyOwner::Agent)?;
+    let security = Security::load(&config.transport, TransportRole::Agent)?;
     let caching = Caching::of(&config);
     let (socket, listener) = Socket::bind(&config.runtime_dir)?;
     let attachment = Arc::new(Attachment::new(config, security, caching));

@@ -1,55 +1,31 @@
 //! One server, its engines and one agent, in a temporary folder.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use client::{Settings, System};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tempfile::TempDir;
 
-use crate::{Outcome, program, wait_for};
+use crate::configuration::Places;
+use crate::disk::{Share, require};
+use crate::{Guard, Options, Outcome, PATIENCE, free_port, program, wait_for};
 
-/// The guide's files, as printed.
-const GUIDE_SERVER: &str = include_str!("../fixtures/guide-server.yml");
-const GUIDE_AGENT: &str = include_str!("../fixtures/guide-agent.yml");
-const GUIDE_CONTROL: &str = include_str!("../fixtures/guide-control.yml");
-
-/// How long a start, join or stop may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// What a cluster is like.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Targets of each engine.
-    pub targets: u32,
-    /// Engines of the server.
-    pub engines: u32,
-    /// `bdev_size` of each engine.
-    pub bdev_gib: u32,
-    /// Mutual TLS instead of `allow_insecure`.
-    pub secure: bool,
-    /// Whether a killed engine is started again by the server.
-    pub restart: bool,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options { targets: 2, engines: 1, bdev_gib: 6, secure: false, restart: true }
-    }
-}
+/// Lines of each log that a failed test shows.
+const LOG_LINES: usize = 20;
 
 /// A running cluster.
 pub struct Cluster {
-    folder: TempDir,
+    folder: PathBuf,
     options: Options,
-    port: u16,
+    places: Places,
     server: Option<Child>,
     agent: Option<Child>,
+    /// Dropped last, in this order: the files are removed before their room is given back.
+    _guard: Guard,
+    _share: Share,
 }
 
 impl Cluster {
@@ -65,127 +41,105 @@ impl Cluster {
 
     /// Writes configuration and certificates and starts nothing.
     pub fn configure(options: Options) -> Cluster {
-        let folder = tempfile::Builder::new().prefix("daos-suite-").tempdir().expect("a temporary folder");
-        let cluster = Cluster { folder, port: free_port(), options, server: None, agent: None };
+        let gib = options.engines * options.bdev_gib;
+        let share = Share::take(gib);
+        require(&std::env::temp_dir(), gib);
+        let folder = tempfile::Builder::new().prefix("daos-suite-").tempdir().expect("a temporary folder").keep();
+        let places = Places {
+            folder: folder.to_str().expect("temporary folders are UTF-8").to_owned(),
+            control: free_port(),
+            telemetry: free_port(),
+            fabric: (0..options.engines).map(|_| free_port()).collect(),
+        };
+        let guard = Guard::start(&folder);
+        let cluster = Cluster { folder, options, places, server: None, agent: None, _guard: guard, _share: share };
         for part in ["etc", "log", "run/server", "run/agent", "metadata"] {
             fs::create_dir_all(cluster.path(part)).expect("folders in a fresh folder");
         }
+        for index in 0..cluster.engines() {
+            fs::create_dir_all(cluster.path(&format!("scm{index}"))).expect("folders in a fresh folder");
+        }
         if cluster.options.secure {
-            let certs = cluster.path("certs");
-            let text = certs.to_str().expect("temporary folders are UTF-8");
-            Outcome::of(Command::new(program("daos_server")).args(["certs", "generate", text])).ok();
+            let certificates = cluster.path("certs");
+            Outcome::of(Command::new(program("daos_server")).args(["certs", "generate"]).arg(certificates)).ok();
         }
-        cluster.write_configuration();
+        for (name, text) in [
+            ("daos_server", cluster.places.server_yaml(&cluster.options)),
+            ("daos_agent", cluster.places.agent_yaml(&cluster.options)),
+            ("daos_control", cluster.places.control_yaml(&cluster.options)),
+        ] {
+            fs::write(cluster.yaml(name), text).expect("a file in a fresh folder");
+        }
         cluster
-    }
-
-    fn write_configuration(&self) {
-        fs::write(self.path("etc/daos_server.yml"), self.server_yaml()).expect("a file in a fresh folder");
-        let agent = self.transport(GUIDE_AGENT, "agent");
-        let agent = substitute(
-            &agent,
-            &[("['node0','node1']", "['127.0.0.1']"), ("port: 10001", &format!("port: {}", self.port))],
-        );
-        let agent = substitute(
-            &agent,
-            &[("/var/log/daos/daos_agent.log", &self.text("log/daos_agent.log")), ("enp94s0f1", "lo")],
-        );
-        let agent = format!("{agent}\nruntime_dir: {}\n", self.text("run/agent"));
-        fs::write(self.path("etc/daos_agent.yml"), agent).expect("a file in a fresh folder");
-        let control = self.transport(GUIDE_CONTROL, "admin");
-        let control =
-            substitute(&control, &[("['node0']", "['127.0.0.1']"), ("port: 10001", &format!("port: {}", self.port))]);
-        fs::write(self.path("etc/daos_control.yml"), control).expect("a file in a fresh folder");
-    }
-
-    /// The guide's `daos_server.yml` with names, sizes and paths of this cluster.
-    fn server_yaml(&self) -> String {
-        let (head, engine) = GUIDE_SERVER.split_once("engines:\n").expect("the guide lists engines");
-        let head = substitute(
-            &self.transport(head, "server"),
-            &[
-                ("['node0','node1']", &format!("['127.0.0.1:{}']", self.port)),
-                ("/var/log/daos/daos_server.log", &self.text("log/daos_server.log")),
-                ("/var/lib/daos", &self.text("metadata")),
-                ("telemetry_port: 9191", &format!("telemetry_port: {}", free_port())),
-            ],
-        );
-        let mut text = format!("{head}port: {}\nsocket_dir: {}\n", self.port, self.text("run/server"));
-        if !self.options.restart {
-            text.push_str("disable_engine_auto_restart: true\n");
-        }
-        text.push_str("engines:\n");
-        for index in 0..self.options.engines {
-            fs::create_dir_all(self.path(&format!("scm{index}"))).expect("folders in a fresh folder");
-            text.push_str(&substitute(
-                engine,
-                &[
-                    ("targets: 1", &format!("targets: {}", self.options.targets)),
-                    ("first_core: 0", &format!("first_core: {}", index * self.options.targets)),
-                    ("enp0s8", "lo"),
-                    ("31416", &free_port().to_string()),
-                    ("/var/log/daos/daos_engine.log", &self.text(&format!("log/daos_engine{index}.log"))),
-                    ("/mnt/daos_scm", &self.text(&format!("scm{index}"))),
-                    ("/var/tmp/daos-bdev", &self.text(&format!("bdev{index}"))),
-                    ("bdev_size: 16", &format!("bdev_size: {}", self.options.bdev_gib)),
-                ],
-            ));
-        }
-        text
-    }
-
-    /// Replaces the guide's `allow_insecure` by the certificates of `role` when this cluster is secure.
-    fn transport(&self, text: &str, role: &str) -> String {
-        if !self.options.secure {
-            return text.to_owned();
-        }
-        let (head, rest) = text.split_once("allow_insecure: true").expect("the guide is insecure");
-        let indent = &head[head.rfind('\n').map_or(0, |at| at + 1)..];
-        let mut lines = vec![format!("ca_cert: {}", self.text("certs/daosCA/certs/daosCA.crt"))];
-        lines.push(format!("cert: {}", self.text(&format!("certs/daosCA/certs/{role}.crt"))));
-        lines.push(format!("key: {}", self.text(&format!("certs/daosCA/certs/{role}.key"))));
-        if role == "server" {
-            lines.push(format!("client_cert_dir: {}", self.text("certs/daosCA/certs/clients")));
-        }
-        format!("{head}{}{rest}", lines.join(&format!("\n{indent}")))
     }
 
     /// A path in the cluster's folder.
     pub fn path(&self, part: &str) -> PathBuf {
-        self.folder.path().join(part)
+        self.folder.join(part)
     }
 
-    fn text(&self, part: &str) -> String {
-        self.path(part).to_str().expect("temporary folders are UTF-8").to_owned()
+    /// The configuration file of `daos_server`, `daos_agent` or `daos_control`.
+    pub fn yaml(&self, name: &str) -> PathBuf {
+        self.path(&format!("etc/{name}.yml"))
+    }
+
+    /// Changes a configuration file.
+    #[track_caller]
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.yaml(name)).expect("it was written at the start");
+        assert!(text.contains(from), "{name}.yml has no `{from}`");
+        fs::write(self.yaml(name), text.replace(from, to)).expect("it was written at the start");
     }
 
     /// The control port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.places.control
+    }
+
+    /// The port for Prometheus.
+    pub fn telemetry_port(&self) -> u16 {
+        self.places.telemetry
+    }
+
+    /// The data port of an engine.
+    pub fn data_port(&self, index: usize) -> u16 {
+        self.places.fabric[index]
+    }
+
+    /// How many engines there are.
+    pub fn engines(&self) -> usize {
+        self.places.fabric.len()
+    }
+
+    /// The device file of an engine.
+    pub fn device(&self, index: usize) -> PathBuf {
+        self.path(&format!("bdev{index}"))
     }
 
     /// Starts `daos_server` and waits until it answers.
     pub fn start_server(&mut self) {
-        self.server = Some(self.spawn("daos_server", &["start", "-o", &self.text("etc/daos_server.yml")]));
+        let mut server = self.spawn("daos_server", &["start", "-o"]);
         wait_for("daos_server answers", PATIENCE, || {
-            let gone = self.server.as_mut().and_then(|server| server.try_wait().expect("a child can be waited for"));
+            let gone = server.try_wait().expect("a child can be waited for");
             assert!(gone.is_none(), "daos_server ended: {gone:?}\n{}", self.logs());
             (self.dmg(&["storage", "scan"]).code == 0).then_some(())
         });
+        self.server = Some(server);
     }
 
     /// Starts `daos_agent` and waits for its socket.
     pub fn start_agent(&mut self) {
-        self.agent = Some(self.spawn("daos_agent", &["-o", &self.text("etc/daos_agent.yml")]));
+        self.agent = Some(self.spawn("daos_agent", &["-o"]));
         let socket = self.path("run/agent/daos_agent.sock");
         wait_for("daos_agent listens", PATIENCE, || std::os::unix::net::UnixStream::connect(&socket).ok());
     }
 
     fn spawn(&self, name: &str, arguments: &[&str]) -> Child {
-        let output =
-            fs::File::options().create(true).append(true).open(self.path(&format!("log/{name}.out"))).expect("a log");
+        let log = self.path(&format!("log/{name}.out"));
+        let output = fs::File::options().create(true).append(true).open(log).expect("a log in our folder");
         Command::new(program(name))
             .args(arguments)
+            .arg(self.yaml(name))
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a descriptor"))
             .stderr(output)
@@ -194,24 +148,21 @@ impl Cluster {
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"))
     }
 
-    /// Waits until every rank is joined.
-    pub fn wait_joined(&self) {
-        let ranks = self.options.engines as usize;
-        let deadline = std::time::Instant::now() + PATIENCE;
-        loop {
-            let query = self.dmg(&["--json", "system", "query"]);
-            let joined = query.stdout.matches("\"joined\"").count();
-            if query.code == 0 && joined == ranks {
-                return;
-            }
-            assert!(std::time::Instant::now() < deadline, "not joined: {query:?}\n{}", self.logs());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    /// Runs `daos_server` to its end, as for a start that is to be refused.
+    pub fn run_server(&self) -> Outcome {
+        Outcome::of(Command::new(program("daos_server")).args(["start", "-o"]).arg(self.yaml("daos_server")))
     }
 
     /// Runs dmg.
     pub fn dmg(&self, arguments: &[&str]) -> Outcome {
-        Outcome::of(Command::new(program("dmg")).arg("-o").arg(self.path("etc/daos_control.yml")).args(arguments))
+        Outcome::of(self.dmg_command().args(arguments))
+    }
+
+    /// dmg, to be run with more than arguments.
+    pub fn dmg_command(&self) -> Command {
+        let mut command = Command::new(program("dmg"));
+        command.arg("-o").arg(self.yaml("daos_control"));
+        command
     }
 
     /// Runs daos.
@@ -237,22 +188,20 @@ impl Cluster {
     }
 
     /// Process id of a running engine.
-    pub fn engine_pid(&self, index: u32) -> Option<i32> {
-        let folder = self.text("metadata");
+    pub fn engine_pid(&self, index: usize) -> Option<i32> {
+        let conf = self.path(&format!("metadata/daos_control/engine{index}"));
         fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let line = fs::read(entry.path().join("cmdline")).ok()?;
-            let arguments: Vec<&str> =
-                line.split(|byte| *byte == 0).filter_map(|part| std::str::from_utf8(part).ok()).collect();
-            let ours = arguments.first()?.ends_with("daos_engine")
-                && arguments.iter().any(|argument| argument.starts_with(&folder))
-                && arguments.windows(2).any(|pair| pair == ["-I", &index.to_string()]);
+            let mut arguments = line.split(|byte| *byte == 0).filter_map(|part| std::str::from_utf8(part).ok());
+            let ours = arguments.next()?.ends_with("daos_engine")
+                && arguments.any(|argument| Path::new(argument).starts_with(&conf));
             ours.then_some(pid)
         })
     }
 
-    /// `kill -9` of an engine; waits until it is gone.
-    pub fn kill_engine(&self, index: u32) {
+    /// `kill -9` of an engine, now; waits until its process is gone.
+    pub fn kill_engine(&self, index: usize) {
         let pid = wait_for("the engine runs", PATIENCE, || self.engine_pid(index));
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it runs as our user");
         wait_for("the killed engine is gone", PATIENCE, || (self.engine_pid(index) != Some(pid)).then_some(()));
@@ -260,27 +209,26 @@ impl Cluster {
 
     /// `kill -9` of the server; its engines go on.
     pub fn kill_server(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            server.kill().expect("it is our child");
-            server.wait().expect("it is our child");
-        }
+        let mut server = self.server.take().expect("the server runs");
+        server.kill().expect("it is our child");
+        server.wait().expect("it is our child");
     }
 
     /// Ends the server, and with it its engines, in order.
     pub fn stop_server(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            end(&mut server, Signal::SIGTERM);
-        }
-        for index in 0..self.options.engines {
+        let mut server = self.server.take().expect("the server runs");
+        let status = end(&mut server);
+        assert_eq!(status.and_then(|status| status.code()), Some(0), "daos_server ends in order\n{}", self.logs());
+        for index in 0..self.engines() {
             wait_for("the engine ended", PATIENCE, || self.engine_pid(index).is_none().then_some(()));
         }
     }
 
     /// Ends the agent.
     pub fn stop_agent(&mut self) {
-        if let Some(mut agent) = self.agent.take() {
-            end(&mut agent, Signal::SIGTERM);
-        }
+        let mut agent = self.agent.take().expect("the agent runs");
+        let status = end(&mut agent);
+        assert_eq!(status.and_then(|status| status.code()), Some(0), "daos_agent ends in order\n{}", self.logs());
     }
 
     /// The ends of all logs, for messages of failed tests.
@@ -288,16 +236,36 @@ impl Cluster {
         let mut text = String::new();
         for entry in fs::read_dir(self.path("log")).into_iter().flatten().flatten() {
             let log = fs::read_to_string(entry.path()).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().rev().take(15).collect();
-            let lines: Vec<&str> = lines.into_iter().rev().collect();
-            text.push_str(&format!("== {}\n{}\n", entry.path().display(), lines.join("\n")));
+            let lines: Vec<&str> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+            text.push_str(&format!("== {}\n{}\n", entry.path().display(), last.join("\n")));
         }
         text
     }
 
     /// Contents of an engine's log.
-    pub fn engine_log(&self, index: u32) -> String {
+    pub fn engine_log(&self, index: usize) -> String {
         fs::read_to_string(self.path(&format!("log/daos_engine{index}.log"))).unwrap_or_default()
+    }
+
+    /// Everything that a failed command must leave as it is: pools, containers of `tank`, keys of `things` in it.
+    pub fn inventory(&self) -> String {
+        let pools = self.dmg(&["--json", "pool", "list"]).ok().json();
+        let names: Vec<_> = pools["response"]["pools"]
+            .as_array()
+            .expect("the response lists pools")
+            .iter()
+            .map(|pool| format!("{} {} {}", pool["uuid"], pool["label"], pool["state"]))
+            .collect();
+        let containers = self.daos(&["--json", "container", "list", "tank"]).ok().json();
+        let containers: Vec<_> = containers["response"]
+            .as_array()
+            .expect("the response lists containers")
+            .iter()
+            .map(|container| format!("{} {}", container["container_uuid"], container["container_label"]))
+            .collect();
+        let keys = self.daos(&["kv", "list", "tank", "things"]).ok().stdout;
+        format!("{names:?}\n{containers:?}\n{keys}")
     }
 }
 
@@ -306,47 +274,26 @@ impl Drop for Cluster {
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
-        for child in [self.agent.take(), self.server.take()].into_iter().flatten() {
-            let mut child = child;
-            end(&mut child, Signal::SIGTERM);
-        }
-        for index in 0..self.options.engines {
-            if let Some(pid) = self.engine_pid(index) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // it outlived a killed server
-            }
-            unmount(&self.path(&format!("scm{index}")));
+        for mut child in [self.agent.take(), self.server.take()].into_iter().flatten() {
+            end(&mut child);
         }
     }
 }
 
-/// Asks a child to end, and makes it.
-fn end(child: &mut Child, signal: Signal) {
+/// Asks a child to end, and makes it. Gives how it ended when it did as asked.
+fn end(child: &mut Child) -> Option<ExitStatus> {
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("process ids are positive"));
-    let _ = kill(pid, signal); // one that has ended already
+    let _ = kill(pid, Signal::SIGTERM); // one that has ended already
     let until = std::time::Instant::now() + PATIENCE;
-    while child.try_wait().ok().flatten().is_none() {
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
         if std::time::Instant::now() > until {
             let _ = child.kill();
             let _ = child.wait();
-            return;
+            return None;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(std::time::Duration::from_millis(10));
     }
-}
-
-fn unmount(path: &Path) {
-    // Fails where nothing was mounted, as for an unprivileged user.
-    let _ = nix::mount::umount2(path, nix::mount::MntFlags::MNT_DETACH);
-}
-
-/// A port nobody uses now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has free ports").port()
-}
-
-fn substitute(text: &str, table: &[(&str, &str)]) -> String {
-    table.iter().fold(text.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "the guide's file has no `{from}`");
-        text.replace(from, to)
-    })
 }

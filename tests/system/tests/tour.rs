@@ -60,8 +60,8 @@ async fn container_of(cluster: &Cluster) -> (Pool, Container) {
 
 #[test]
 fn the_guides_files_start_a_store_that_keeps_a_thousand_values_over_restarts() {
-    let mut cluster = Cluster::start(Options { targets: 1, bdev_gib: 16, ..Options::default() });
-    cluster.dmg(&["pool", "create", "tank", "--size=4GiB"]).ok();
+    let mut cluster = Cluster::start(Options { targets: 1, bdev_gib: 6, ..Options::default() });
+    cluster.dmg(&["pool", "create", "tank", "--size=80%"]).ok();
     cluster.daos(&["container", "create", "tank", "things"]).ok();
     let runtime = runtime();
     let object = ObjectId { hi: 0, lo: 7 };
@@ -153,7 +153,7 @@ fn arrays_conditions_and_the_past() {
 
 #[test]
 fn a_cluster_with_certificates_and_two_engines() {
-    let cluster = Cluster::start(Options { secure: true, engines: 2, targets: 1, ..Options::default() });
+    let cluster = Cluster::start(Options { secure: true, engines: 2, targets: 1, bdev_gib: 4, ..Options::default() });
     cluster.dmg(&["pool", "create", "tank", "--size=80%"]).ok();
     let query = cluster.dmg(&["--json", "pool", "query", "tank"]).ok().json();
     assert_eq!(query["response"]["total_engines"], 2);

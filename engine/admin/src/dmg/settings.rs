@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use agent::grpc::{KeyOwner, Security};
-use config::{ControlConfig, HostPort, hostlist};
+use agent::grpc::Security;
+use config::{ControlConfig, HostPort, TransportRole, hostlist};
 use types::{Fault, FaultName, Status};
 use wire::fault::Failure;
 
@@ -46,7 +46,7 @@ pub fn load(globals: &Globals, searched: &Searched) -> Result<Settings, Failure>
         Some(list) => hostlist::expand(list, port)
             .map_err(|error| Fault::new(FaultName::ClientConnectionBadHost, error.to_string(), error.hint()))?,
     };
-    let security = Security::load(&transport, KeyOwner::Admin)?;
+    let security = Security::load(&transport, TransportRole::Admin)?;
     Ok(Settings { system: name, hosts, security })
 }
 

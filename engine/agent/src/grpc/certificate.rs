@@ -1,42 +1,20 @@
 //! The three files of `transport_config`: certificate authority, own certificate, own key.
 //!
-//! Read at every start, never cached on disk. A private key that others may read is refused, as DAOS does
-//! (src/control/security/pem.go); an owner's write bit is not a leak and is accepted.
+//! Read at every start, never cached on disk. What a server would refuse is refused here, where the reason can be told: in
+//! TLS 1.3 a client learns only afterwards that its certificate was not liked, as a connection that ends.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use config::TransportConfig;
+use config::certificate::{SecurityFile, check_authority, check_certificate, check_permissions};
+use config::{TransportConfig, TransportRole};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{CertificateError, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use types::{Fault, FaultName};
-
-/// Whose key it is, which decides who may read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyOwner {
-    /// `daos_agent`: its user only.
-    Agent,
-    /// An administrator: a group of administrators may share the key.
-    Admin,
-}
-
-impl KeyOwner {
-    /// Mode bits that must be clear.
-    const fn forbidden_bits(self) -> u32 {
-        match self {
-            KeyOwner::Agent => 0o077,
-            KeyOwner::Admin => 0o037,
-        }
-    }
-
-    const fn advised_mode(self) -> &'static str {
-        match self {
-            KeyOwner::Agent => "0400",
-            KeyOwner::Admin => "0400 or 0440",
-        }
-    }
-}
 
 /// What this process shows to servers and believes about them.
 #[derive(Debug)]
@@ -50,21 +28,55 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads and checks the files.
-    pub fn load(transport: &TransportConfig, owner: KeyOwner) -> Result<Identity, Fault> {
-        let authority = certificates(&transport.ca_cert, "ca_cert")?;
-        let chain = certificates(&transport.cert, "cert")?;
+    /// Reads the files and checks that a server of the same authority will believe `role`.
+    pub fn load(transport: &TransportConfig, role: TransportRole) -> Result<Identity, Fault> {
+        let now = UnixTime::now();
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let text = read(&transport.ca_cert, "ca_cert")?;
+        check_authority(&text, &transport.ca_cert, seconds)?;
+        let authority = certificates(&text, &transport.ca_cert, "ca_cert")?;
+        let text = read(&transport.cert, "cert")?;
+        check_certificate(&text, &transport.cert, role, seconds)?;
+        let chain = certificates(&text, &transport.cert, "cert")?;
+        check_signature(transport, &authority, &chain, now)?;
         let text = read(&transport.key, "key")?;
-        check_mode(&transport.key, owner)?;
+        check_mode(&transport.key, role)?;
         let key = PrivateKeyDer::from_pem_slice(&text)
             .map_err(|error| invalid(&transport.key, "key", format!("holds no usable private key: {error}")))?;
         Ok(Identity { authority, chain, key })
     }
 }
 
-fn certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let text = read(path, setting)?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&text)
+/// The check a server makes: own certificate, signed by the authority.
+fn check_signature(
+    transport: &TransportConfig,
+    authority: &[CertificateDer<'static>],
+    chain: &[CertificateDer<'static>],
+    now: UnixTime,
+) -> Result<(), Fault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in authority {
+        let added = roots.add(certificate.clone());
+        added.map_err(|error| invalid(&transport.ca_cert, "ca_cert", format!("cannot be used: {error}")))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| invalid(&transport.ca_cert, "ca_cert", format!("cannot be used: {error}")))?;
+    let (own, others) = chain.split_first().expect("`certificates` gives at least one");
+    verifier.verify_client_cert(own, others, now).map(|_| ()).map_err(|error| {
+        let problem = match error {
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+                format!("is a certificate that was not signed by `{}`", transport.ca_cert.display())
+            }
+            other => format!("cannot be used: {other}"),
+        };
+        invalid(&transport.cert, "cert", problem)
+    })
+}
+
+fn certificates(text: &[u8], path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
         .map_err(|error| invalid(path, setting, format!("is not a PEM certificate: {error}")))?;
     if found.is_empty() { Err(invalid(path, setting, "holds no certificate")) } else { Ok(found) }
@@ -87,17 +99,9 @@ fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Fault> {
     })
 }
 
-fn check_mode(path: &Path, owner: KeyOwner) -> Result<(), Fault> {
+fn check_mode(path: &Path, role: TransportRole) -> Result<(), Fault> {
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) }; // it was just read; gone now is no leak
-    let mode = metadata.mode() & 0o777;
-    if mode & owner.forbidden_bits() == 0 {
-        return Ok(());
-    }
-    Err(Fault::new(
-        FaultName::SecurityUnreadableCertFile,
-        format!("private key `{}` has mode {mode:04o}, which lets others at it", path.display()),
-        format!("set its mode to {}, as in `chmod 0400 {}`", owner.advised_mode(), path.display()),
-    ))
+    check_permissions(SecurityFile::Key(role), metadata.mode(), path)
 }
 
 fn invalid(path: &Path, setting: &str, problem: impl std::fmt::Display) -> Fault {
@@ -111,22 +115,45 @@ fn invalid(path: &Path, setting: &str, problem: impl std::fmt::Display) -> Fault
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+        date_time_ymd,
+    };
     use std::os::unix::fs::PermissionsExt;
 
     struct Files {
         folder: tempfile::TempDir,
+        authority: CertifiedIssuer<'static, KeyPair>,
     }
 
     impl Files {
         fn new() -> Files {
             let folder = tempfile::tempdir().unwrap();
-            let signed = rcgen::generate_simple_self_signed(vec!["server".to_owned()]).unwrap();
-            std::fs::write(folder.path().join("ca.crt"), signed.cert.pem()).unwrap();
-            std::fs::write(folder.path().join("own.crt"), signed.cert.pem()).unwrap();
-            std::fs::write(folder.path().join("own.key"), signed.signing_key.serialize_pem()).unwrap();
-            let files = Files { folder };
-            files.mode(0o400);
+            let mut authority = CertificateParams::new(Vec::new()).unwrap();
+            authority.distinguished_name.push(DnType::CommonName, "DAOS CA");
+            authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let key = KeyPair::generate().unwrap();
+            let authority = CertifiedIssuer::self_signed(authority, key).unwrap();
+            std::fs::write(folder.path().join("ca.crt"), authority.pem()).unwrap();
+            let files = Files { folder, authority };
+            files.sign("agent", 2100);
             files
+        }
+
+        /// A certificate of the authority that ends with `year`.
+        fn sign(&self, name: &str, year: i32) {
+            let mut own = CertificateParams::new(Vec::new()).unwrap();
+            own.distinguished_name.push(DnType::CommonName, name);
+            own.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            own.not_before = date_time_ymd(2020, 1, 1);
+            own.not_after = date_time_ymd(year, 12, 31);
+            let key = KeyPair::generate().unwrap();
+            std::fs::write(self.folder.path().join("own.crt"), own.signed_by(&key, &self.authority).unwrap().pem())
+                .unwrap();
+            let path = self.folder.path().join("own.key");
+            let _ = std::fs::remove_file(&path); // the first time there is none
+            std::fs::write(path, key.serialize_pem()).unwrap();
+            self.mode(0o400);
         }
 
         fn mode(&self, mode: u32) {
@@ -148,7 +175,7 @@ mod tests {
     #[test]
     fn a_complete_set_is_loaded() {
         let files = Files::new();
-        let identity = Identity::load(&files.transport(), KeyOwner::Agent).unwrap();
+        let identity = Identity::load(&files.transport(), TransportRole::Agent).unwrap();
         assert_eq!((identity.authority.len(), identity.chain.len()), (1, 1));
     }
 
@@ -156,7 +183,7 @@ mod tests {
     fn a_missing_file_is_named_with_its_setting() {
         let files = Files::new();
         std::fs::remove_file(files.folder.path().join("own.crt")).unwrap();
-        let fault = Identity::load(&files.transport(), KeyOwner::Agent).unwrap_err();
+        let fault = Identity::load(&files.transport(), TransportRole::Agent).unwrap_err();
         assert_eq!(fault.name, FaultName::SecurityMissingCertFile);
         assert!(fault.description.contains("transport_config.cert"), "{fault}");
         assert!(fault.resolution.contains("allow_insecure"), "{fault}");
@@ -165,24 +192,44 @@ mod tests {
     #[test]
     fn a_key_open_to_others_is_refused_by_role() {
         let files = Files::new();
-        for (mode, owner, accepted) in [
-            (0o600, KeyOwner::Agent, true),
-            (0o440, KeyOwner::Agent, false),
-            (0o440, KeyOwner::Admin, true),
-            (0o460, KeyOwner::Admin, false),
-            (0o444, KeyOwner::Admin, false),
+        for (name, role, mode, accepted) in [
+            ("agent", TransportRole::Agent, 0o600, true),
+            ("agent", TransportRole::Agent, 0o440, false),
+            ("admin", TransportRole::Admin, 0o440, true),
+            ("admin", TransportRole::Admin, 0o460, false),
+            ("admin", TransportRole::Admin, 0o444, false),
         ] {
+            files.sign(name, 2100);
             files.mode(mode);
-            let loaded = Identity::load(&files.transport(), owner);
-            assert_eq!(loaded.is_ok(), accepted, "{mode:o} {owner:?}");
+            let loaded = Identity::load(&files.transport(), role);
+            assert_eq!(loaded.is_ok(), accepted, "{mode:o} {role:?}");
         }
+    }
+
+    #[test]
+    fn what_a_server_would_refuse_is_refused_with_the_reason() {
+        let files = Files::new();
+        let refused = |role| {
+            let fault = Identity::load(&files.transport(), role).unwrap_err();
+            assert_eq!(fault.name, FaultName::SecurityInvalidCert);
+            fault.description
+        };
+        let other_role = refused(TransportRole::Admin);
+        assert!(other_role.contains("for `agent`, not for `admin`"), "{other_role}");
+        files.sign("agent", 2021);
+        let expired = refused(TransportRole::Agent);
+        assert!(expired.contains("expired"), "{expired}");
+        let others = Files::new();
+        std::fs::copy(others.folder.path().join("own.crt"), files.folder.path().join("own.crt")).unwrap();
+        let foreign = refused(TransportRole::Agent);
+        assert!(foreign.contains("was not signed by") && foreign.contains("ca.crt"), "{foreign}");
     }
 
     #[test]
     fn what_is_no_certificate_is_invalid() {
         let files = Files::new();
         std::fs::write(files.folder.path().join("ca.crt"), "hello").unwrap();
-        let fault = Identity::load(&files.transport(), KeyOwner::Admin).unwrap_err();
+        let fault = Identity::load(&files.transport(), TransportRole::Admin).unwrap_err();
         assert_eq!(fault.name, FaultName::SecurityInvalidCert);
     }
 }

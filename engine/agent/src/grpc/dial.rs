@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use config::{HostPort, TransportConfig};
+use config::{HostPort, TransportConfig, TransportRole};
 use hyper_util::rt::TokioIo;
 use rustls::{CertificateError, OtherError, RootCertStore};
 use rustls_pki_types::ServerName;
@@ -16,7 +16,7 @@ use tonic::transport::{Channel, Endpoint};
 use types::{Fault, FaultName};
 use wire::fault::{Failure, STATUS_KEY};
 
-use super::certificate::{Identity, KeyOwner};
+use super::certificate::Identity;
 use super::verifier::{RoleVerifier, SERVER_COMMON_NAME};
 
 /// How long a server may take to accept, and again to finish a handshake. A server answers from memory; what is slower
@@ -34,11 +34,11 @@ pub enum Security {
 
 impl Security {
     /// Loads what `transport` names; nothing when it allows insecure connections.
-    pub fn load(transport: &TransportConfig, owner: KeyOwner) -> Result<Security, Fault> {
+    pub fn load(transport: &TransportConfig, role: TransportRole) -> Result<Security, Fault> {
         if transport.allow_insecure {
             return Ok(Security::Insecure);
         }
-        let identity = Identity::load(transport, owner)?;
+        let identity = Identity::load(transport, role)?;
         client_config(identity).map(|config| Security::Tls(Arc::new(config))).map_err(|error| {
             Fault::new(
                 FaultName::SecurityInvalidCert,

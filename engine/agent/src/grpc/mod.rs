@@ -9,6 +9,6 @@ mod dial;
 mod turn;
 mod verifier;
 
-pub use certificate::{Identity, KeyOwner};
+pub use certificate::Identity;
 pub use dial::{Security, connect, failure_of_status};
 pub use turn::{ask_in_turn, within};

@@ -91,7 +91,7 @@ fn write_text(program: &str, report: &Report, out: &mut dyn Write, err: &mut dyn
             }
         }
         None => {
-            writeln!(err, "ERROR: {program}: {}", failure.message)?;
+            writeln!(err, "ERROR: {program}: {}", named(failure))?;
             if !failure.resolution.is_empty() {
                 writeln!(err, "hint: {}", failure.resolution)?;
             }
@@ -115,9 +115,17 @@ fn write_envelope(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 fn error_text(failure: &Failure) -> String {
     let what = match failure.as_fault() {
         Some(fault) => fault.to_string().lines().next().unwrap_or_default().to_owned(),
-        None => failure.message.clone(),
+        None => named(failure),
     };
     if failure.resolution.is_empty() { what } else { format!("{what}; hint: {}", failure.resolution) }
+}
+
+/// The message behind its DER name, which scripts look for; a status without a meaning of its own is left out.
+fn named(failure: &Failure) -> String {
+    match failure.status {
+        Status::Misc => failure.message.clone(),
+        status => format!("{}({}): {}", status.name(), status.code(), failure.message),
+    }
 }
 
 /// Arguments that were not understood, for `--json`: the caller still gets an envelope.
@@ -191,7 +199,7 @@ mod tests {
         let failure = Failure::new(Status::TimedOut, "1 of 2 hosts failed").with_resolution("start it");
         let (out, err, succeeded) = printed(Format::Text, Ok(Report::new("half\n", Value::Null).failed(Some(failure))));
         assert!(!succeeded);
-        assert_eq!((out.as_str(), err.as_str()), ("half\n", "ERROR: dmg: 1 of 2 hosts failed\nhint: start it\n"));
+        assert_eq!((out.as_str(), err.as_str()), ("half\n", "ERROR: dmg: DER_TIMEDOUT(-1011): 1 of 2 hosts failed\nhint: start it\n"));
     }
 
     #[test]

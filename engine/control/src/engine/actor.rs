@@ -410,7 +410,9 @@ impl Actor {
             Decision::Disabled => format!("{}; automatic restart is disabled", exit.reason),
         };
         if self.restart_at.is_none() {
-            tracing::error!("engine {}: {info}; hint: correct the cause and run `dmg system start`", self.index);
+            // An engine that never joined is a stranger to the system; only its own host's `dmg system start` reaches it.
+            let also = if self.publish.borrow().rank.is_some() { "" } else { ", or restart daos_server on this host" };
+            tracing::error!("engine {}: {info}; hint: correct the cause and run `dmg system start`{also}", self.index);
         }
         self.enter(State::Errored, &info).await;
     }

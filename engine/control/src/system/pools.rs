@@ -13,6 +13,7 @@ use wire::fault::Failure;
 use wire::proto::drpc::{EnginePoolCreateReq, EnginePoolDestroyReq, Method};
 use wire::proto::mgmt::{self, PoolCreateReq, PoolCreateResp, Property};
 
+use super::member;
 use super::pool_plan::label_of;
 use super::ranks::RankSet;
 use super::service::System;
@@ -95,7 +96,30 @@ impl System {
         let how = Destroy { force: request.force, recursive: request.recursive };
         let _gate = self.pool_gate.lock().await;
         let pool = self.find(&request.id).await?;
+        if !how.force {
+            self.check_joined(&pool).await?;
+        }
         self.destroy(pool, how).await
+    }
+
+    /// A destroy that cannot be finished now is not begun: whoever is told of a failure finds the pool as it was.
+    async fn check_joined(&self, pool: &Pool) -> Result<(), Failure> {
+        let members = self.members.lock().await;
+        for rank in &pool.ranks {
+            let state = members.get(*rank).map(|member| member.state);
+            if state != Some(member::State::Joined) {
+                let state = state.map_or_else(|| "unknown".to_owned(), |state| state.to_string());
+                return Err(Failure::from(Fault::new(
+                    FaultName::ServerDataPlaneNotStarted,
+                    format!(
+                        "rank {rank}, which holds a part of pool `{}`, is not running (state `{state}`)",
+                        pool.label
+                    ),
+                    "start it with `dmg system start`, or retry with `--force`: the pool then goes when the rank is back",
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// With the gate held.

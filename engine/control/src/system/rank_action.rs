@@ -6,7 +6,7 @@ use types::Status;
 use wire::fault::Failure;
 use wire::proto::{ctl, mgmt};
 
-use super::member::{Event, Member};
+use super::member::{Event, Member, State};
 use super::service::{System, parse_ranks};
 
 /// What is done to ranks.
@@ -46,11 +46,25 @@ impl System {
             let system = self.clone();
             tasks.push(tokio::spawn(async move { system.change_rank(member, action).await }));
         }
+        if ranks.is_empty() && action == RankAction::Start {
+            self.start_strangers().await?;
+        }
         let mut results = Vec::new();
         for task in tasks {
             results.extend(task.await.ok());
         }
         Ok(mgmt::SystemRanksResp { results, absent_ranks: absent.to_string() })
+    }
+
+    /// Starts the engines of this host that are no members yet: they ended before they could join.
+    async fn start_strangers(&self) -> Result<(), Failure> {
+        for instance in self.harness.iter() {
+            let snapshot = instance.snapshot();
+            if snapshot.rank.is_none() && snapshot.state == State::Errored {
+                instance.start().await?;
+            }
+        }
+        Ok(())
     }
 
     async fn change_rank(self: Arc<Self>, member: Member, action: RankAction) -> mgmt::RankResult {
