@@ -199,7 +199,10 @@ mod tests {
         let failure = Failure::new(Status::TimedOut, "1 of 2 hosts failed").with_resolution("start it");
         let (out, err, succeeded) = printed(Format::Text, Ok(Report::new("half\n", Value::Null).failed(Some(failure))));
         assert!(!succeeded);
-        assert_eq!((out.as_str(), err.as_str()), ("half\n", "ERROR: dmg: DER_TIMEDOUT(-1011): 1 of 2 hosts failed\nhint: start it\n"));
+        assert_eq!(
+            (out.as_str(), err.as_str()),
+            ("half\n", "ERROR: dmg: DER_TIMEDOUT(-1011): 1 of 2 hosts failed\nhint: start it\n")
+        );
     }
 
     #[test]
