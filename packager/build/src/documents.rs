@@ -1,0 +1,85 @@
+//! Manual pages and completions: made once by running the programs, shipped as a source of the package.
+//!
+//! Programs for another architecture cannot run on the build host. Their documents do not depend on the architecture, so a
+//! native build of the same sources makes them, and the source package carries them, as release tarballs do
+//! (docs/adr/0011). Both happen in the sandbox.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use packager_recipe::Concrete;
+use packager_source::tarball::Contents;
+use packager_source::vendor::Crate;
+
+use crate::run::run;
+use crate::sandbox::Sandbox;
+use crate::stages::BuildError;
+
+/// What a document is called, who makes it, and with which arguments.
+fn wanted(recipe: &Concrete) -> Vec<(String, &str, Vec<&'static str>)> {
+    let mut documents = Vec::new();
+    for program in &recipe.manual {
+        documents.push((format!("{program}.8"), program.as_str(), vec!["manpage"]));
+    }
+    for program in &recipe.completions {
+        documents.push((format!("{program}.bash"), program.as_str(), vec!["completion", "bash"]));
+        documents.push((format!("_{program}"), program.as_str(), vec!["completion", "zsh"]));
+        documents.push((format!("{program}.fish"), program.as_str(), vec!["completion", "fish"]));
+    }
+    documents
+}
+
+/// Makes the documents in `sandbox`, whose work folder holds the unpacked sources in `tree`, into `tarball`.
+pub(crate) fn make(
+    recipe: &Concrete,
+    crates: &[Crate],
+    sandbox: &Sandbox<'_>,
+    tarball: &Path,
+    log: &Path,
+) -> Result<(), BuildError> {
+    let tree = PathBuf::from("/build").join(recipe.folder());
+    let documents = wanted(recipe);
+    let mut contents = Contents::new();
+    contents.text("docs/crates", list(crates));
+    if !documents.is_empty() {
+        let mut cargo = sandbox.command("sh");
+        cargo.args(["-c", "cd \"$1\" && shift && exec cargo \"$@\"", "sh"]).arg(&tree);
+        cargo.args(["build", "--frozen", "--target-dir", "/build/target"]);
+        cargo.args(["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"]);
+        for package in &recipe.cargo_packages {
+            cargo.args(["-p", package]);
+        }
+        let programs: BTreeSet<&str> = documents.iter().map(|(_, program, _)| *program).collect();
+        for program in programs {
+            cargo.args(["--bin", program]);
+        }
+        run(&mut cargo, "building the programs natively for their documents", log)?;
+        fs::create_dir_all(sandbox.work.join("docs")).map_err(BuildError::at(&sandbox.work))?;
+        for (file, program, arguments) in &documents {
+            let mut command = sandbox.command("sh");
+            command.args(["-c", "out=$1 && shift && exec \"$@\" > \"/build/docs/$out\"", "sh", file]);
+            command.arg(format!("/build/target/debug/{program}")).args(arguments);
+            run(&mut command, &format!("`{program} {}`", arguments.join(" ")), log)?;
+            let made = sandbox.work.join("docs").join(file);
+            let text = fs::read(&made).map_err(BuildError::at(&made))?;
+            if text.is_empty() {
+                return Err(BuildError::EmptyDocument {
+                    program: (*program).to_owned(),
+                    arguments: arguments.join(" "),
+                });
+            }
+            contents.text(format!("docs/{file}"), text);
+        }
+    }
+    contents.write(tarball, sandbox.time).map_err(BuildError::at(tarball))
+}
+
+/// The crates in the programs and their licences, for people.
+fn list(crates: &[Crate]) -> String {
+    let mut text = String::from("Crates compiled into the programs, with their licences.\n\n");
+    for entry in crates {
+        text.push_str(&format!("{} {}: {}\n", entry.name, entry.version, entry.license));
+    }
+    text
+}

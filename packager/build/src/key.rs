@@ -1,0 +1,45 @@
+//! The build key: a hash over everything that can change a single byte of a package.
+
+use packager_source::Digest;
+
+use crate::tools::Toolchain;
+
+/// Raised when the packager itself changes what it builds from the same inputs.
+const GENERATION: &str = "1";
+
+/// What goes into a key beside the toolchain.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'i> {
+    /// The rendered spec: recipe, template, profile and version are in it.
+    pub spec: &'i str,
+    /// The rpm macros: the rest of the profile.
+    pub macros: &'i str,
+    /// Hash of the source tree.
+    pub source: &'i str,
+    /// Hash of each file beside the recipe, by name.
+    pub beside: &'i [(String, String)],
+    /// `SOURCE_DATE_EPOCH`.
+    pub time: i64,
+}
+
+/// The key in hexadecimal.
+#[must_use]
+pub fn build_key(inputs: Inputs<'_>, toolchain: &Toolchain) -> String {
+    let Inputs { spec, macros, source, beside, time } = inputs;
+    let mut digest = Digest::new();
+    digest.part("generation", GENERATION.as_bytes());
+    digest.part("spec", spec.as_bytes());
+    digest.part("macros", macros.as_bytes());
+    digest.part("source", source.as_bytes());
+    for (name, hash) in beside {
+        digest.part(name, hash.as_bytes());
+    }
+    digest.part("time", &time.to_le_bytes());
+    let Toolchain { rust, zig: _, zig_version, zigbuild: _, zigbuild_version, rpm_version, bwrap: _ } = toolchain;
+    for (name, version) in
+        [("rust", &rust.version), ("zig", zig_version), ("zigbuild", zigbuild_version), ("rpm", rpm_version)]
+    {
+        digest.part(name, version.as_bytes());
+    }
+    digest.hex()
+}

@@ -1,0 +1,17 @@
+//! From a concrete recipe and its sources to unsigned packages, in a sandbox, each result kept under its build key.
+
+#![allow(clippy::disallowed_methods)] // an IO crate: it runs rpmbuild and keeps its results
+
+pub mod documents;
+pub mod key;
+pub mod macros;
+pub mod run;
+pub mod sandbox;
+pub mod stages;
+pub mod store;
+pub mod tools;
+
+pub use run::RunError;
+pub use stages::{BuildError, Job};
+pub use store::{Artifact, Store};
+pub use tools::{ToolError, Toolchain};

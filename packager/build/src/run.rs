@@ -1,0 +1,102 @@
+//! Running a program with its output in a log file, and stopping it when the user asks.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Set by the signal handler; every running step ends soon after.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// How often a running program is looked at: short against any build, long against the cost of looking.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Bytes of the log's end that an error message shows.
+const TAIL_BYTES: u64 = 4000;
+
+/// Why a program did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It did not start.
+    #[error("cannot start `{program}`")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended with an error.
+    #[error("{step} failed ({status})\n{tail}\nhint: the whole log is `{log}`")]
+    Failed {
+        /// What was being done.
+        step: String,
+        /// Exit status.
+        status: std::process::ExitStatus,
+        /// The end of its log.
+        tail: String,
+        /// The log.
+        log: PathBuf,
+    },
+    /// The user stopped it.
+    #[error("interrupted")]
+    Interrupted,
+    /// The log.
+    #[error("cannot write the log `{path}`")]
+    Log {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Runs to the end. Output goes to the log's end.
+pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError> {
+    let log_error = |source| RunError::Log { path: log.to_owned(), source };
+    if let Some(folder) = log.parent() {
+        fs::create_dir_all(folder).map_err(log_error)?;
+    }
+    let output = OpenOptions::new().create(true).append(true).open(log).map_err(log_error)?;
+    let errors = output.try_clone().map_err(log_error)?;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().map_err(|source| RunError::Start {
+            program: command.get_program().to_string_lossy().into_owned(),
+            source,
+        })?;
+    let status = loop {
+        let waited = child.try_wait();
+        match waited.map_err(|source| RunError::Start { program: step.to_owned(), source })? {
+            Some(status) => break status,
+            None if INTERRUPTED.load(Ordering::Relaxed) => {
+                // The sandbox dies with its first process, and with us. A process that is gone already is no error.
+                let _gone = child.kill();
+                let _reaped = child.wait();
+                return Err(RunError::Interrupted);
+            }
+            None => std::thread::sleep(POLL),
+        }
+    };
+    if status.success() {
+        return Ok(());
+    }
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        return Err(RunError::Interrupted);
+    }
+    Err(RunError::Failed { step: step.to_owned(), status, tail: tail(log), log: log.to_owned() })
+}
+
+fn tail(log: &Path) -> String {
+    let read = || -> io::Result<String> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+    };
+    read().unwrap_or_default()
+}

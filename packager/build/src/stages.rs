@@ -1,0 +1,304 @@
+//! The stages of one build: sources, spec, source package, binary packages. Each can be asked for alone.
+//!
+//! Everything happens below one work folder per key; results leave it by rename when they are complete, so a stage that
+//! is stopped at any moment leaves nothing behind that a later run could take for finished.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use packager_recipe::{Concrete, Target};
+use packager_source::vendor::{VendorError, Vendored};
+use packager_source::{Digest, Workspace, digest};
+
+use crate::documents;
+use crate::key::{Inputs, build_key};
+use crate::macros;
+use crate::run::{RunError, run};
+use crate::sandbox::Sandbox;
+use crate::store::{Artifact, Store};
+use crate::tools::Toolchain;
+
+/// Why a build failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file operation.
+    #[error("cannot use `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Vendoring.
+    #[error("vendoring the crates of `{0}`")]
+    Vendor(String, #[source] Box<VendorError>),
+    /// A step in the sandbox.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A program wrote no document.
+    #[error("`{program} {arguments}` wrote nothing\nhint: it must write the document to its standard output")]
+    EmptyDocument {
+        /// The program.
+        program: String,
+        /// Its arguments.
+        arguments: String,
+    },
+    /// rpmbuild ended well but left no packages.
+    #[error("rpmbuild left no packages\nhint: the log is `{0}`")]
+    NoPackages(PathBuf),
+}
+
+impl BuildError {
+    /// For `map_err` on file operations.
+    pub fn at(path: &Path) -> impl FnOnce(io::Error) -> BuildError + use<> {
+        let path = path.to_owned();
+        move |source| BuildError::Io { path, source }
+    }
+}
+
+/// Everything about one build.
+#[derive(Clone)]
+pub struct Job<'j> {
+    /// What is built.
+    pub recipe: &'j Concrete,
+    /// For which target.
+    pub target: &'j Target,
+    /// From which sources.
+    pub workspace: &'j Workspace,
+    /// The folder of the recipe's own files.
+    pub beside: &'j Path,
+    /// The rendered spec.
+    pub spec: &'j str,
+    /// With which tools.
+    pub toolchain: &'j Toolchain,
+    /// The packager's state folder.
+    pub state: &'j Path,
+    /// Never use the network.
+    pub offline: bool,
+    /// Parallel jobs.
+    pub jobs: usize,
+    /// Told what begins.
+    pub progress: &'j (dyn Fn(&str) + Sync),
+}
+
+impl Job<'_> {
+    /// The build key.
+    pub fn key(&self) -> Result<String, BuildError> {
+        let mut beside = Vec::new();
+        for source in self.recipe.sources.iter().filter(|source| source.beside_recipe) {
+            let path = self.beside.join(&source.name);
+            beside.push((source.name.clone(), digest::file(&path).map_err(BuildError::at(&path))?));
+        }
+        let source = self.source_key()?;
+        let macros = macros::for_target(self.target);
+        let time = self.workspace.time;
+        Ok(build_key(
+            Inputs { spec: self.spec, macros: &macros, source: &source, beside: &beside, time },
+            self.toolchain,
+        ))
+    }
+
+    fn source_key(&self) -> Result<String, BuildError> {
+        self.workspace.digest().map_err(BuildError::at(&self.workspace.root))
+    }
+
+    /// Vendored crates, made or from an earlier run.
+    pub fn vendored(&self) -> Result<Vendored, BuildError> {
+        let cargo = self.toolchain.rust.sysroot.join("bin/cargo");
+        let mut key = Digest::new();
+        key.part("source", self.source_key()?.as_bytes());
+        key.part("time", &self.workspace.time.to_le_bytes());
+        let store = self.state.join("vendored");
+        Vendored::make(self.workspace, &cargo, self.offline, &store, &key.hex())
+            .map_err(|error| BuildError::Vendor(self.recipe.name.clone(), Box::new(error)))
+    }
+
+    /// The source package, into a fresh work folder; returns the folder and the package.
+    fn srpm(&self, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
+        let sources = work.join("SOURCES");
+        for folder in ["SOURCES", "SPECS", "BUILD", "RPMS", "SRPMS", "home"] {
+            let path = work.join(folder);
+            fs::create_dir_all(&path).map_err(BuildError::at(&path))?;
+        }
+        (self.progress)("crates");
+        let vendored = self.vendored()?;
+        (self.progress)("sources");
+        let [main, vendor, docs] = [0, 1, 2].map(|number| sources.join(&self.recipe.sources[number].name));
+        let contents = self.workspace.contents(&self.recipe.folder());
+        contents.write(&main, self.workspace.time).map_err(BuildError::at(&main))?;
+        fs::copy(&vendored.tarball, &vendor).map_err(BuildError::at(&vendor))?;
+        self.documents(&contents, &vendored, &docs, log)?;
+        for source in self.recipe.sources.iter().filter(|source| source.beside_recipe) {
+            let to = sources.join(&source.name);
+            fs::copy(self.beside.join(&source.name), &to).map_err(BuildError::at(&to))?;
+        }
+        // rpm stores the times of sources as they are.
+        for entry in fs::read_dir(&sources).map_err(BuildError::at(&sources))? {
+            let path = entry.map_err(BuildError::at(&sources))?.path();
+            self.settle(&path)?;
+        }
+        let spec = work.join("SPECS").join(format!("{}.spec", self.recipe.name));
+        fs::write(&spec, self.spec).map_err(BuildError::at(&spec))?;
+        self.settle(&spec)?;
+        (self.progress)("source package");
+        let arguments = ["-bs", "--nodeps"];
+        self.rpmbuild(
+            work,
+            &arguments,
+            &format!("/build/SPECS/{}.spec", self.recipe.name),
+            "making the source package",
+            log,
+        )?;
+        let made = files(&work.join("SRPMS"), ".src.rpm")?;
+        made.into_iter().next().ok_or_else(|| BuildError::NoPackages(log.to_owned()))
+    }
+
+    /// Documents, made or from an earlier run with the same sources and compiler.
+    fn documents(
+        &self,
+        contents: &packager_source::tarball::Contents,
+        vendored: &Vendored,
+        to: &Path,
+        log: &Path,
+    ) -> Result<(), BuildError> {
+        let mut key = Digest::new();
+        key.part("source", self.source_key()?.as_bytes());
+        key.part("rust", self.toolchain.rust.version.as_bytes());
+        key.part("time", &self.workspace.time.to_le_bytes());
+        key.part("wanted", format!("{:?}{:?}", self.recipe.manual, self.recipe.completions).as_bytes());
+        let store = self.state.join("documents");
+        let kept = store.join(format!("{}.tar.xz", key.hex()));
+        if !kept.is_file() {
+            (self.progress)("documents");
+            fs::create_dir_all(&store).map_err(BuildError::at(&store))?;
+            let room =
+                tempfile::Builder::new().prefix(".documents-").tempdir_in(&store).map_err(BuildError::at(&store))?;
+            let tree = room.path().join(self.recipe.folder());
+            contents.unpack(room.path()).map_err(BuildError::at(&tree))?;
+            run(
+                std::process::Command::new("tar").arg("-xf").arg(&vendored.tarball).arg("-C").arg(&tree),
+                "unpacking the vendored crates",
+                log,
+            )?;
+            fs::create_dir_all(room.path().join("home")).map_err(BuildError::at(&tree))?;
+            let made = room.path().join("docs.tar.xz");
+            documents::make(self.recipe, &vendored.crates, &self.sandbox(room.path())?, &made, log)?;
+            fs::rename(&made, &kept).map_err(BuildError::at(&kept))?;
+        }
+        fs::copy(&kept, to).map(drop).map_err(BuildError::at(to))
+    }
+
+    /// Only the source package, copied into `out`.
+    pub fn source_package(&self, out: &Path) -> Result<PathBuf, BuildError> {
+        let (room, log) = self.room()?;
+        let srpm = self.srpm(room.path(), &log)?;
+        fs::create_dir_all(out).map_err(BuildError::at(out))?;
+        let to = out.join(srpm.file_name().unwrap_or_default());
+        let part = out.join(".srpm.part");
+        fs::copy(&srpm, &part).map_err(BuildError::at(&part))?;
+        fs::rename(&part, &to).map_err(BuildError::at(&to))?;
+        Ok(to)
+    }
+
+    /// Builds source and binary packages and puts them into the store.
+    pub fn build(&self, store: &Store) -> Result<Artifact, BuildError> {
+        let key = self.key()?;
+        let (room, log) = self.room()?;
+        let ready = self.packages(room.path(), &log)?;
+        store.put(&key, &ready).map_err(BuildError::at(&ready))
+    }
+
+    /// Builds into a folder of its own, whatever the store holds: for comparing.
+    pub fn build_apart(&self, folder: &Path) -> Result<Artifact, BuildError> {
+        let log = folder.join("build.log");
+        let ready = self.packages(folder, &log)?;
+        Artifact::read("apart", &ready).map_err(BuildError::at(&ready))
+    }
+
+    fn packages(&self, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
+        let srpm = self.srpm(work, log)?;
+        let name = srpm.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // From the source package and nothing else: this proves that it is self-contained.
+        for folder in ["SOURCES", "SPECS"] {
+            let path = work.join(folder);
+            fs::remove_dir_all(&path).and_then(|()| fs::create_dir_all(&path)).map_err(BuildError::at(&path))?;
+        }
+        (self.progress)("compiling and packaging");
+        self.rpmbuild(work, &["--rebuild", "--nodeps"], &format!("/build/SRPMS/{name}"), "rpmbuild", log)?;
+        let ready = work.join("ready");
+        fs::create_dir_all(&ready).map_err(BuildError::at(&ready))?;
+        let mut rpms = Vec::new();
+        for arch in [self.target.arch.name(), "noarch"] {
+            rpms.extend(files(&work.join("RPMS").join(arch), ".rpm")?);
+        }
+        if rpms.is_empty() {
+            return Err(BuildError::NoPackages(log.to_owned()));
+        }
+        rpms.push(srpm);
+        for rpm in rpms {
+            let to = ready.join(rpm.file_name().unwrap_or_default());
+            fs::rename(&rpm, &to).map_err(BuildError::at(&to))?;
+        }
+        Ok(ready)
+    }
+
+    fn rpmbuild(&self, work: &Path, arguments: &[&str], what: &str, step: &str, log: &Path) -> Result<(), BuildError> {
+        let macros_path = work.join("macros");
+        fs::write(&macros_path, macros::for_target(self.target)).map_err(BuildError::at(&macros_path))?;
+        let arch = self.target.arch.name();
+        let platform = format!("{arch}-linux");
+        let read = macros::BASE.map(|path| path.replace("%{_target}", &platform));
+        let mut command = self.sandbox(work)?.command("rpmbuild");
+        command.args(arguments).args(["--target", &platform]);
+        command.arg("--macros").arg(format!("{}:/build/macros", read.join(":")));
+        command.arg(what);
+        run(&mut command, step, log)?;
+        Ok(())
+    }
+
+    fn sandbox(&self, work: &Path) -> Result<Sandbox<'_>, BuildError> {
+        fs::create_dir_all(work.join("home")).map_err(BuildError::at(work))?;
+        Ok(Sandbox { toolchain: self.toolchain, work: work.to_owned(), time: self.workspace.time, jobs: self.jobs })
+    }
+
+    /// A work folder that vanishes with the value, and a log that stays.
+    fn room(&self) -> Result<(tempfile::TempDir, PathBuf), BuildError> {
+        let work = self.state.join("work");
+        fs::create_dir_all(&work).map_err(BuildError::at(&work))?;
+        let prefix = format!("{}-{}-", self.recipe.name, self.target.name);
+        let room = tempfile::Builder::new().prefix(&prefix).tempdir_in(&work).map_err(BuildError::at(&work))?;
+        let log = self.state.join("log").join(format!("{}-{}.log", self.recipe.name, self.target.name));
+        match fs::remove_file(&log) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BuildError::at(&log)(error)),
+            _ => Ok((room, log)),
+        }
+    }
+
+    /// Gives a file the time of the sources and plain permission bits.
+    fn settle(&self, path: &Path) -> Result<(), BuildError> {
+        use std::os::unix::fs::PermissionsExt;
+        use std::time::{Duration, UNIX_EPOCH};
+        let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(self.workspace.time).unwrap_or(0));
+        let touch = || -> io::Result<()> {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o644))?;
+            fs::File::options().append(true).open(path)?.set_modified(time)
+        };
+        touch().map_err(BuildError::at(path))
+    }
+}
+
+fn files(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, BuildError> {
+    let mut found = Vec::new();
+    if folder.is_dir() {
+        for entry in fs::read_dir(folder).map_err(BuildError::at(folder))? {
+            let path = entry.map_err(BuildError::at(folder))?.path();
+            if path.to_string_lossy().ends_with(suffix) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,197 @@
+//! The command line as clap sees it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// From recipes to signed, reproducible, installable RPM repositories.
+#[derive(Debug, Parser)]
+#[command(name = "packager", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Folder with `specs/` and `templates/`; found from the current folder upwards when absent
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Folder for toolchains, caches, logs and finished builds
+    #[arg(long, global = true, env = "PACKAGER_STATE", value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at the target profiles
+    #[command(subcommand)]
+    Targets(TargetsCommand),
+    /// Show what would be built, in which order, and why
+    Plan(PlanOptions),
+    /// Print the spec of a recipe for a target
+    Spec(Which),
+    /// Make self-contained source packages
+    Srpm(SrpmOptions),
+    /// Build packages and publish a signed repository
+    Build(BuildOptions),
+    /// Build again and compare with the first build
+    Rebuild(RebuildOptions),
+    /// Run the gates over packages
+    Check(CheckOptions),
+    /// Sign packages
+    Sign(SignOptions),
+    /// Check signatures of packages and of repository metadata
+    Verify(VerifyOptions),
+    /// Make signing keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Print a completion script
+    Completion {
+        /// For this shell
+        shell: Shell,
+    },
+    /// Write manual pages into a folder
+    #[command(hide = true)]
+    Manpage {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TargetsCommand {
+    /// List all targets
+    List,
+    /// Show one profile
+    Show {
+        /// `<distribution>-<release>-<arch>`
+        target: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make an RSA-4096 key pair
+    New(NewKeyOptions),
+}
+
+/// A target and packages.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// `<distribution>-<release>-<arch>`
+    #[arg(long)]
+    pub(crate) target: String,
+    /// Binary packages; all when none is named
+    #[arg(value_name = "PKG")]
+    pub(crate) packages: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanOptions {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Say why this package is built and what it needs
+    #[arg(long, value_name = "PKG")]
+    pub(crate) explain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SrpmOptions {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Where the source packages go
+    #[arg(long, value_name = "DIR", default_value = "dist/source")]
+    pub(crate) out: PathBuf,
+    /// Never use the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Parallel compiler jobs; one per processor when absent
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildOptions {
+    /// `<distribution>-<release>-<arch>`; may be given several times
+    #[arg(long, required_unless_present = "all_targets")]
+    pub(crate) target: Vec<String>,
+    /// Every target there is
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) all_targets: bool,
+    /// Binary packages; all when none is named
+    #[arg(value_name = "PKG")]
+    pub(crate) packages: Vec<String>,
+    /// Parallel compiler jobs; one per processor when absent
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Never use the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Where repositories go, one folder per target
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    pub(crate) out: PathBuf,
+    /// Armored OpenPGP secret key; a development key is made once when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
+    /// Address under which the repository will be served; its local path when absent
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildOptions {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Fail unless every package is byte for byte the same
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Never use the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Parallel compiler jobs; one per processor when absent
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// `<distribution>-<release>-<arch>`
+    #[arg(long)]
+    pub(crate) target: String,
+    /// Package files
+    #[arg(required = true, value_name = "RPM")]
+    pub(crate) packages: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignOptions {
+    /// Armored OpenPGP secret key; the development key when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
+    /// Package files, signed in place
+    #[arg(required = true, value_name = "RPM")]
+    pub(crate) packages: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// Armored OpenPGP public key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Package files, or folders of repositories
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewKeyOptions {
+    /// Name of the files
+    pub(crate) name: String,
+    /// `Name <address>` in the key; made from the name when absent
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Where the files go; the packager's key folder when absent
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}

@@ -1,0 +1,95 @@
+//! Operations on keys and signatures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use packager_rpm::{SigningKey, VerifyingKey, sign as signing};
+use serde_json::json;
+
+use crate::arguments::{NewKeyOptions, SignOptions, VerifyOptions};
+use crate::places::Places;
+use crate::report::Report;
+
+/// Name of the key that is made when none is given. It says what it is wherever rpm shows it.
+const DEVELOPMENT: &str = "development";
+
+/// `keys new`.
+pub(crate) fn new(places: &Places, options: &NewKeyOptions) -> Result<Report> {
+    let folder = options.out.clone().unwrap_or_else(|| places.keys.clone());
+    let user = options.user.clone().unwrap_or_else(|| format!("{0} packages <{0}@packager.invalid>", options.name));
+    let secret = folder.join(format!("{}.secret.asc", options.name));
+    if secret.exists() {
+        return Err(packager_rpm::KeyError::Exists(secret).into());
+    }
+    let key = SigningKey::generate(&user)?;
+    let (secret, public) = key.save(&folder, &options.name)?;
+    let facts = key.public()?.facts();
+    let text = format!(
+        "secret key   {}\npublic key   {}\nfingerprint  {}\nuser         {}\n",
+        secret.display(),
+        public.display(),
+        facts.fingerprint,
+        facts.user
+    );
+    Ok(Report::new(
+        text,
+        json!({ "secret": secret, "public": public, "fingerprint": facts.fingerprint, "user": facts.user }),
+    ))
+}
+
+/// The key to sign with: the given one, or the development key, which is made once.
+pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(SigningKey, bool)> {
+    if let Some(path) = given {
+        return Ok((SigningKey::load(path)?, false));
+    }
+    let path = places.keys.join(format!("{DEVELOPMENT}.secret.asc"));
+    if !path.exists() {
+        eprintln!("packager: making a development key in {} (`--sign-key` names another)", places.keys.display());
+        let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;
+        key.save(&places.keys, DEVELOPMENT)?;
+    }
+    Ok((SigningKey::load(&path)?, true))
+}
+
+/// `sign`.
+pub(crate) fn sign(places: &Places, options: &SignOptions) -> Result<Report> {
+    let (key, _) = signing_key(places, options.sign_key.as_deref())?;
+    for package in &options.packages {
+        signing::sign(package, package, &key)?;
+    }
+    let fingerprint = key.public()?.facts().fingerprint;
+    let text = format!("{} packages signed with {fingerprint}\n", options.packages.len());
+    Ok(Report::new(text, json!({ "signed": options.packages, "fingerprint": fingerprint })))
+}
+
+/// `verify`.
+pub(crate) fn verify(options: &VerifyOptions) -> Result<Report> {
+    let key = VerifyingKey::load(&options.key)?;
+    let mut packages: Vec<PathBuf> = Vec::new();
+    let mut repositories = 0_usize;
+    for path in &options.paths {
+        if !path.is_dir() {
+            packages.push(path.clone());
+            continue;
+        }
+        let repomd = path.join("repodata/repomd.xml");
+        key.verify_file(&repomd, &path.join("repodata/repomd.xml.asc"))?;
+        repositories += 1;
+        for part in ["Packages", "Source"] {
+            let folder = path.join(part);
+            for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
+                let file = entry?.path();
+                if file.extension().is_some_and(|extension| extension == "rpm") {
+                    packages.push(file);
+                }
+            }
+        }
+    }
+    packages.sort();
+    for package in &packages {
+        signing::verify(package, &key)?;
+    }
+    let text =
+        format!("{} packages and {repositories} repositories are as signed by {}\n", packages.len(), key.facts().user);
+    Ok(Report::new(text, json!({ "packages": packages, "repositories": repositories, "key": key.facts() })))
+}

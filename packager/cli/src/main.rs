@@ -1,0 +1,76 @@
+//! `packager`: arguments -> settings -> operation -> report.
+//!
+//! Exit codes: 0 done, 1 failed, 2 usage.
+
+#![allow(clippy::disallowed_methods)] // the command line: it reads the environment and the files it is pointed at
+
+mod arguments;
+mod build;
+mod keys;
+mod places;
+mod plain;
+mod progress;
+mod report;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use clap::{CommandFactory, Parser};
+
+use arguments::{Arguments, Command, KeysCommand, TargetsCommand};
+use places::Places;
+use report::Report;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = catch_signals() {
+        eprintln!("packager: cannot catch signals: {error}");
+        return ExitCode::FAILURE;
+    }
+    let json = arguments.json;
+    match operate(arguments) {
+        Ok(report) => report.print(json),
+        Err(error) => report::fail(&error, json),
+    }
+}
+
+fn operate(arguments: Arguments) -> anyhow::Result<Report> {
+    let places = Places::find(arguments.root, arguments.state)?;
+    match arguments.command {
+        Command::Targets(TargetsCommand::List) => plain::targets(&places),
+        Command::Targets(TargetsCommand::Show { target }) => plain::target(&places, &target),
+        Command::Plan(options) => plain::plan(&places, &options),
+        Command::Spec(which) => plain::spec(&places, &which),
+        Command::Srpm(options) => build::source_packages(&places, &options),
+        Command::Build(options) => build::build(&places, &options),
+        Command::Rebuild(options) => build::rebuild(&places, &options),
+        Command::Check(options) => plain::check(&places, &options),
+        Command::Sign(options) => keys::sign(&places, &options),
+        Command::Verify(options) => keys::verify(&options),
+        Command::Keys(KeysCommand::New(options)) => keys::new(&places, &options),
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "packager", &mut script);
+            Ok(Report::text(String::from_utf8(script)?))
+        }
+        Command::Manpage { folder } => {
+            std::fs::create_dir_all(&folder)?;
+            clap_mangen::generate_to(Arguments::command(), &folder)?;
+            Ok(Report::text(format!("manual pages are in {}\n", folder.display())))
+        }
+    }
+}
+
+/// The first signal asks every step to end and clean up after itself; a second one ends the program at once.
+fn catch_signals() -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if packager_build::run::INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(1);
+            }
+        }
+    });
+    Ok(())
+}

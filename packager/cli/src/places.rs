@@ -1,0 +1,48 @@
+//! Where things are: the specs and templates, and the packager's own state.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+/// The folders of one invocation.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    /// Has `specs/` and `templates/`.
+    pub(crate) root: PathBuf,
+    /// Toolchains, caches, logs, finished builds.
+    pub(crate) state: PathBuf,
+    /// Keys: apart from what may be deleted at any time.
+    pub(crate) keys: PathBuf,
+}
+
+impl Places {
+    /// From the arguments and the environment.
+    pub(crate) fn find(root: Option<PathBuf>, state: Option<PathBuf>) -> Result<Places> {
+        let here = env::current_dir().context("the current folder does not exist")?;
+        let root = match root {
+            Some(root) => root.canonicalize().with_context(|| format!("no folder `{}`", root.display()))?,
+            None => match here.ancestors().find(|folder| folder.join("specs/targets").is_dir()) {
+                Some(root) => root.to_owned(),
+                None => bail!(
+                    "no `specs/targets` here or in a folder above\nhint: change into the project, or name it with `--root`"
+                ),
+            },
+        };
+        let home = env::var_os("HOME").map(PathBuf::from);
+        let below = |variable: &str, default: &str| {
+            env::var_os(variable).map(PathBuf::from).or_else(|| Some(home.clone()?.join(default)))
+        };
+        let state = match state.or_else(|| Some(below("XDG_CACHE_HOME", ".cache")?.join("packager"))) {
+            Some(state) => std::path::absolute(state)?,
+            None => bail!("HOME is not set\nhint: name a folder with `--state`"),
+        };
+        let keys = below("XDG_DATA_HOME", ".local/share").map_or_else(|| state.clone(), |data| data.join("packager"));
+        Ok(Places { root, state, keys: keys.join("keys") })
+    }
+
+    /// The private environment with zig that `scripts/packager` makes.
+    pub(crate) fn toolchain(&self) -> PathBuf {
+        self.state.join("toolchain")
+    }
+}

@@ -1,0 +1,105 @@
+//! What a person sees at the end, and what a program sees instead.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+/// The result of an operation.
+pub(crate) struct Report {
+    /// For people, with its line breaks.
+    pub(crate) text: String,
+    /// For programs.
+    pub(crate) value: Value,
+    /// Everything asked for was found in order.
+    pub(crate) good: bool,
+}
+
+impl Report {
+    /// A result for people and programs.
+    pub(crate) fn new(text: impl Into<String>, value: Value) -> Report {
+        Report { text: text.into(), value, good: true }
+    }
+
+    /// A result that is a text.
+    pub(crate) fn text(text: impl Into<String>) -> Report {
+        let text = text.into();
+        let value = json!(text);
+        Report::new(text, value)
+    }
+
+    /// Prints to standard output.
+    pub(crate) fn print(self, as_json: bool) -> ExitCode {
+        let text = if as_json { format!("{:#}\n", self.value) } else { self.text };
+        let mut out = std::io::stdout().lock();
+        // A reader that went away, as `head` does, is no failure.
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            eprintln!("packager: cannot write the result: {error}");
+            return ExitCode::FAILURE;
+        }
+        if self.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// Prints an error with its causes; hints come last.
+pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
+    let mut message = String::new();
+    let mut hints = Vec::new();
+    for cause in error.chain() {
+        let mut lines: Vec<String> = Vec::new();
+        for line in cause.to_string().lines() {
+            match line.strip_prefix("hint: ") {
+                Some(hint) => hints.push(hint.to_owned()),
+                None => lines.push(line.to_owned()),
+            }
+        }
+        let text = lines.join("\n");
+        if !text.is_empty() && !message.contains(&text) {
+            if !message.is_empty() {
+                message.push_str(": ");
+            }
+            message.push_str(&text);
+        }
+    }
+    if as_json {
+        println!("{:#}", json!({ "error": message, "hints": hints }));
+    } else {
+        eprintln!("error: {message}");
+        for hint in hints {
+            eprintln!("hint: {hint}");
+        }
+    }
+    ExitCode::FAILURE
+}
+
+/// Columns with two blanks between them.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `1.2 MiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    #[allow(clippy::cast_precision_loss)] // for people
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB"] {
+        if value < 1024.0 {
+            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} GiB")
+}

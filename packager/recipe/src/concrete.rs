@@ -1,0 +1,118 @@
+//! A recipe evaluated for one target: nothing left to decide. This is what the spec templates see and what `plan --json`
+//! prints.
+
+use serde::Serialize;
+
+use crate::written::Waiver;
+
+/// One source package for one target.
+#[derive(Debug, Clone, Serialize)]
+pub struct Concrete {
+    /// Source package name.
+    pub name: String,
+    /// Version, from the cargo workspace.
+    pub version: String,
+    /// Release without the dist tag.
+    pub release: u32,
+    /// Dist tag with its dot.
+    pub dist: String,
+    /// One line.
+    pub summary: String,
+    /// SPDX expression.
+    pub license: String,
+    /// `Name <address>`.
+    pub maintainer: String,
+    /// The `Vendor` tag.
+    pub vendor: String,
+    /// Project page; empty when there is none.
+    pub url: String,
+    /// Prose.
+    pub description: String,
+    /// `<distribution>-<release>-<arch>`.
+    pub target: String,
+    /// rpm's architecture.
+    pub arch: String,
+    /// Flags for the compiler, the same in our sandbox and in anyone's rebuild.
+    pub rustflags: String,
+    /// Oldest compiler.
+    pub rust: String,
+    /// Cargo packages to build.
+    pub cargo_packages: Vec<String>,
+    /// Programs with a manual page.
+    pub manual: Vec<String>,
+    /// Programs with completions.
+    pub completions: Vec<String>,
+    /// All sources, in the order of their numbers.
+    pub sources: Vec<SourceFile>,
+    /// Lines of `%install`.
+    pub install: Vec<String>,
+    /// Binary packages, the one named like the source package first.
+    pub packages: Vec<Package>,
+    /// Newest first.
+    pub changelog: Vec<ChangelogEntry>,
+    /// Accepted findings.
+    pub waivers: Vec<Waiver>,
+}
+
+/// A source of the spec.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its number in the spec.
+    pub number: usize,
+    /// Its file name.
+    pub name: String,
+    /// It lies beside the recipe (the others are made by the packager).
+    pub beside_recipe: bool,
+}
+
+/// A binary package.
+#[derive(Debug, Clone, Serialize)]
+pub struct Package {
+    /// Name.
+    pub name: String,
+    /// It has the source package's name, so its sections carry no `-n`.
+    pub main: bool,
+    /// One line.
+    pub summary: String,
+    /// Prose.
+    pub description: String,
+    /// `Requires` as written into the spec.
+    pub requires: Vec<String>,
+    /// `Requires` that must hold before `%pre` runs.
+    pub requires_pre: Vec<String>,
+    /// Lines of `%pre`.
+    pub pre: Vec<String>,
+    /// Lines of `%post`.
+    pub post: Vec<String>,
+    /// Lines of `%preun`.
+    pub preun: Vec<String>,
+    /// Lines of `%files`.
+    pub files: Vec<String>,
+    /// Paths with permission bits beyond plain ones, or other owners: declared, so the gates accept exactly these.
+    pub special_modes: Vec<String>,
+}
+
+/// An entry of `%changelog`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChangelogEntry {
+    /// `Mon Nov 23 2026`.
+    pub date: String,
+    /// `version-release` without the dist tag.
+    pub evr: String,
+    /// One item per change.
+    pub items: Vec<String>,
+}
+
+impl Concrete {
+    /// `name-version-release` with the dist tag.
+    #[must_use]
+    pub fn nvr(&self) -> String {
+        format!("{}-{}-{}{}", self.name, self.version, self.release, self.dist)
+    }
+
+    /// `name-version`: the folder in the source tarball.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{}-{}", self.name, self.version)
+    }
+}

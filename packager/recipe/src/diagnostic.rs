@@ -1,0 +1,118 @@
+//! What is wrong in a file a person wrote: where, the offending text, and what to write instead.
+
+use std::fmt;
+
+use serde_saphyr::{Error, Location, Spanned};
+
+/// One finding in one file. `Display` gives the lines a person reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The file as the caller named it.
+    pub file: String,
+    /// Line, from 1; 0 when the finding concerns the whole file.
+    pub line: u64,
+    /// Column in characters, from 1; 0 when the finding concerns the whole file.
+    pub column: u64,
+    /// What is wrong.
+    pub message: String,
+    /// The remedy, when one is known.
+    pub hint: Option<String>,
+    /// The text of the line.
+    pub text: String,
+}
+
+impl std::error::Error for Diagnostic {}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            write!(f, "{}: {}", self.file, self.message)?;
+        } else {
+            write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+            let number = self.line.to_string();
+            let margin = " ".repeat(number.len());
+            let indent = " ".repeat(usize::try_from(self.column.saturating_sub(1)).unwrap_or(0));
+            write!(f, "\n{margin} |\n{number} | {}\n{margin} | {indent}^", self.text)?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text and its name: makes diagnostics that point into it.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'t> {
+    /// Name of the file for messages.
+    pub file: &'t str,
+    /// Its whole text.
+    pub text: &'t str,
+}
+
+impl Page<'_> {
+    /// A finding at a value that was read with its position.
+    #[must_use]
+    pub fn at<T>(&self, place: &Spanned<T>, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
+        self.place(Some(place.referenced), message.into(), hint)
+    }
+
+    /// A finding about the file as a whole.
+    #[must_use]
+    pub fn whole(&self, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
+        self.place(None, message.into(), hint)
+    }
+
+    /// What the YAML reader found, in our words and with a suggestion for misspelt keys.
+    #[must_use]
+    pub fn reading(&self, error: &Error) -> Diagnostic {
+        let plain = error.without_snippet();
+        match plain {
+            Error::SerdeUnknownField { field, expected, location, .. } => {
+                let hint = match nearest(field, expected.iter().copied()) {
+                    Some(known) => format!("write `{known}` if that is what you mean, or remove the key"),
+                    None => format!("known keys here: {}", list(expected)),
+                };
+                self.place(Some(*location), format!("unknown key `{field}`"), Some(hint))
+            }
+            Error::SerdeUnknownVariant { variant, expected, location, .. } => {
+                let hint = match nearest(variant, expected.iter().copied()) {
+                    Some(known) => format!("write `{known}` if that is what you mean"),
+                    None => format!("one of {}", list(expected)),
+                };
+                self.place(Some(*location), format!("unknown value `{variant}`"), Some(hint))
+            }
+            other => {
+                let location = other.location();
+                let mut message = other.to_string();
+                // The reader repeats the position at the end of its sentence; we print it in front.
+                if let Some(end) = message.rfind(" at line ") {
+                    message.truncate(end);
+                }
+                self.place(location, message, None)
+            }
+        }
+    }
+
+    fn place(&self, location: Option<Location>, message: String, hint: Option<String>) -> Diagnostic {
+        let (line, column) = location.map_or((0, 0), |at| (at.line(), at.column()));
+        let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let text = if line == 0 { "" } else { self.text.lines().nth(index).unwrap_or("") };
+        Diagnostic { file: self.file.to_owned(), line, column, message, hint, text: text.to_owned() }
+    }
+}
+
+/// The known word nearest to what was written, if it is near enough to be a slip of the finger.
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,21 @@
+//! Recipes, from the text a person wrote to what is built for one target.
+//!
+//! Two stages, two kinds of types: [`written`] is the file as it stands, with positions; [`concrete`] is what one
+//! target gets, with nothing left to decide. [`target`] holds the profiles of the distributions, [`spec`] fills the
+//! templates. This crate touches no file: texts come in, texts go out.
+
+pub mod changelog;
+pub mod concrete;
+pub mod diagnostic;
+mod evaluate;
+mod scriptlet;
+pub mod spec;
+pub mod sysusers;
+pub mod target;
+pub mod written;
+
+pub use concrete::Concrete;
+pub use diagnostic::Diagnostic;
+pub use evaluate::{Facts, evaluate};
+pub use target::{Arch, Target, TargetName};
+pub use written::Recipe;

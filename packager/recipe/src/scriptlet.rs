@@ -1,0 +1,35 @@
+//! Shell lines that a package runs at installation and removal.
+//!
+//! The macros of systemd-rpm-macros are not used: they differ between the distributions, and a build host need not have
+//! them. Every line ends in success: a failing scriptlet leaves a half-installed package behind.
+
+/// `%post` for units: presets on first installation, as distribution policy demands; never `enable`.
+pub(crate) fn units_post(units: &[String]) -> Vec<String> {
+    when_any(units, "if [ $1 -eq 1 ] && [ -x /usr/bin/systemctl ]; then", |names| {
+        format!("    systemctl --no-reload preset {names} >/dev/null 2>&1 || :")
+    })
+}
+
+/// `%preun` for units: stop and disable on removal, not on upgrade.
+pub(crate) fn units_preun(units: &[String]) -> Vec<String> {
+    when_any(units, "if [ $1 -eq 0 ] && [ -x /usr/bin/systemctl ]; then", |names| {
+        format!("    systemctl --no-reload disable --now {names} >/dev/null 2>&1 || :")
+    })
+}
+
+/// `%post` line that applies one sysctl.d file.
+pub(crate) fn sysctl_post(name: &str) -> String {
+    format!("[ ! -x /usr/lib/systemd/systemd-sysctl ] || /usr/lib/systemd/systemd-sysctl {name} >/dev/null 2>&1 || :")
+}
+
+/// `%post` line that makes the folders of one tmpfiles.d file.
+pub(crate) fn tmpfiles_post(name: &str) -> String {
+    format!("[ ! -x /usr/bin/systemd-tmpfiles ] || systemd-tmpfiles --create {name} >/dev/null 2>&1 || :")
+}
+
+fn when_any(units: &[String], condition: &str, line: impl FnOnce(String) -> String) -> Vec<String> {
+    if units.is_empty() {
+        return Vec::new();
+    }
+    vec![condition.to_owned(), line(units.join(" ")), "fi".to_owned()]
+}

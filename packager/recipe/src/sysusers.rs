@@ -1,0 +1,79 @@
+//! `sysusers.d` files, and the shell lines that do the same where rpm and systemd do not.
+//!
+//! Only rpm 4.19 and later make users from a packaged sysusers.d file before it unpacks the package; for all older
+//! ones `%pre` must. Both come from the one file, so they cannot differ. Format: sysusers.d(5).
+
+/// Shell lines for `%pre`, or the first line that is not understood.
+pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
+    let mut lines = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let fields = split(line);
+        let field = |index: usize| fields.get(index).map(String::as_str).filter(|field| *field != "-");
+        match (field(0), field(1)) {
+            (Some("g"), Some(group)) => {
+                let id = field(2).map(|id| format!("-g {id} ")).unwrap_or_default();
+                lines.push(format!("getent group {group} >/dev/null || groupadd -r {id}{group} || :"));
+            }
+            (Some("u"), Some(user)) => {
+                let comment = field(3).unwrap_or("");
+                let home = field(4).unwrap_or("/");
+                let shell = field(5).unwrap_or("/sbin/nologin");
+                lines.push(format!("getent group {user} >/dev/null || groupadd -r {user} || :"));
+                lines.push(format!(
+                    "getent passwd {user} >/dev/null || useradd -r -g {user} -d {home} -s {shell} -c \"{comment}\" {user} || :"
+                ));
+            }
+            (Some("m"), Some(user)) => {
+                let group = field(2).ok_or_else(|| line.to_owned())?;
+                lines.push(format!("usermod -a -G {group} {user} || :"));
+            }
+            _ => return Err(line.to_owned()),
+        }
+    }
+    Ok(lines)
+}
+
+/// Splits at blanks, with double quotes.
+fn split(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            blank if blank.is_whitespace() && !quoted => {
+                if fields.last().is_some_and(|last| !last.is_empty()) {
+                    fields.push(String::new());
+                }
+            }
+            other => {
+                if let Some(last) = fields.last_mut() {
+                    last.push(other);
+                }
+            }
+        }
+    }
+    fields.retain(|field| !field.is_empty());
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pre_install;
+
+    #[test]
+    fn groups_before_users_before_memberships() {
+        let lines = pre_install(
+            "# comment\ng daos_daemons -\nu daos_server - \"DAOS server\" /var/lib/daos\nm daos_server daos_daemons\n",
+        );
+        let lines = lines.expect("understood");
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].contains("groupadd -r daos_daemons"));
+        assert!(lines[2].contains("-d /var/lib/daos -s /sbin/nologin -c \"DAOS server\" daos_server"));
+        assert!(lines[3].starts_with("usermod -a -G daos_daemons daos_server"));
+    }
+
+    #[test]
+    fn a_line_of_another_kind_is_named() {
+        assert_eq!(pre_install("r - 500-900"), Err("r - 500-900".to_owned()));
+    }
+}

@@ -1,0 +1,84 @@
+//! What a person sees when a recipe is wrong: file, line, column, the text, a suggestion.
+
+use packager_recipe::diagnostic::Page;
+use packager_recipe::target::Profile;
+use packager_recipe::{Facts, Recipe, Target, TargetName, evaluate};
+
+const RECIPE: &str = include_str!("../../cli/tests/fixture/specs/demo/recipe.yaml");
+const PROFILE: &str = include_str!("../../../specs/targets/openeuler-22.03/target.yaml");
+
+fn target() -> Target {
+    let profile = Profile::parse(Page { file: "target.yaml", text: PROFILE }).expect("a good profile");
+    let name = TargetName::parse("openeuler-22.03-aarch64").expect("a good name");
+    Target::new(&name, profile).expect("the profile has the architecture")
+}
+
+fn facts() -> Facts {
+    Facts {
+        version: "1.2.3".to_owned(),
+        changelog: "## Unreleased\n- 100% new.\n".to_owned(),
+        source_time: 1_790_000_000,
+        beside: [("demo.conf".to_owned(), String::new())].into(),
+    }
+}
+
+/// The messages for a recipe in which `from` was replaced by `to`.
+fn messages(from: &str, to: &str) -> String {
+    assert!(RECIPE.contains(from), "the recipe has `{from}`");
+    let text = RECIPE.replacen(from, to, 1);
+    let page = Page { file: "specs/demo/recipe.yaml", text: &text };
+    match Recipe::parse(page) {
+        Err(finding) => finding.to_string(),
+        Ok(recipe) => match evaluate(&recipe, page, &target(), &facts()) {
+            Err(findings) => findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            Ok(_) => "no finding".to_owned(),
+        },
+    }
+}
+
+#[test]
+fn a_good_recipe_has_no_findings() {
+    assert_eq!(messages("release: 1", "release: 2"), "no finding");
+}
+
+#[test]
+fn a_misspelt_key() {
+    insta::assert_snapshot!(messages("summary: A program", "sumary: A program"), @r"
+    specs/demo/recipe.yaml:3:1: unknown key `sumary`
+      |
+    3 | sumary: A program that says a number
+      | ^
+    hint: write `summary` if that is what you mean, or remove the key
+    ");
+}
+
+#[test]
+fn an_unknown_file_beside_the_recipe() {
+    insta::assert_snapshot!(messages("file: demo.conf", "file: demo.cnf"), @r"
+    specs/demo/recipe.yaml:26:9: no file `demo.cnf` beside the recipe, in `files/`
+       |
+    26 |       - { file: demo.cnf, to: /etc/demo.conf, config: true }
+       |         ^
+    hint: write `demo.conf`
+    ");
+}
+
+#[test]
+fn bad_permission_bits() {
+    let text = messages("config: true", "mode: \"rw\"");
+    assert!(text.contains("`rw` are no permission bits") && text.contains("hint: write four octal digits"), "{text}");
+}
+
+#[test]
+fn a_misspelt_package_in_requires() {
+    let text = messages("    files:\n", "    requires: [demoo]\n    files:\n");
+    assert!(text.contains("no package `demoo` in this recipe") && text.contains("hint: write `demo`"), "{text}");
+}
+
+#[test]
+fn a_profile_without_a_good_glibc() {
+    let text = PROFILE.replace("glibc: \"2.34\"", "glibc: \"new\"");
+    let error = Profile::parse(Page { file: "target.yaml", text: &text }).expect_err("a bad version");
+    assert!(error.to_string().contains("`new` is no glibc version"), "{error}");
+    assert!(error.line > 0 && error.column > 0);
+}

@@ -1,0 +1,178 @@
+//! Publishing: everything is made in a folder beside the repository and takes its place by one exchange of names. A reader sees
+//! the old repository or the new one, and a stop at any moment leaves the old one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use packager_rpm::{KeyError, SigningKey, sign};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use serde::{Deserialize, Serialize};
+
+use crate::metadata;
+
+/// The record of what a repository was made from.
+const RECORD: &str = ".packager.json";
+
+/// Why a repository cannot be published.
+#[derive(Debug, thiserror::Error)]
+pub enum RepoError {
+    /// A file operation.
+    #[error("cannot use `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// createrepo_c said no.
+    #[error("createrepo_c failed:\n{0}")]
+    Metadata(String),
+    /// Keys and detached signatures.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Signing packages.
+    #[error(transparent)]
+    Sign(#[from] sign::SignError),
+    /// The record.
+    #[error("cannot write the record of the repository")]
+    Record(#[from] serde_json::Error),
+}
+
+impl RepoError {
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> RepoError + use<> {
+        let path = path.to_owned();
+        move |source| RepoError::Io { path, source }
+    }
+}
+
+/// What a repository is made from.
+#[derive(Debug, Clone)]
+pub struct Description<'d> {
+    /// Where it is published.
+    pub folder: &'d Path,
+    /// Its id: the name of the `.repo` file and of the key file.
+    pub id: &'d str,
+    /// The text of the `.repo` file.
+    pub repo_file: String,
+    /// Unsigned binary packages.
+    pub packages: &'d [PathBuf],
+    /// Unsigned source packages.
+    pub sources: &'d [PathBuf],
+    /// Further files, by path below the repository.
+    pub extra: Vec<(String, Vec<u8>)>,
+    /// Build keys and whatever else decides the contents.
+    pub inputs: String,
+    /// Time of the sources.
+    pub time: i64,
+}
+
+/// What was published, and from what.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Published {
+    /// See [`Description::inputs`].
+    pub inputs: String,
+    /// Fingerprint of the key.
+    pub key: String,
+    /// Files with their sizes, relative to the repository.
+    pub files: Vec<(String, u64)>,
+}
+
+/// The record of a repository, if it is whole: every file is there with its size.
+#[must_use]
+pub fn current(folder: &Path) -> Option<Published> {
+    let record: Published = serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()?;
+    let whole = record.files.iter().all(|(path, size)| {
+        fs::metadata(folder.join(path)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == *size)
+    });
+    whole.then_some(record)
+}
+
+/// Name of the public key file of a repository.
+#[must_use]
+pub fn key_file(id: &str) -> String {
+    format!("RPM-GPG-KEY-{id}")
+}
+
+/// Signs, describes and publishes. `finish` sees the signed packages before metadata is written, to check them and to add files.
+pub fn publish<E: From<RepoError>>(
+    description: &Description<'_>,
+    key: &SigningKey,
+    finish: impl FnOnce(&[PathBuf]) -> Result<Vec<(PathBuf, Vec<u8>)>, E>,
+) -> Result<Published, E> {
+    let folder = description.folder;
+    let parent = folder.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(RepoError::at(parent))?;
+    let room = tempfile::Builder::new().prefix(".repo-").tempdir_in(parent).map_err(RepoError::at(parent))?;
+    let new = room.path().join("repo");
+    let signed = sign_all(description, &new, key)?;
+    for (path, bytes) in finish(&signed)? {
+        fs::write(&path, bytes).map_err(RepoError::at(&path))?;
+    }
+    write_rest(description, &new, key)?;
+    let record = record(description, &new, key)?;
+    exchange(&new, folder)?;
+    Ok(record)
+}
+
+fn sign_all(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<Vec<PathBuf>, RepoError> {
+    let mut signed = Vec::new();
+    for (part, packages) in [("Packages", description.packages), ("Source", description.sources)] {
+        let to = new.join(part);
+        fs::create_dir_all(&to).map_err(RepoError::at(&to))?;
+        for package in packages {
+            let path = to.join(package.file_name().unwrap_or_default());
+            sign::sign(package, &path, key)?;
+            signed.push(path);
+        }
+    }
+    Ok(signed)
+}
+
+fn write_rest(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<(), RepoError> {
+    let write = |name: &str, bytes: &[u8]| {
+        let path = new.join(name);
+        fs::write(&path, bytes).map_err(RepoError::at(&path))
+    };
+    for (name, bytes) in &description.extra {
+        write(name, bytes)?;
+    }
+    write(&key_file(description.id), key.public()?.armored().as_bytes())?;
+    write(&format!("{}.repo", description.id), description.repo_file.as_bytes())?;
+    metadata::write(new, description.time)?;
+    metadata::sign(new, key)
+}
+
+fn record(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<Published, RepoError> {
+    let mut files = Vec::new();
+    list(new, new, &mut files).map_err(RepoError::at(new))?;
+    files.sort();
+    let published = Published { inputs: description.inputs.clone(), key: key.public()?.facts().fingerprint, files };
+    let path = new.join(RECORD);
+    fs::write(&path, serde_json::to_vec_pretty(&published)?).map_err(RepoError::at(&path))?;
+    Ok(published)
+}
+
+fn list(root: &Path, folder: &Path, files: &mut Vec<(String, u64)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let metadata = fs::metadata(&path)?;
+        if metadata.is_dir() {
+            list(root, &path, files)?;
+        } else {
+            let below = path.strip_prefix(root).expect("listed below the root").to_string_lossy().into_owned();
+            files.push((below, metadata.len()));
+        }
+    }
+    Ok(())
+}
+
+/// Puts `new` where `folder` is; the old one goes away with the temporary folder.
+fn exchange(new: &Path, folder: &Path) -> Result<(), RepoError> {
+    if folder.exists() {
+        let exchanged = renameat_with(CWD, new, CWD, folder, RenameFlags::EXCHANGE);
+        return exchanged.map_err(|error| RepoError::at(folder)(error.into()));
+    }
+    fs::rename(new, folder).map_err(RepoError::at(folder))
+}

@@ -1,0 +1,150 @@
+//! One package, read whole: its tags, its dependencies as rpm writes them, and its files with their contents.
+
+use std::path::{Path, PathBuf};
+
+use rpm::{CompressionType, DependencyFlags, DigestAlgorithm, Package};
+use serde::Serialize;
+
+/// A package that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the package `{path}`\nhint: build it again; the file is damaged or no RPM")]
+pub struct PackageError {
+    /// Where.
+    pub path: PathBuf,
+    /// Why.
+    #[source]
+    pub source: rpm::Error,
+}
+
+/// A file in a package.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Absolute path after installation.
+    pub path: String,
+    /// A symbolic link: its permission bits mean nothing.
+    pub link: bool,
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u16,
+    /// Owner.
+    pub user: String,
+    /// Group.
+    pub group: String,
+    /// File capabilities, as text.
+    pub capabilities: Option<String>,
+    /// Contents; empty for folders and links.
+    pub content: Vec<u8>,
+}
+
+/// What a package says about itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspected {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Release with dist tag.
+    pub release: String,
+    /// Architecture.
+    pub arch: String,
+    /// Licence expression.
+    pub license: String,
+    /// File name of the source package.
+    pub source_rpm: String,
+    /// `xz`, `zstd`, `gzip`.
+    pub payload: String,
+    /// Files are hashed with SHA-256.
+    pub sha256_files: bool,
+    /// Build host.
+    pub build_host: String,
+    /// Vendor.
+    pub vendor: String,
+    /// Installed size in bytes.
+    pub installed_bytes: u64,
+    /// As rpm writes them.
+    pub requires: Vec<String>,
+    /// As rpm writes them.
+    pub provides: Vec<String>,
+    /// Files with contents.
+    #[serde(skip)]
+    pub files: Vec<File>,
+}
+
+impl Inspected {
+    /// Reads a package with all its files.
+    pub fn open(path: &Path) -> Result<Inspected, PackageError> {
+        Inspected::read(path).map_err(|source| PackageError { path: path.to_owned(), source })
+    }
+
+    fn read(path: &Path) -> Result<Inspected, rpm::Error> {
+        let package = Package::open(path)?;
+        let metadata = &package.metadata;
+        let mut files = Vec::new();
+        for file in package.files()? {
+            let file = file?;
+            let entry = &file.metadata;
+            files.push(File {
+                path: entry.path().to_string_lossy().into_owned(),
+                link: entry.linkto().is_some_and(|target| !target.is_empty()),
+                mode: entry.permissions(),
+                user: entry.user().to_owned(),
+                group: entry.group().to_owned(),
+                capabilities: entry.caps().filter(|caps| !caps.is_empty()).map(str::to_owned),
+                content: file.content().map(<[u8]>::to_vec).unwrap_or_default(),
+            });
+        }
+        let payload = match metadata.get_payload_compressor()? {
+            CompressionType::Xz => "xz",
+            CompressionType::Zstd => "zstd",
+            CompressionType::Gzip => "gzip",
+            _ => "other",
+        };
+        Ok(Inspected {
+            path: path.to_owned(),
+            name: metadata.get_name()?.to_owned(),
+            version: metadata.get_version()?.to_owned(),
+            release: metadata.get_release()?.to_owned(),
+            arch: metadata.get_arch()?.to_owned(),
+            license: metadata.get_license()?.to_owned(),
+            source_rpm: metadata.get_source_rpm().unwrap_or_default().to_owned(),
+            payload: payload.to_owned(),
+            sha256_files: matches!(metadata.get_file_digest_algorithm(), Ok(DigestAlgorithm::Sha2_256) | Err(_)),
+            build_host: metadata.get_build_host().unwrap_or_default().to_owned(),
+            vendor: metadata.get_vendor().unwrap_or_default().to_owned(),
+            installed_bytes: metadata.get_installed_size()?,
+            requires: written(metadata.get_requires()?),
+            provides: written(metadata.get_provides()?),
+            files,
+        })
+    }
+
+    /// `name-version-release.arch`.
+    #[must_use]
+    pub fn nevra(&self) -> String {
+        format!("{}-{}-{}.{}", self.name, self.version, self.release, self.arch)
+    }
+
+    /// A package of debug information or debug sources.
+    #[must_use]
+    pub fn is_debug(&self) -> bool {
+        self.name.ends_with("-debuginfo") || self.name.ends_with("-debugsource")
+    }
+
+    /// Requirements other than features of rpm itself.
+    pub fn real_requires(&self) -> impl Iterator<Item = &str> {
+        self.requires.iter().map(String::as_str).filter(|text| !text.starts_with("rpmlib("))
+    }
+}
+
+fn written(dependencies: Vec<rpm::Dependency>) -> Vec<String> {
+    dependencies
+        .into_iter()
+        .map(|dependency| match dependency.flags {
+            flags if flags.intersects(DependencyFlags::LE | DependencyFlags::GE) => {
+                format!("{} {} {}", dependency.name, flags.comparator_str(), dependency.version)
+            }
+            _ => dependency.name,
+        })
+        .collect()
+}

@@ -1,0 +1,16 @@
+//! What is read from and done to a finished package: inspect, gates, bill of materials, keys, sign, verify, compare.
+
+#![allow(clippy::disallowed_methods)] // an IO crate: it reads packages and signs them
+
+pub mod compare;
+pub mod elf;
+pub mod gates;
+pub mod inspect;
+pub mod keys;
+pub mod lint;
+pub mod sbom;
+pub mod sign;
+
+pub use gates::{Finding, check};
+pub use inspect::{Inspected, PackageError};
+pub use keys::{KeyError, SigningKey, VerifyingKey};

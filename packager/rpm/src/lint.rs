@@ -1,0 +1,65 @@
+//! rpmlint as a gate: its errors are findings, its warnings are not.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::gates::Finding;
+
+/// Checks of rpmlint that do not apply to what it is shown here, each with the reason.
+const NOT_HERE: [(&str, &str); 2] = [
+    ("no-signature", "packages are signed after the gates, and a gate of our own checks the signature"),
+    ("no-group-tag", "no supported distribution uses groups; rpm ignores the tag"),
+];
+
+/// Runs rpmlint over packages; debug packages are left out, because its checks are about programs and libraries that run.
+/// `None` when it is not installed.
+pub fn run(packages: &[PathBuf]) -> io::Result<Option<Vec<Finding>>> {
+    let debug = |path: &&PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.contains("-debuginfo-") || name.contains("-debugsource-")
+    };
+    let packages = packages.iter().filter(|path| !debug(path));
+    let output = match Command::new("rpmlint").args(packages).env("LC_ALL", "C.UTF-8").output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).filter(applies).collect()))
+}
+
+fn applies(finding: &Finding) -> bool {
+    NOT_HERE.iter().all(|(name, _)| *name != finding.finding)
+}
+
+/// `daos-server.x86_64: E: name details`.
+fn parse(line: &str) -> Option<Finding> {
+    let (package, rest) = line.split_once(": E: ")?;
+    let package = package.split(':').next()?;
+    let package = package.rsplit_once('.').map_or(package, |(name, _)| name);
+    let (finding, details) = rest.split_once(' ').unwrap_or((rest, ""));
+    Some(Finding {
+        finding: finding.to_owned(),
+        package: package.to_owned(),
+        message: details.trim().to_owned(),
+        hint: format!(
+            "correct it, or add a waiver for `{finding}` with a reason to the recipe; `rpmlint -e {finding}` explains it"
+        ),
+        waived: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn errors_become_findings() {
+        let finding =
+            parse("daos-server.x86_64: E: non-standard-dir-perm /etc/daos/certs/clients 700").expect("an error");
+        assert_eq!(finding.package, "daos-server");
+        assert_eq!(finding.finding, "non-standard-dir-perm");
+        assert_eq!(finding.message, "/etc/daos/certs/clients 700");
+        assert_eq!(parse("daos.x86_64: W: no-url-tag"), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! Signing packages and checking their signatures, with our own code and with rpm's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rpm::Package;
+use rpm::signature::pgp::{Signer, Verifier};
+
+use crate::keys::{SigningKey, VerifyingKey};
+
+/// Why a package cannot be signed or is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// Reading or writing the package.
+    #[error("cannot sign `{path}`")]
+    Sign {
+        /// The package.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rpm::Error,
+    },
+    /// A file operation.
+    #[error("cannot use `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Digests or signature do not fit.
+    #[error(
+        "`{path}` is not what was signed with this key\nhint: it was changed, is unsigned, or another key signed it; build and sign again"
+    )]
+    Rejected {
+        /// The package.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rpm::Error,
+    },
+    /// rpm itself does not accept it.
+    #[error(
+        "rpm does not accept the signature of `{path}`:\n{said}\nhint: sign with an RSA-4096 key from `packager keys new`"
+    )]
+    RpmRejected {
+        /// The package.
+        path: PathBuf,
+        /// rpm's words.
+        said: String,
+    },
+}
+
+/// Signs a package, leaving `from` as it is; `to` appears complete or not at all.
+pub fn sign(from: &Path, to: &Path, key: &SigningKey) -> Result<(), SignError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SignError::Sign { path, source }
+    };
+    let signer = Signer::from_asc(key.armored()).map_err(failed(from))?;
+    let mut package = Package::open(from).map_err(failed(from))?;
+    package.sign(signer).map_err(failed(from))?;
+    let part = to.with_extension("rpm.part");
+    package.write_file(&part).map_err(failed(&part))?;
+    fs::rename(&part, to).map_err(|source| SignError::Io { path: to.to_owned(), source })
+}
+
+/// Checks digests and signature with our own code.
+pub fn verify(path: &Path, key: &VerifyingKey) -> Result<(), SignError> {
+    let rejected = |source| SignError::Rejected { path: path.to_owned(), source };
+    let verifier = Verifier::from_asc(key.armored()).map_err(rejected)?;
+    let package = Package::open(path).map_err(rejected)?;
+    package.check_signatures(&verifier).and_then(rpm::SignatureReport::into_result).map_err(rejected)
+}
+
+/// Checks packages with the host's `rpmkeys` and a key database of their own.
+pub fn verify_with_rpm(paths: &[PathBuf], key: &VerifyingKey) -> Result<(), SignError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SignError::Io { path, source }
+    };
+    let room = tempfile::tempdir().map_err(failed(Path::new("/tmp")))?;
+    let key_file = room.path().join("key.asc");
+    fs::write(&key_file, key.armored()).map_err(failed(&key_file))?;
+    let database = room.path().join("db");
+    let rpmkeys = || {
+        let mut command = Command::new("rpmkeys");
+        command.arg("--dbpath").arg(&database);
+        command
+    };
+    let imported = rpmkeys().arg("--import").arg(&key_file).output().map_err(failed(&key_file))?;
+    if !imported.status.success() {
+        let said = String::from_utf8_lossy(&imported.stderr).trim().to_owned();
+        return Err(SignError::RpmRejected { path: key_file, said });
+    }
+    for path in paths {
+        let checked = rpmkeys().args(["--checksig", "--verbose"]).arg(path).output().map_err(failed(path))?;
+        let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+        if !checked.status.success() || !said.contains("Signature") {
+            return Err(SignError::RpmRejected { path: path.clone(), said: said.trim().to_owned() });
+        }
+    }
+    Ok(())
+}

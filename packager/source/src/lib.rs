@@ -1,0 +1,16 @@
+//! Sources: the files of a cargo workspace, its vendored crates, and tarballs that come out the same every time.
+//!
+//! The lock of a cargo source is its `Cargo.lock`: names, versions and SHA-256 of every crate. cargo checks each crate against
+//! it while vendoring, and vendors only what the committed lock holds.
+
+#![allow(clippy::disallowed_methods)] // an IO crate: it reads source trees and writes tarballs
+
+pub mod digest;
+mod manifest;
+pub mod tarball;
+pub mod vendor;
+pub mod workspace;
+
+pub use digest::Digest;
+pub use vendor::Vendored;
+pub use workspace::Workspace;

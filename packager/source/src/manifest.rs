@@ -1,0 +1,179 @@
+//! Cargo manifests: the workspace without the members that are not shipped, and vendored crates without their contents.
+
+use std::collections::BTreeSet;
+
+use toml_edit::{Array, DocumentMut, Item, Table, value};
+
+/// Why a manifest cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Not TOML.
+    #[error("not valid TOML")]
+    Syntax(#[from] toml_edit::TomlError),
+    /// A key that we need.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+}
+
+/// The root manifest with those members only whose manifest is among the files, and the workspace's version.
+pub(crate) fn restrict(text: &str, files: &BTreeSet<String>) -> Result<(String, String), ManifestError> {
+    let mut document: DocumentMut = text.parse()?;
+    let version = document
+        .get("workspace")
+        .and_then(|workspace| workspace.get("package"))
+        .and_then(|package| package.get("version"))
+        .or_else(|| document.get("package").and_then(|package| package.get("version")))
+        .and_then(Item::as_str)
+        .ok_or(ManifestError::Missing("workspace.package.version"))?
+        .to_owned();
+    if let Some(workspace) = document.get_mut("workspace").and_then(Item::as_table_mut) {
+        if let Some(members) = workspace.get("members").and_then(Item::as_array) {
+            let shipped: Array = members
+                .iter()
+                .filter_map(|member| member.as_str())
+                .filter(|member| files.contains(&format!("{member}/Cargo.toml")))
+                .collect();
+            workspace["members"] = value(shipped);
+        }
+        // Path dependencies on members that are not shipped would point nowhere.
+        if let Some(dependencies) = workspace.get_mut("dependencies").and_then(Item::as_table_mut) {
+            dependencies.retain(|_, dependency| {
+                dependency
+                    .get("path")
+                    .and_then(Item::as_str)
+                    .is_none_or(|path| files.contains(&format!("{path}/Cargo.toml")))
+            });
+        }
+    }
+    Ok((document.to_string(), version))
+}
+
+/// A vendored crate that no target of ours compiles, reduced to what cargo must read: its dependencies and an empty library.
+pub(crate) fn hollow(text: &str) -> Result<String, ManifestError> {
+    let mut document: DocumentMut = text.parse()?;
+    for key in ["bin", "example", "test", "bench", "lib"] {
+        document.remove(key);
+    }
+    if let Some(package) = document.get_mut("package").and_then(Item::as_table_mut) {
+        for key in ["build", "links", "default-run"] {
+            package.remove(key);
+        }
+        package["build"] = value(false);
+        for key in ["autobins", "autoexamples", "autotests", "autobenches"] {
+            package[key] = value(false);
+        }
+    }
+    let mut library = Table::new();
+    library["path"] = value("src/lib.rs");
+    document["lib"] = Item::Table(library);
+    Ok(document.to_string())
+}
+
+/// A `Cargo.lock` without the packages that the shipped members do not reach. Versions never change: what is left is what the
+/// committed lock says.
+pub(crate) fn prune(lock: &str, members: &BTreeSet<String>) -> Result<String, ManifestError> {
+    let mut document: DocumentMut = lock.parse()?;
+    let packages = document.get_mut("package").and_then(Item::as_array_of_tables_mut);
+    let packages = packages.ok_or(ManifestError::Missing("package"))?;
+    let field = |package: &Table, key: &str| package.get(key).and_then(Item::as_str).unwrap_or_default().to_owned();
+    let known: Vec<(String, String)> =
+        packages.iter().map(|package| (field(package, "name"), field(package, "version"))).collect();
+    let mut needed = BTreeSet::new();
+    let mut queue: Vec<usize> = (0..known.len())
+        .filter(|index| {
+            let package = packages.get(*index).expect("counted above");
+            package.get("source").is_none() && members.contains(&known[*index].0)
+        })
+        .collect();
+    while let Some(index) = queue.pop() {
+        if !needed.insert(index) {
+            continue;
+        }
+        let package = packages.get(index).expect("counted above");
+        let dependencies = package.get("dependencies").and_then(Item::as_array);
+        for dependency in dependencies.into_iter().flatten().filter_map(|value| value.as_str()) {
+            // `name`, or `name version` where several versions are locked.
+            let mut words = dependency.split(' ');
+            let (name, version) = (words.next().unwrap_or_default(), words.next());
+            queue.extend(
+                (0..known.len()).filter(|other| {
+                    known[*other].0 == name && version.is_none_or(|version| known[*other].1 == version)
+                }),
+            );
+        }
+    }
+    let mut index = 0;
+    packages.retain(|_| {
+        index += 1;
+        needed.contains(&(index - 1))
+    });
+    Ok(document.to_string())
+}
+
+/// The name in a member's manifest.
+pub(crate) fn package_name(text: &str) -> Result<Option<String>, ManifestError> {
+    let document: DocumentMut = text.parse()?;
+    Ok(document.get("package").and_then(|package| package.get("name")).and_then(Item::as_str).map(str::to_owned))
+}
+
+/// `name version` of every package of a `Cargo.lock` with its checksum.
+pub(crate) fn locked(text: &str) -> Result<BTreeSet<(String, String, Option<String>)>, ManifestError> {
+    let document: DocumentMut = text.parse()?;
+    let packages =
+        document.get("package").and_then(Item::as_array_of_tables).ok_or(ManifestError::Missing("package"))?;
+    let field = |package: &Table, key: &str| package.get(key).and_then(Item::as_str).map(str::to_owned);
+    Ok(packages
+        .iter()
+        .filter_map(|package| Some((field(package, "name")?, field(package, "version")?, field(package, "checksum"))))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{hollow, prune, restrict};
+
+    #[test]
+    fn members_that_are_not_shipped_vanish() {
+        let text = "[workspace]\nmembers = [\"a\", \"b\"]\n[workspace.package]\nversion = \"1.2.3\"\n[workspace.dependencies]\na = { path = \"a\" }\nb = { path = \"b\" }\nserde = \"1\"\n";
+        let files = BTreeSet::from(["a/Cargo.toml".to_owned()]);
+        let (text, version) = restrict(text, &files).expect("restricted");
+        assert_eq!(version, "1.2.3");
+        assert!(text.contains("members = [\"a\"]"), "{text}");
+        assert!(!text.contains("path = \"b\""), "{text}");
+        assert!(text.contains("serde"), "{text}");
+    }
+
+    #[test]
+    fn only_what_members_reach_stays_locked() {
+        let package = |name: &str, rest: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n{rest}\n");
+        let lock = format!(
+            "version = 4\n\n{}{}{}{}",
+            package("a", "dependencies = [\"x\"]\n"),
+            package("b", "dependencies = [\"y\"]\n"),
+            package("x", "source = \"registry\"\nchecksum = \"00\"\n"),
+            package("y", "source = \"registry\"\nchecksum = \"11\"\n"),
+        );
+        let pruned = prune(&lock, &BTreeSet::from(["a".to_owned()])).expect("pruned");
+        let rest = format!(
+            "version = 4\n\n{}{}",
+            package("a", "dependencies = [\"x\"]\n"),
+            package("x", "source = \"registry\"\nchecksum = \"00\"\n")
+        );
+        assert_eq!(pruned, rest);
+    }
+
+    #[test]
+    fn a_hollow_crate_keeps_its_dependencies() {
+        let text = hollow(
+            "[package]\nname = \"w\"\nversion = \"1.0.0\"\nbuild = \"build.rs\"\n[lib]\npath = \"lib.rs\"\n[[bin]]\nname = \"x\"\n[dependencies.y]\nversion = \"1\"\n",
+        );
+        let text = text.expect("hollow");
+        assert!(
+            text.contains("build = false") && text.contains("[dependencies.y]") && text.contains("src/lib.rs"),
+            "{text}"
+        );
+        assert!(!text.contains("[[bin]]"));
+    }
+}

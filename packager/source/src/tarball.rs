@@ -1,0 +1,121 @@
+//! Tarballs whose bytes depend on names, contents and one time only: sorted, no owners, plain modes, one xz thread.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use liblzma::write::XzEncoder;
+
+/// xz preset: higher ones gain little on sources and cost much time.
+const XZ_PRESET: u32 = 6;
+
+/// What a tarball holds, by path inside it.
+#[derive(Debug, Clone, Default)]
+pub struct Contents(BTreeMap<String, Member>);
+
+#[derive(Debug, Clone)]
+enum Member {
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
+impl Contents {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Contents {
+        Contents::default()
+    }
+
+    /// Adds a text.
+    pub fn text(&mut self, path: impl Into<String>, text: impl Into<Vec<u8>>) {
+        self.0.insert(path.into(), Member::Bytes(text.into()));
+    }
+
+    /// Adds a file from the file system.
+    pub fn file(&mut self, path: impl Into<String>, from: PathBuf) {
+        self.0.insert(path.into(), Member::File(from));
+    }
+
+    /// Adds all files below a folder.
+    pub fn tree(&mut self, prefix: &str, folder: &Path) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let path = format!("{prefix}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                self.tree(&path, &entry.path())?;
+            } else {
+                self.file(path, entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the members below a folder, as unpacking would.
+    pub fn unpack(&self, folder: &Path) -> io::Result<()> {
+        for (path, member) in &self.0 {
+            let to = folder.join(path);
+            if let Some(parent) = to.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            match member {
+                Member::Bytes(bytes) => std::fs::write(&to, bytes)?,
+                Member::File(from) => std::fs::copy(from, &to).map(drop)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `.tar.xz`; every member gets the same time.
+    pub fn write(&self, to: &Path, time: i64) -> io::Result<()> {
+        let mut tar = tar::Builder::new(XzEncoder::new(BufWriter::new(File::create(to)?), XZ_PRESET));
+        for (path, member) in &self.0 {
+            let (bytes, executable) = match member {
+                Member::Bytes(bytes) => (bytes.clone(), false),
+                Member::File(from) => (std::fs::read(from)?, is_executable(from)?),
+            };
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(if executable { 0o755 } else { 0o644 });
+            header.set_mtime(u64::try_from(time).unwrap_or(0));
+            header.set_entry_type(tar::EntryType::Regular);
+            tar.append_data(&mut header, path, bytes.as_slice())?;
+        }
+        tar.into_inner()?.finish()?.flush()
+    }
+}
+
+fn is_executable(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o100 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::Contents;
+
+    /// The same members at two places, made in another order and with other times and modes, give the same bytes.
+    #[test]
+    fn bytes_depend_on_contents_only() {
+        let mut written = Vec::new();
+        for (mode, names) in [(0o600, ["b", "a/c"]), (0o664, ["a/c", "b"])] {
+            let folder = tempfile::tempdir().expect("temporary folder");
+            fs::create_dir(folder.path().join("a")).expect("folder");
+            for name in names {
+                let path = folder.path().join(name);
+                fs::write(&path, name).expect("file");
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("mode");
+            }
+            let mut contents = Contents::new();
+            contents.tree("x", folder.path()).expect("tree");
+            let out = tempfile::NamedTempFile::new().expect("temporary file");
+            contents.write(out.path(), 1_700_000_000).expect("written");
+            written.push(fs::read(out.path()).expect("read back"));
+        }
+        assert_eq!(written[0], written[1]);
+        assert!(written[0].starts_with(b"\xFD7zXZ\0"));
+    }
+}

@@ -1,0 +1,238 @@
+//! The crates a workspace needs, as one tarball that makes its build independent of any network.
+//!
+//! cargo itself vendors (it checks every crate against `Cargo.lock`). Crates that only other operating systems compile are
+//! hollowed: cargo wants to read their manifests, and nothing else of them is needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{self, ManifestError};
+use crate::tarball::Contents;
+use crate::workspace::Workspace;
+
+/// Rust's names of the platforms that we build for, and build on.
+const PLATFORMS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+
+/// Tells cargo to take crates from `vendor/` and nowhere else.
+const CARGO_CONFIG: &str = "[source.crates-io]\nreplace-with = \"vendored\"\n\n[source.vendored]\ndirectory = \"vendor\"\n\n[net]\noffline = true\n";
+
+/// A vendored crate, for licences and the bill of materials.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Crate {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// SPDX expression as its authors wrote it.
+    pub license: String,
+    /// SHA-256 of the crate file.
+    pub sha256: String,
+}
+
+/// What vendoring gives; lies in a folder of its own.
+#[derive(Debug, Clone)]
+pub struct Vendored {
+    /// `vendor.tar.xz`: `vendor/` and `.cargo/config.toml` below the source folder.
+    pub tarball: PathBuf,
+    /// The crates that are compiled.
+    pub crates: Vec<Crate>,
+}
+
+/// Why crates cannot be vendored.
+#[derive(Debug, thiserror::Error)]
+pub enum VendorError {
+    /// A file operation.
+    #[error("cannot prepare `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// cargo said no.
+    #[error("`cargo {what}` failed:\n{said}\nhint: {hint}")]
+    Cargo {
+        /// The subcommand.
+        what: &'static str,
+        /// Its words.
+        said: String,
+        /// Remedy.
+        hint: &'static str,
+    },
+    /// A manifest or lock.
+    #[error("in `{path}`")]
+    Manifest {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ManifestError,
+    },
+    /// cargo's metadata.
+    #[error("`cargo metadata` gave no valid JSON")]
+    Metadata(#[source] serde_json::Error),
+}
+
+/// The part of `cargo metadata` that we read.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<MetadataPackage>,
+    resolve: Resolve,
+}
+
+#[derive(Deserialize)]
+struct MetadataPackage {
+    id: String,
+    name: String,
+    version: String,
+    license: Option<String>,
+    source: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+}
+
+impl Vendored {
+    /// Reads what an earlier run left in `store/<key>`.
+    pub fn stored(store: &Path, key: &str) -> Option<Vendored> {
+        let folder = store.join(key);
+        let crates = serde_json::from_slice(&fs::read(folder.join("crates.json")).ok()?).ok()?;
+        let tarball = folder.join("vendor.tar.xz");
+        tarball.is_file().then_some(Vendored { tarball, crates })
+    }
+
+    /// Vendors the crates of a workspace into `store/<key>`. The folder appears when it is complete.
+    pub fn make(
+        workspace: &Workspace,
+        cargo: &Path,
+        offline: bool,
+        store: &Path,
+        key: &str,
+    ) -> Result<Vendored, VendorError> {
+        if let Some(stored) = Vendored::stored(store, key) {
+            return Ok(stored);
+        }
+        let io_at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| VendorError::Io { path, source }
+        };
+        fs::create_dir_all(store).map_err(io_at(store))?;
+        let work = tempfile::Builder::new().prefix(".vendor-").tempdir_in(store).map_err(io_at(store))?;
+        let tree = work.path().join("tree");
+        workspace.contents("tree").unpack(work.path()).map_err(io_at(&tree))?;
+        let mut vendor = Command::new(cargo);
+        vendor.args(["vendor", "--locked", "--quiet", "--versioned-dirs", "--respect-source-config"]);
+        if offline {
+            vendor.arg("--offline");
+        }
+        run(
+            vendor.arg("vendor").current_dir(&tree),
+            "vendor",
+            "when it speaks of the lock, run `cargo check` and commit `Cargo.lock`; when it speaks of the network, try again with it: crates are fetched once",
+        )?;
+
+        let locked = manifest::locked(&workspace.lock)
+            .map_err(|source| VendorError::Manifest { path: tree.join("Cargo.lock"), source })?;
+        fs::create_dir_all(tree.join(".cargo")).map_err(io_at(&tree))?;
+        fs::write(tree.join(".cargo/config.toml"), CARGO_CONFIG).map_err(io_at(&tree))?;
+        let crates = compiled(cargo, &tree, &locked)?;
+        hollow_others(&tree.join("vendor"), &crates)?;
+
+        let ready = work.path().join("ready");
+        fs::create_dir(&ready).map_err(io_at(&ready))?;
+        let mut contents = Contents::new();
+        contents.tree("vendor", &tree.join("vendor")).map_err(io_at(&tree))?;
+        contents.text(".cargo/config.toml", CARGO_CONFIG);
+        contents.write(&ready.join("vendor.tar.xz"), workspace.time).map_err(io_at(&ready))?;
+        let listed = serde_json::to_vec_pretty(&crates).map_err(VendorError::Metadata)?;
+        fs::write(ready.join("crates.json"), listed).map_err(io_at(&ready))?;
+        let folder = store.join(key);
+        fs::rename(&ready, &folder).map_err(io_at(&folder))?;
+        Ok(Vendored { tarball: folder.join("vendor.tar.xz"), crates })
+    }
+}
+
+/// The crates that one of our platforms compiles, for the target or for build scripts.
+fn compiled(
+    cargo: &Path,
+    tree: &Path,
+    locked: &BTreeSet<(String, String, Option<String>)>,
+) -> Result<Vec<Crate>, VendorError> {
+    let sums: BTreeMap<(&str, &str), &str> = locked
+        .iter()
+        .filter_map(|(name, version, sum)| Some(((name.as_str(), version.as_str()), sum.as_deref()?)))
+        .collect();
+    let mut crates = BTreeSet::new();
+    for platform in PLATFORMS {
+        let mut command = Command::new(cargo);
+        command.args(["metadata", "--format-version=1", "--frozen", "--filter-platform", platform]).current_dir(tree);
+        let output =
+            run(&mut command, "metadata", "the vendored tree is incomplete; this is a mistake in the packager")?;
+        let metadata: Metadata = serde_json::from_slice(&output).map_err(VendorError::Metadata)?;
+        let used: BTreeSet<&str> = metadata.resolve.nodes.iter().map(|node| node.id.as_str()).collect();
+        for package in
+            metadata.packages.iter().filter(|package| package.source.is_some() && used.contains(package.id.as_str()))
+        {
+            crates.insert(Crate {
+                name: package.name.clone(),
+                version: package.version.clone(),
+                license: package.license.clone().unwrap_or_else(|| "NOASSERTION".to_owned()),
+                sha256: sums
+                    .get(&(package.name.as_str(), package.version.as_str()))
+                    .copied()
+                    .unwrap_or_default()
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(crates.into_iter().collect())
+}
+
+fn hollow_others(vendor: &Path, crates: &[Crate]) -> Result<(), VendorError> {
+    let keep: BTreeSet<String> = crates.iter().map(|entry| format!("{}-{}", entry.name, entry.version)).collect();
+    let io_at = |source| VendorError::Io { path: vendor.to_owned(), source };
+    for entry in fs::read_dir(vendor).map_err(io_at)? {
+        let entry = entry.map_err(io_at)?;
+        if keep.contains(entry.file_name().to_string_lossy().as_ref()) {
+            continue;
+        }
+        let folder = entry.path();
+        let manifest_path = folder.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest_path).map_err(io_at)?;
+        let text =
+            manifest::hollow(&text).map_err(|source| VendorError::Manifest { path: manifest_path.clone(), source })?;
+        let sums = fs::read(folder.join(".cargo-checksum.json")).map_err(io_at)?;
+        let sums: serde_json::Value = serde_json::from_slice(&sums).map_err(VendorError::Metadata)?;
+        fs::remove_dir_all(&folder).map_err(io_at)?;
+        fs::create_dir_all(folder.join("src")).map_err(io_at)?;
+        fs::write(&manifest_path, text).map_err(io_at)?;
+        fs::write(folder.join("src/lib.rs"), "").map_err(io_at)?;
+        let hollow = serde_json::json!({ "files": {}, "package": sums.get("package") });
+        fs::write(folder.join(".cargo-checksum.json"), hollow.to_string()).map_err(io_at)?;
+    }
+    Ok(())
+}
+
+fn run(command: &mut Command, what: &'static str, hint: &'static str) -> Result<Vec<u8>, VendorError> {
+    // The workspace's own settings must not reach into the staged copy.
+    command.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+    let output =
+        command.output().map_err(|source| VendorError::Io { path: PathBuf::from(command.get_program()), source })?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(VendorError::Cargo { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned(), hint })
+}

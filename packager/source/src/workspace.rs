@@ -1,0 +1,207 @@
+//! A cargo workspace as a source: which files, what they hash to, which version, and from when.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use git2::{Repository, Status, StatusOptions};
+
+use crate::digest::Digest;
+use crate::manifest::{self, ManifestError};
+use crate::tarball::Contents;
+
+/// A workspace in the file system, restricted to what one recipe ships.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// Its root.
+    pub root: PathBuf,
+    /// Files relative to the root, sorted.
+    pub files: BTreeSet<String>,
+    /// `workspace.package.version`.
+    pub version: String,
+    /// Seconds since 1970: of the last commit that changed one of the files.
+    pub time: i64,
+    /// That commit.
+    pub commit: Option<String>,
+    /// Some files differ from the commit.
+    pub modified: bool,
+    /// The root manifest with only the members that are shipped.
+    pub manifest: String,
+    /// `Cargo.lock` with only what they reach.
+    pub lock: String,
+}
+
+/// Why a workspace cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// A file or folder of `include:` is not there.
+    #[error("`{path}` of `source: include:` does not exist below `{root}`")]
+    Missing {
+        /// As written.
+        path: String,
+        /// The workspace.
+        root: PathBuf,
+    },
+    /// Reading failed.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The version-control state cannot be read.
+    #[error("cannot read the git repository at `{root}`")]
+    Git {
+        /// The workspace.
+        root: PathBuf,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
+    /// The root manifest is not as expected.
+    #[error("in `{path}`")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ManifestError,
+    },
+    /// Neither git nor the caller says from when the sources are.
+    #[error(
+        "`{0}` is no git repository, so the time of its sources is unknown\nhint: set SOURCE_DATE_EPOCH to their time in seconds since 1970"
+    )]
+    NoTime(PathBuf),
+}
+
+impl Workspace {
+    /// Reads the workspace. `time` overrides the time of the last commit.
+    pub fn open(root: &Path, include: &[String], time: Option<i64>) -> Result<Workspace, WorkspaceError> {
+        let git_error = |source| WorkspaceError::Git { root: root.to_owned(), source };
+        let repository = Repository::discover(root).ok();
+        let mut files = BTreeSet::new();
+        for path in include {
+            let full = root.join(path);
+            if !full.exists() {
+                return Err(WorkspaceError::Missing { path: path.clone(), root: root.to_owned() });
+            }
+            gather(root, path, repository.as_ref(), &mut files)
+                .map_err(|source| WorkspaceError::Read { path: full, source })?;
+        }
+        let manifest_path = root.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest_path)
+            .map_err(|source| WorkspaceError::Read { path: manifest_path.clone(), source })?;
+        let manifest_error = |source| WorkspaceError::Manifest { path: manifest_path.clone(), source };
+        let (manifest, version) = manifest::restrict(&text, &files).map_err(manifest_error)?;
+        let lock = locked(root, &files)?;
+        let (commit, commit_time, modified) = match &repository {
+            Some(repository) => history(repository, root, include).map_err(git_error)?,
+            None => (None, None, false),
+        };
+        let time = time.or(commit_time).ok_or_else(|| WorkspaceError::NoTime(root.to_owned()))?;
+        Ok(Workspace { root: root.to_owned(), files, version, time, commit, modified, manifest, lock })
+    }
+
+    /// Hash over all names and contents.
+    pub fn digest(&self) -> io::Result<String> {
+        let mut digest = Digest::new();
+        for file in &self.files {
+            match file.as_str() {
+                "Cargo.toml" => digest.part(file, self.manifest.as_bytes()),
+                "Cargo.lock" => digest.part(file, self.lock.as_bytes()),
+                _ => digest.part(file, &fs::read(self.root.join(file))?),
+            }
+        }
+        Ok(digest.hex())
+    }
+
+    /// The source tree below `folder`, with the restricted manifest and lock.
+    #[must_use]
+    pub fn contents(&self, folder: &str) -> Contents {
+        let mut contents = Contents::new();
+        for file in &self.files {
+            contents.file(format!("{folder}/{file}"), self.root.join(file));
+        }
+        contents.text(format!("{folder}/Cargo.toml"), self.manifest.clone());
+        contents.text(format!("{folder}/Cargo.lock"), self.lock.clone());
+        contents
+    }
+}
+
+/// The lock, pruned to the members among the files.
+fn locked(root: &Path, files: &BTreeSet<String>) -> Result<String, WorkspaceError> {
+    let read = |file: &str| {
+        let path = root.join(file);
+        fs::read_to_string(&path).map_err(|source| WorkspaceError::Read { path, source })
+    };
+    let at = |file: &str| {
+        let path = root.join(file);
+        move |source| WorkspaceError::Manifest { path, source }
+    };
+    let mut members = BTreeSet::new();
+    for file in files.iter().filter(|file| file.ends_with("Cargo.toml")) {
+        members.extend(manifest::package_name(&read(file)?).map_err(at(file))?);
+    }
+    manifest::prune(&read("Cargo.lock")?, &members).map_err(at("Cargo.lock"))
+}
+
+/// Paths that say from when the sources are. The root manifest and the lock also change with members that are not shipped.
+fn dated(include: &[String]) -> Vec<&String> {
+    let sources: Vec<&String> =
+        include.iter().filter(|path| !["Cargo.toml", "Cargo.lock"].contains(&path.as_str())).collect();
+    if sources.is_empty() { include.iter().collect() } else { sources }
+}
+
+fn gather(root: &Path, path: &str, git: Option<&Repository>, files: &mut BTreeSet<String>) -> io::Result<()> {
+    let full = root.join(path);
+    if git.is_some_and(|git| git.is_path_ignored(&full).unwrap_or(false)) {
+        return Ok(());
+    }
+    if !fs::metadata(&full)?.is_dir() {
+        files.insert(path.to_owned());
+        return Ok(());
+    }
+    for entry in fs::read_dir(&full)? {
+        let name = entry?.file_name();
+        gather(root, &format!("{path}/{}", name.to_string_lossy()), git, files)?;
+    }
+    Ok(())
+}
+
+/// The last commit that changed an included path, its time, and whether something is uncommitted.
+fn history(
+    repository: &Repository,
+    root: &Path,
+    include: &[String],
+) -> Result<(Option<String>, Option<i64>, bool), git2::Error> {
+    let Ok(head) = repository.head() else { return Ok((None, None, false)) };
+    let base = repository.workdir().and_then(|top| {
+        let (root, top) = (root.canonicalize().ok()?, top.canonicalize().ok()?);
+        root.strip_prefix(top).ok().map(Path::to_owned)
+    });
+    let paths: Vec<PathBuf> =
+        dated(include).into_iter().map(|path| base.clone().unwrap_or_default().join(path)).collect();
+    let ids = |commit: &git2::Commit<'_>| -> Result<Vec<Option<git2::Oid>>, git2::Error> {
+        let tree = commit.tree()?;
+        Ok(paths.iter().map(|path| tree.get_path(path).ok().map(|entry| entry.id())).collect())
+    };
+    let mut commit = head.peel_to_commit()?;
+    let now = ids(&commit)?;
+    while let Ok(parent) = commit.parent(0) {
+        if ids(&parent)? != now {
+            break;
+        }
+        commit = parent;
+    }
+    let mut options = StatusOptions::new();
+    options.include_untracked(true).recurse_untracked_dirs(false);
+    for path in &paths {
+        options.pathspec(path);
+    }
+    let statuses = repository.statuses(Some(&mut options))?;
+    let modified = statuses.iter().any(|entry| !entry.status().is_ignored() && entry.status() != Status::CURRENT);
+    Ok((Some(commit.id().to_string()), Some(commit.time().seconds()), modified))
+}
