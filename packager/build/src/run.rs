@@ -16,6 +16,12 @@ const POLL: Duration = Duration::from_millis(20);
 /// Bytes of the log's end that an error message shows.
 const TAIL_BYTES: u64 = 4000;
 
+/// Bytes of the log's end in which the cause is looked for: compilers that run side by side write after the first failure.
+const SEARCHED_BYTES: u64 = 256 << 10;
+
+/// How every program says `ENOSPC` in the sandbox's locale.
+const NO_SPACE: &str = "No space left on device";
+
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -37,6 +43,16 @@ pub enum RunError {
         status: std::process::ExitStatus,
         /// The end of its log.
         tail: String,
+        /// The log.
+        log: PathBuf,
+    },
+    /// The device is full.
+    #[error("{step} failed: no space left on the device\nhint: free some space below `{}` and run the same command again: finished stages are kept; the whole log is `{}`", state.display(), log.display())]
+    Full {
+        /// What was being done.
+        step: String,
+        /// Where the room is missing.
+        state: PathBuf,
         /// The log.
         log: PathBuf,
     },
@@ -86,17 +102,22 @@ pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError
     if INTERRUPTED.load(Ordering::Relaxed) {
         return Err(RunError::Interrupted);
     }
-    Err(RunError::Failed { step: step.to_owned(), status, tail: tail(log), log: log.to_owned() })
+    let (step, log) = (step.to_owned(), log.to_owned());
+    if tail(&log, SEARCHED_BYTES).contains(NO_SPACE) {
+        let state = log.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_owned();
+        return Err(RunError::Full { step, state, log });
+    }
+    Err(RunError::Failed { step, status, tail: tail(&log, TAIL_BYTES), log })
 }
 
-fn tail(log: &Path) -> String {
+fn tail(log: &Path, bytes: u64) -> String {
     let read = || -> io::Result<String> {
         let mut file = File::open(log)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+        file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end)?;
+        Ok(String::from_utf8_lossy(&end).trim_end().to_owned())
     };
     read().unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
-use packager_source::{Digest, Workspace, digest};
+use packager_source::{Digest, Room, Workspace, digest};
 
 use crate::documents;
 use crate::key::{Inputs, build_key};
@@ -126,7 +126,7 @@ impl Job<'_> {
         let vendored = self.vendored()?;
         (self.progress)("sources");
         let [main, vendor, docs] = [0, 1, 2].map(|number| sources.join(&self.recipe.sources[number].name));
-        let contents = self.workspace.contents(&self.recipe.folder());
+        let contents = self.workspace.contents(&self.recipe.folder(), &vendored.lock);
         contents.write(&main, self.workspace.time).map_err(BuildError::at(&main))?;
         fs::copy(&vendored.tarball, &vendor).map_err(BuildError::at(&vendor))?;
         self.documents(&contents, &vendored, &docs, log)?;
@@ -172,9 +172,7 @@ impl Job<'_> {
         let kept = store.join(format!("{}.tar.xz", key.hex()));
         if !kept.is_file() {
             (self.progress)("documents");
-            fs::create_dir_all(&store).map_err(BuildError::at(&store))?;
-            let room =
-                tempfile::Builder::new().prefix(".documents-").tempdir_in(&store).map_err(BuildError::at(&store))?;
+            let room = Room::make(&store, ".documents-").map_err(BuildError::at(&store))?;
             let tree = room.path().join(self.recipe.folder());
             contents.unpack(room.path()).map_err(BuildError::at(&tree))?;
             run(
@@ -264,11 +262,10 @@ impl Job<'_> {
     }
 
     /// A work folder that vanishes with the value, and a log that stays.
-    fn room(&self) -> Result<(tempfile::TempDir, PathBuf), BuildError> {
+    fn room(&self) -> Result<(Room, PathBuf), BuildError> {
         let work = self.state.join("work");
-        fs::create_dir_all(&work).map_err(BuildError::at(&work))?;
         let prefix = format!("{}-{}-", self.recipe.name, self.target.name);
-        let room = tempfile::Builder::new().prefix(&prefix).tempdir_in(&work).map_err(BuildError::at(&work))?;
+        let room = Room::make(&work, &prefix).map_err(BuildError::at(&work))?;
         let log = self.state.join("log").join(format!("{}-{}.log", self.recipe.name, self.target.name));
         match fs::remove_file(&log) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BuildError::at(&log)(error)),

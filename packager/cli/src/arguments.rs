@@ -1,5 +1,6 @@
 //! The command line as clap sees it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -108,7 +109,7 @@ pub(crate) struct SrpmOptions {
     pub(crate) offline: bool,
     /// Parallel compiler jobs; one per processor when absent
     #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<usize>,
+    pub(crate) jobs: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]
@@ -124,7 +125,7 @@ pub(crate) struct BuildOptions {
     pub(crate) packages: Vec<String>,
     /// Parallel compiler jobs; one per processor when absent
     #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<usize>,
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Never use the network
     #[arg(long)]
     pub(crate) offline: bool,
@@ -151,7 +152,7 @@ pub(crate) struct RebuildOptions {
     pub(crate) offline: bool,
     /// Parallel compiler jobs; one per processor when absent
     #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<usize>,
+    pub(crate) jobs: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

@@ -1,14 +1,16 @@
 //! Operations that build: srpm, build, rebuild.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use packager_build::{Artifact, Job, Store, Toolchain};
 use packager_recipe::{Target, spec};
 use packager_repo::publish::{self, Description, RepoError};
 use packager_rpm::sbom::{self, Component};
 use packager_rpm::{Finding, Inspected, SigningKey, compare, gates, lint, sign};
+use packager_source::Room;
 use serde_json::{Value, json};
 
 use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
@@ -32,9 +34,9 @@ struct Yard<'y> {
 }
 
 impl<'y> Yard<'y> {
-    fn new(places: &'y Places, target: &'y Target, offline: bool, jobs: Option<usize>) -> Result<Yard<'y>> {
+    fn new(places: &'y Places, target: &'y Target, offline: bool, jobs: Option<NonZeroUsize>) -> Result<Yard<'y>> {
         let toolchain = Toolchain::find(target.arch, &places.toolchain())?;
-        let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         Ok(Yard { places, target, toolchain, offline, jobs })
     }
 
@@ -147,10 +149,7 @@ fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str) -> Result<Done> {
     line.step("gates");
     let inspected = artifact.rpms.iter().map(|path| Inspected::open(path)).collect::<Result<Vec<_>, _>>()?;
     let mut findings = gates::check(&inspected, &ready.recipe, yard.target);
-    let linted = lint::run(&artifact.rpms)?.ok_or_else(|| {
-        anyhow!("`rpmlint` is not installed\nhint: run `scripts/packager`, which installs what builds need")
-    })?;
-    findings.extend(linted);
+    findings.extend(lint::run(&artifact.rpms)?);
     gates::waive(&mut findings, &ready.recipe);
     refuse(&findings)?;
     let components = job
@@ -304,17 +303,12 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
         };
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");
-        std::fs::create_dir_all(&parent)?;
-        let room = parent.join(format!("rebuild-at-another-place-{}", std::process::id()));
-        std::fs::create_dir(&room).with_context(|| format!("cannot make `{}`", room.display()))?;
-        let second = job.build_apart(&room);
-        let compared = second.map_err(anyhow::Error::from).and_then(|second| {
-            let left: Vec<PathBuf> = first.rpms.iter().chain([&first.srpm]).cloned().collect();
-            let right: Vec<PathBuf> = second.rpms.iter().chain([&second.srpm]).cloned().collect();
-            Ok(compare::compare(&left, &right)?)
-        });
-        std::fs::remove_dir_all(&room).with_context(|| format!("cannot remove `{}`", room.display()))?;
-        results.extend(compared?);
+        let room = Room::make(&parent, "rebuild-at-another-place-")
+            .with_context(|| format!("cannot make a folder in `{}`", parent.display()))?;
+        let second = job.build_apart(room.path())?;
+        let left: Vec<PathBuf> = first.rpms.iter().chain([&first.srpm]).cloned().collect();
+        let right: Vec<PathBuf> = second.rpms.iter().chain([&second.srpm]).cloned().collect();
+        results.extend(compare::compare(&left, &right)?);
         line.end("built again");
     }
     let mut text = String::new();

@@ -111,7 +111,7 @@ pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
             continue;
         }
         let mut found = gates(&ours, &ready.recipe, &target);
-        found.extend(lint::run(&files)?.unwrap_or_default());
+        found.extend(lint::run(&files)?);
         packager_rpm::gates::waive(&mut found, &ready.recipe);
         findings.extend(found);
     }

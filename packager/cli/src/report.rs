@@ -55,6 +55,9 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
                 None => lines.push(line.to_owned()),
             }
         }
+        if full(cause) {
+            hints.push("free some space there and run the same command again: finished stages are kept".to_owned());
+        }
         let text = lines.join("\n");
         if !text.is_empty() && !message.contains(&text) {
             if !message.is_empty() {
@@ -72,6 +75,12 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
         }
     }
     ExitCode::FAILURE
+}
+
+/// No room on a device, or past a quota.
+fn full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
 }
 
 /// Columns with two blanks between them.

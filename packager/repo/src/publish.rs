@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use packager_rpm::{KeyError, SigningKey, sign};
+use packager_source::Room;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 
@@ -103,8 +104,7 @@ pub fn publish<E: From<RepoError>>(
 ) -> Result<Published, E> {
     let folder = description.folder;
     let parent = folder.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(RepoError::at(parent))?;
-    let room = tempfile::Builder::new().prefix(".repo-").tempdir_in(parent).map_err(RepoError::at(parent))?;
+    let room = Room::make(parent, ".repo-").map_err(RepoError::at(parent))?;
     let new = room.path().join("repo");
     let signed = sign_all(description, &new, key)?;
     for (path, bytes) in finish(&signed)? {

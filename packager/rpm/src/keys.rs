@@ -23,7 +23,7 @@ const RSA_BITS: u32 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// A file operation.
-    #[error("cannot use the key file `{path}`")]
+    #[error("cannot use the key file `{path}`\nhint: name an armored OpenPGP key that you may read")]
     Io {
         /// Where.
         path: PathBuf,
@@ -57,6 +57,14 @@ pub enum KeyError {
         "the key in `{path}` expired\nhint: extend it, or make a new one with `packager keys new` and publish its public part"
     )]
     Expired {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Behind a passphrase, which a build that runs by itself cannot give.
+    #[error(
+        "the secret key in `{path}` is protected by a passphrase\nhint: export it without one for this build: `gpg --edit-key <key> passwd`, then `gpg --armor --export-secret-keys <key>`"
+    )]
+    Locked {
         /// Where.
         path: PathBuf,
     },
@@ -160,6 +168,9 @@ impl SigningKey {
             kind: "secret",
             source: Box::new(source),
         })?;
+        if key.primary_key.secret_params().is_encrypted() {
+            return Err(KeyError::Locked { path: path.to_owned() });
+        }
         let loaded = SigningKey { key, armored };
         loaded.public()?.accepted(path)?;
         Ok(loaded)

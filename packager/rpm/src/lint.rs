@@ -12,9 +12,19 @@ const NOT_HERE: [(&str, &str); 2] = [
     ("no-group-tag", "no supported distribution uses groups; rpm ignores the tag"),
 ];
 
+/// rpmlint that does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LintError {
+    /// Not installed.
+    #[error("`rpmlint` is not installed\nhint: run `scripts/packager`, which installs what builds need")]
+    Missing,
+    /// Another reason.
+    #[error("cannot run `rpmlint`")]
+    Start(#[source] io::Error),
+}
+
 /// Runs rpmlint over packages; debug packages are left out, because its checks are about programs and libraries that run.
-/// `None` when it is not installed.
-pub fn run(packages: &[PathBuf]) -> io::Result<Option<Vec<Finding>>> {
+pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
     let debug = |path: &&PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name.contains("-debuginfo-") || name.contains("-debugsource-")
@@ -22,10 +32,10 @@ pub fn run(packages: &[PathBuf]) -> io::Result<Option<Vec<Finding>>> {
     let packages = packages.iter().filter(|path| !debug(path));
     let output = match Command::new("rpmlint").args(packages).env("LC_ALL", "C.UTF-8").output() {
         Ok(output) => output,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LintError::Missing),
+        Err(error) => return Err(LintError::Start(error)),
     };
-    Ok(Some(String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).filter(applies).collect()))
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).filter(applies).collect())
 }
 
 fn applies(finding: &Finding) -> bool {

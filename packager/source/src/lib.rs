@@ -7,10 +7,12 @@
 
 pub mod digest;
 mod manifest;
+pub mod room;
 pub mod tarball;
 pub mod vendor;
 pub mod workspace;
 
 pub use digest::Digest;
+pub use room::Room;
 pub use vendor::Vendored;
 pub use workspace::Workspace;

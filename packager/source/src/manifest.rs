@@ -69,8 +69,8 @@ pub(crate) fn hollow(text: &str) -> Result<String, ManifestError> {
     Ok(document.to_string())
 }
 
-/// A `Cargo.lock` without the packages that the shipped members do not reach. Versions never change: what is left is what the
-/// committed lock says.
+/// A `Cargo.lock` without the packages that the shipped members cannot reach, whatever features are on. For hashing: cargo
+/// itself writes the lock that is shipped.
 pub(crate) fn prune(lock: &str, members: &BTreeSet<String>) -> Result<String, ManifestError> {
     let mut document: DocumentMut = lock.parse()?;
     let packages = document.get_mut("package").and_then(Item::as_array_of_tables_mut);

@@ -1,6 +1,7 @@
 //! The crates a workspace needs, as one tarball that makes its build independent of any network.
 //!
-//! cargo itself vendors (it checks every crate against `Cargo.lock`). Crates that only other operating systems compile are
+//! cargo itself vendors, prunes `Cargo.lock` to what the shipped members reach, and checks every crate against it. Nothing may be in the
+//! pruned lock that is not in the committed one. Crates that only other operating systems compile are
 //! hollowed: cargo wants to read their manifests, and nothing else of them is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{self, ManifestError};
+use crate::room::Room;
 use crate::tarball::Contents;
 use crate::workspace::Workspace;
 
@@ -39,6 +41,8 @@ pub struct Crate {
 pub struct Vendored {
     /// `vendor.tar.xz`: `vendor/` and `.cargo/config.toml` below the source folder.
     pub tarball: PathBuf,
+    /// `Cargo.lock` of the shipped members, as cargo itself prunes it.
+    pub lock: String,
     /// The crates that are compiled.
     pub crates: Vec<Crate>,
 }
@@ -64,6 +68,14 @@ pub enum VendorError {
         said: String,
         /// Remedy.
         hint: &'static str,
+    },
+    /// cargo would need a crate that the committed lock does not hold.
+    #[error("`{name} {version}` is not in the committed `Cargo.lock`\nhint: run `cargo check` and commit `Cargo.lock`")]
+    NotLocked {
+        /// The crate.
+        name: String,
+        /// Its version.
+        version: String,
     },
     /// A manifest or lock.
     #[error("in `{path}`")]
@@ -110,8 +122,9 @@ impl Vendored {
     pub fn stored(store: &Path, key: &str) -> Option<Vendored> {
         let folder = store.join(key);
         let crates = serde_json::from_slice(&fs::read(folder.join("crates.json")).ok()?).ok()?;
+        let lock = fs::read_to_string(folder.join("Cargo.lock")).ok()?;
         let tarball = folder.join("vendor.tar.xz");
-        tarball.is_file().then_some(Vendored { tarball, crates })
+        tarball.is_file().then_some(Vendored { tarball, lock, crates })
     }
 
     /// Vendors the crates of a workspace into `store/<key>`. The folder appears when it is complete.
@@ -129,23 +142,30 @@ impl Vendored {
             let path = path.to_owned();
             move |source| VendorError::Io { path, source }
         };
-        fs::create_dir_all(store).map_err(io_at(store))?;
-        let work = tempfile::Builder::new().prefix(".vendor-").tempdir_in(store).map_err(io_at(store))?;
+        let work = Room::make(store, ".vendor-").map_err(io_at(store))?;
         let tree = work.path().join("tree");
-        workspace.contents("tree").unpack(work.path()).map_err(io_at(&tree))?;
+        // The whole lock, which cargo prunes: how it writes a dependency depends on what else is there.
+        workspace.contents("tree", &workspace.lock).unpack(work.path()).map_err(io_at(&tree))?;
         let mut vendor = Command::new(cargo);
-        vendor.args(["vendor", "--locked", "--quiet", "--versioned-dirs", "--respect-source-config"]);
+        vendor.args(["vendor", "--quiet", "--versioned-dirs", "--respect-source-config"]);
         if offline {
             vendor.arg("--offline");
         }
         run(
             vendor.arg("vendor").current_dir(&tree),
             "vendor",
-            "when it speaks of the lock, run `cargo check` and commit `Cargo.lock`; when it speaks of the network, try again with it: crates are fetched once",
+            "when it speaks of the network, try again with it: crates are fetched once",
         )?;
 
-        let locked = manifest::locked(&workspace.lock)
-            .map_err(|source| VendorError::Manifest { path: tree.join("Cargo.lock"), source })?;
+        let lock_path = tree.join("Cargo.lock");
+        let lock = fs::read_to_string(&lock_path).map_err(io_at(&lock_path))?;
+        let parse = |text: &str| {
+            manifest::locked(text).map_err(|source| VendorError::Manifest { path: lock_path.clone(), source })
+        };
+        let (committed, locked) = (parse(&workspace.lock)?, parse(&lock)?);
+        if let Some((name, version, _)) = locked.difference(&committed).next() {
+            return Err(VendorError::NotLocked { name: name.clone(), version: version.clone() });
+        }
         fs::create_dir_all(tree.join(".cargo")).map_err(io_at(&tree))?;
         fs::write(tree.join(".cargo/config.toml"), CARGO_CONFIG).map_err(io_at(&tree))?;
         let crates = compiled(cargo, &tree, &locked)?;
@@ -159,9 +179,10 @@ impl Vendored {
         contents.write(&ready.join("vendor.tar.xz"), workspace.time).map_err(io_at(&ready))?;
         let listed = serde_json::to_vec_pretty(&crates).map_err(VendorError::Metadata)?;
         fs::write(ready.join("crates.json"), listed).map_err(io_at(&ready))?;
+        fs::write(ready.join("Cargo.lock"), &lock).map_err(io_at(&ready))?;
         let folder = store.join(key);
         fs::rename(&ready, &folder).map_err(io_at(&folder))?;
-        Ok(Vendored { tarball: folder.join("vendor.tar.xz"), crates })
+        Ok(Vendored { tarball: folder.join("vendor.tar.xz"), lock, crates })
     }
 }
 

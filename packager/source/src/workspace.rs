@@ -28,8 +28,10 @@ pub struct Workspace {
     pub modified: bool,
     /// The root manifest with only the members that are shipped.
     pub manifest: String,
-    /// `Cargo.lock` with only what they reach.
+    /// The committed `Cargo.lock`.
     pub lock: String,
+    /// What the shipped members may reach in it: decides the hash, so that crates of other members do not.
+    reached: String,
 }
 
 /// Why a workspace cannot be read.
@@ -96,13 +98,13 @@ impl Workspace {
             .map_err(|source| WorkspaceError::Read { path: manifest_path.clone(), source })?;
         let manifest_error = |source| WorkspaceError::Manifest { path: manifest_path.clone(), source };
         let (manifest, version) = manifest::restrict(&text, &files).map_err(manifest_error)?;
-        let lock = locked(root, &files)?;
+        let (lock, reached) = locked(root, &files)?;
         let (commit, commit_time, modified) = match &repository {
             Some(repository) => history(repository, root, include).map_err(git_error)?,
             None => (None, None, false),
         };
         let time = time.or(commit_time).ok_or_else(|| WorkspaceError::NoTime(root.to_owned()))?;
-        Ok(Workspace { root: root.to_owned(), files, version, time, commit, modified, manifest, lock })
+        Ok(Workspace { root: root.to_owned(), files, version, time, commit, modified, manifest, lock, reached })
     }
 
     /// Hash over all names and contents.
@@ -111,28 +113,28 @@ impl Workspace {
         for file in &self.files {
             match file.as_str() {
                 "Cargo.toml" => digest.part(file, self.manifest.as_bytes()),
-                "Cargo.lock" => digest.part(file, self.lock.as_bytes()),
+                "Cargo.lock" => digest.part(file, self.reached.as_bytes()),
                 _ => digest.part(file, &fs::read(self.root.join(file))?),
             }
         }
         Ok(digest.hex())
     }
 
-    /// The source tree below `folder`, with the restricted manifest and lock.
+    /// The source tree below `folder`, with the restricted manifest and the given lock.
     #[must_use]
-    pub fn contents(&self, folder: &str) -> Contents {
+    pub fn contents(&self, folder: &str, lock: &str) -> Contents {
         let mut contents = Contents::new();
         for file in &self.files {
             contents.file(format!("{folder}/{file}"), self.root.join(file));
         }
         contents.text(format!("{folder}/Cargo.toml"), self.manifest.clone());
-        contents.text(format!("{folder}/Cargo.lock"), self.lock.clone());
+        contents.text(format!("{folder}/Cargo.lock"), lock.to_owned());
         contents
     }
 }
 
-/// The lock, pruned to the members among the files.
-fn locked(root: &Path, files: &BTreeSet<String>) -> Result<String, WorkspaceError> {
+/// The lock, and what the members among the files may reach in it.
+fn locked(root: &Path, files: &BTreeSet<String>) -> Result<(String, String), WorkspaceError> {
     let read = |file: &str| {
         let path = root.join(file);
         fs::read_to_string(&path).map_err(|source| WorkspaceError::Read { path, source })
@@ -145,7 +147,9 @@ fn locked(root: &Path, files: &BTreeSet<String>) -> Result<String, WorkspaceErro
     for file in files.iter().filter(|file| file.ends_with("Cargo.toml")) {
         members.extend(manifest::package_name(&read(file)?).map_err(at(file))?);
     }
-    manifest::prune(&read("Cargo.lock")?, &members).map_err(at("Cargo.lock"))
+    let lock = read("Cargo.lock")?;
+    let reached = manifest::prune(&lock, &members).map_err(at("Cargo.lock"))?;
+    Ok((lock, reached))
 }
 
 /// Paths that say from when the sources are. The root manifest and the lock also change with members that are not shipped.

@@ -1,89 +1,11 @@
-//! The whole path with a small cargo project, as a user walks it: build, sign, verify, and dnf takes it with signatures required.
-//! Then what must not work: changed packages and metadata, unknown targets, misspelt keys.
-//!
-//! Needs what `scripts/packager` installs, and dnf. State and repository live in a temporary folder; the toolchain is the one of the
-//! user's packager state.
-
-#![allow(clippy::disallowed_methods)] // a suite: it runs the real program, rpm and dnf
+//! The whole path with a small cargo project: build, sign, verify, and dnf takes it with signatures required; then changed
+//! packages and metadata, which nothing takes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
-const TARGET: &str = "almalinux-8-x86_64";
-
-struct Yard {
-    room: tempfile::TempDir,
-}
-
-impl Yard {
-    /// A copy of the fixture with the project's profiles and templates, as a git repository of its own.
-    fn new() -> Yard {
-        let room = tempfile::tempdir().expect("temporary folder");
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = room.path().join("root");
-        copy(&here.join("tests/fixture"), &root);
-        copy(&here.join("../../specs/targets"), &root.join("specs/targets"));
-        copy(&here.join("../../templates"), &root.join("templates"));
-        let user = std::env::var_os("PACKAGER_STATE").map(PathBuf::from);
-        let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache/packager");
-        let toolchain = user.unwrap_or_else(home).join("toolchain");
-        assert!(toolchain.is_dir(), "no toolchain at {}: run scripts/packager once", toolchain.display());
-        fs::create_dir_all(room.path().join("state")).expect("state");
-        std::os::unix::fs::symlink(toolchain, room.path().join("state/toolchain")).expect("link");
-        Yard { room }
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.room.path().join(path)
-    }
-
-    fn packager(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_packager"))
-            .args(arguments)
-            .current_dir(self.path("root"))
-            .env("PACKAGER_STATE", self.path("state"))
-            .env("XDG_DATA_HOME", self.path("data"))
-            .env("SOURCE_DATE_EPOCH", "1790000000")
-            .output()
-            .expect("the packager runs")
-    }
-
-    fn good(&self, arguments: &[&str]) -> String {
-        let output = self.packager(arguments);
-        assert!(output.status.success(), "{arguments:?}\n{}", said(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn bad(&self, arguments: &[&str], code: i32) -> String {
-        let output = self.packager(arguments);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{}", said(&output));
-        said(&output)
-    }
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("folder");
-    for entry in fs::read_dir(from).expect("readable") {
-        let entry = entry.expect("entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
-
-fn run(command: &mut Command) -> Output {
-    let output = command.output().expect("it runs");
-    assert!(output.status.success(), "{command:?}\n{}", said(&output));
-    output
-}
+use crate::yard::{TARGET, Yard, run, said};
 
 #[test]
 fn from_recipe_to_an_accepted_repository() {
@@ -182,20 +104,3 @@ fn what_must_not_work(yard: &Yard, repo: &Path, package: &Path) {
     assert!(!refused.status.success(), "dnf took changed metadata");
 }
 
-#[test]
-fn mistakes_are_named() {
-    let yard = Yard::new();
-    let text = yard.bad(&["plan", "--target", "almalinux-8-x86-64"], 1);
-    assert!(text.contains("hint: write `almalinux-8-x86_64`"), "{text}");
-    let text = yard.bad(&["plan", "--target", TARGET, "demmo"], 1);
-    assert!(text.contains("no recipe builds a package `demmo`"), "{text}");
-    yard.bad(&["plan"], 2);
-    let recipe = yard.path("root/specs/demo/recipe.yaml");
-    let text = fs::read_to_string(&recipe).expect("readable");
-    fs::write(&recipe, text.replace("release: 1", "relase: 1")).expect("written");
-    let text = yard.bad(&["spec", "--target", TARGET], 1);
-    assert!(
-        text.contains("specs/demo/recipe.yaml:2:1: unknown key `relase`") && text.contains("write `release`"),
-        "{text}"
-    );
-}

@@ -1,0 +1,71 @@
+//! Mistakes are named with their place and a remedy, and change nothing.
+
+use std::fs;
+
+use std::path::Path;
+
+use crate::yard::{TARGET, Yard, said};
+
+#[test]
+fn mistakes_are_named() {
+    let yard = Yard::new();
+    let text = yard.bad(&["plan", "--target", "almalinux-8-x86-64"], 1);
+    assert!(text.contains("hint: write `almalinux-8-x86_64`"), "{text}");
+    let text = yard.bad(&["plan", "--target", TARGET, "demmo"], 1);
+    assert!(text.contains("no recipe builds a package `demmo`"), "{text}");
+    yard.bad(&["plan"], 2);
+    let recipe = yard.path("root/specs/demo/recipe.yaml");
+    let text = fs::read_to_string(&recipe).expect("readable");
+    fs::write(&recipe, text.replace("release: 1", "relase: 1")).expect("written");
+    let text = yard.bad(&["spec", "--target", TARGET], 1);
+    assert!(
+        text.contains("specs/demo/recipe.yaml:2:1: unknown key `relase`") && text.contains("write `release`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_source_that_is_not_what_was_locked_is_refused() {
+    let yard = Yard::new();
+    let lock = yard.path("root/project/Cargo.lock");
+    let text = fs::read_to_string(&lock).expect("readable");
+    let sum = text.lines().find_map(|line| line.strip_prefix("checksum = \"")).expect("a locked crate");
+    let wrong = format!("{}{}", if sum.starts_with('0') { "1" } else { "0" }, &sum[1..]);
+    fs::write(&lock, text.replace(sum, &wrong)).expect("written");
+    let text = yard.bad(&["build", "--target", TARGET], 1);
+    assert!(text.contains("checksum") && text.contains("hint: "), "{text}");
+    assert!(!yard.path("root/dist").join(TARGET).exists());
+
+    // A crate that the lock does not hold.
+    let yard = Yard::new();
+    let lock = yard.path("root/project/Cargo.lock");
+    fs::write(&lock, "version = 4\n\n[[package]]\nname = \"hello\"\nversion = \"1.2.3\"\n").expect("written");
+    let text = yard.bad(&["build", "--target", TARGET], 1);
+    assert!(text.contains("is not in the committed `Cargo.lock`") && text.contains("hint: run `cargo check`"), "{text}");
+}
+
+#[test]
+fn a_missing_tool_is_named_with_its_package() {
+    let yard = Yard::new();
+    let empty = yard.path("empty");
+    fs::create_dir(&empty).expect("a folder");
+    let output = yard.command(&["build", "--target", TARGET]).env("PATH", &empty).output().expect("the packager runs");
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("`rpmbuild` is not installed") && text.contains("hint: run `scripts/packager`"), "{text}");
+}
+
+#[test]
+fn a_key_that_cannot_sign_is_refused_before_anything_is_built() {
+    let yard = Yard::new();
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/walk/keys");
+    let refused = |key: &Path, words: &str| {
+        let text = yard.bad(&["build", "--target", TARGET, "--sign-key", key.to_str().expect("text")], 1);
+        assert!(text.contains(words) && text.contains("hint: "), "{text}");
+    };
+    refused(&keys.join("expired.secret.asc"), "expired");
+    refused(&keys.join("locked.secret.asc"), "is protected by a passphrase");
+    refused(&yard.path("root/specs/demo/recipe.yaml"), "holds no OpenPGP secret key");
+    refused(&yard.path("nowhere.asc"), "cannot use the key file");
+    assert!(!yard.path("state/work").exists() && !yard.path("root/dist").exists());
+}

@@ -1,0 +1,107 @@
+//! Where a walk takes place: a copy of the fixture project with the real profiles and templates, and a state folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// What the walks build for.
+pub(crate) const TARGET: &str = "almalinux-8-x86_64";
+
+/// A project with one recipe, and a packager's state of its own.
+pub(crate) struct Yard {
+    room: tempfile::TempDir,
+}
+
+impl Yard {
+    /// A copy of the fixture with the project's profiles and templates, as a git repository of its own.
+    pub(crate) fn new() -> Yard {
+        let room = tempfile::tempdir().expect("temporary folder");
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = room.path().join("root");
+        copy(&here.join("tests/walk/fixture"), &root);
+        copy(&here.join("../../specs/targets"), &root.join("specs/targets"));
+        copy(&here.join("../../templates"), &root.join("templates"));
+        let user = std::env::var_os("PACKAGER_STATE").map(PathBuf::from);
+        let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache/packager");
+        let toolchain = user.unwrap_or_else(home).join("toolchain");
+        assert!(toolchain.is_dir(), "no toolchain at {}: run scripts/packager once", toolchain.display());
+        fs::create_dir_all(room.path().join("state")).expect("state");
+        std::os::unix::fs::symlink(toolchain, room.path().join("state/toolchain")).expect("link");
+        Yard { room }
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.room.path().join(path)
+    }
+
+    /// The packager in this yard, to be run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_packager"));
+        command
+            .args(arguments)
+            .current_dir(self.path("root"))
+            .env("PACKAGER_STATE", self.path("state"))
+            .env("XDG_DATA_HOME", keys())
+            .env("SOURCE_DATE_EPOCH", "1790000000");
+        command
+    }
+
+    pub(crate) fn packager(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the packager runs")
+    }
+
+    pub(crate) fn good(&self, arguments: &[&str]) -> String {
+        let output = self.packager(arguments);
+        assert!(output.status.success(), "{arguments:?}\n{}", said(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub(crate) fn bad(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.packager(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{}", said(&output));
+        said(&output)
+    }
+}
+
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The folder of keys that all walks share: an RSA-4096 key takes its time. Removed by the system like all temporary files.
+fn keys() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| {
+            let folder = tempfile::tempdir().expect("temporary folder");
+            let made = Command::new(env!("CARGO_BIN_EXE_packager"))
+                .args(["keys", "new", "development", "--user", "DEVELOPMENT KEY of the walks <walks@demo.invalid>", "--out"])
+                .arg(folder.path().join("packager/keys"))
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .output()
+                .expect("the packager runs");
+            assert!(made.status.success(), "{}", said(&made));
+            folder
+        })
+        .path()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("folder");
+    for entry in fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = command.output().expect("it runs");
+    assert!(output.status.success(), "{command:?}\n{}", said(&output));
+    output
+}
+

@@ -1,0 +1,106 @@
+//! Work folders: each belongs to one running process, and what a killed one left behind is removed by the next.
+//!
+//! A room is a fresh folder with a prefix of its own and a lock file beside it. The lock is held as long as the process
+//! lives; the kernel releases it however the process ends. So a folder whose lock can be taken belongs to nobody.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// Ending of the lock file beside a room.
+const LOCK: &str = ".lock";
+
+/// A work folder that goes away with the value.
+#[derive(Debug)]
+pub struct Room {
+    folder: PathBuf,
+    lock: PathBuf,
+    _held: File,
+}
+
+impl Room {
+    /// Makes `parent/<prefix><random>`, after removing the rooms of that prefix whose processes are gone.
+    pub fn make(parent: &Path, prefix: &str) -> io::Result<Room> {
+        fs::create_dir_all(parent)?;
+        sweep(parent, prefix)?;
+        // The lock first: a stop in between leaves a lock without a folder, which the next sweep removes.
+        let (held, lock) = tempfile::Builder::new().prefix(prefix).suffix(LOCK).tempfile_in(parent)?.keep()?;
+        held.lock()?;
+        let folder = lock.with_extension("");
+        fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Room { folder, lock, _held: held })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // A folder that cannot be removed keeps its lock file, so that the next sweep tries again.
+        if fs::remove_dir_all(&self.folder).is_ok() {
+            let _gone = fs::remove_file(&self.lock); // a sweep of another process may have come first
+        }
+    }
+}
+
+/// Removes the rooms of a prefix whose locks nobody holds.
+fn sweep(parent: &Path, prefix: &str) -> io::Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let lock = entry?.path();
+        let name = lock.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if !name.starts_with(prefix) || !name.ends_with(LOCK) {
+            continue;
+        }
+        let file = match File::open(&lock) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        if file.try_lock().is_err() {
+            continue;
+        }
+        let folder = lock.with_extension("");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let _gone = fs::remove_file(&lock); // another process may sweep too
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LOCK, Room};
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn lock_of(folder: &Path) -> PathBuf {
+        let mut name = folder.as_os_str().to_owned();
+        name.push(LOCK);
+        PathBuf::from(name)
+    }
+
+    #[test]
+    fn a_room_of_a_running_process_stays_and_one_of_a_dead_process_goes() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let alive = Room::make(parent.path(), "work-").expect("a room");
+        // What `kill -9` leaves: a folder and a lock that nobody holds.
+        let dead = parent.path().join("work-dead");
+        fs::create_dir_all(dead.join("deep")).expect("a folder");
+        fs::write(lock_of(&dead), "").expect("a file");
+        // Another prefix, and what is no room at all.
+        fs::create_dir(parent.path().join("other-dead")).expect("a folder");
+        fs::write(lock_of(&parent.path().join("other-dead")), "").expect("a file");
+        let next = Room::make(parent.path(), "work-").expect("a room");
+        assert!(alive.path().is_dir() && next.path().is_dir());
+        assert!(!dead.exists() && !lock_of(&dead).exists());
+        assert!(parent.path().join("other-dead").is_dir());
+        let (path, lock) = (next.path().to_owned(), lock_of(next.path()));
+        drop(next);
+        assert!(!path.exists() && !lock.exists());
+    }
+}
