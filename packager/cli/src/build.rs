@@ -97,7 +97,8 @@ struct Done {
     ready: Ready,
     artifact: Artifact,
     state: &'static str,
-    seconds: f64,
+    /// What was done, with seconds.
+    stages: Vec<(String, f64)>,
     components: Vec<Component>,
 }
 
@@ -134,11 +135,11 @@ fn one_target(
     line.step("signing and publishing");
     publish_all(places, target, &done, &folder, &url, inputs, key)?;
     line.end("repository published");
-    closing(target, &done, &folder, &fingerprint, development, start.elapsed().as_secs_f64())
+    let stages: Vec<_> = done.iter().flat_map(|done| done.stages.clone()).chain(line.stages()).collect();
+    closing(target, &done, &folder, &fingerprint, development, &stages, start.elapsed().as_secs_f64())
 }
 
 fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str) -> Result<Done> {
-    let start = Instant::now();
     let line = Line::begin(&format!("{}.{}", ready.recipe.nvr(), ready.recipe.arch));
     let progress = |what: &str| line.step(what);
     let job = yard.job(&ready, &progress);
@@ -159,8 +160,9 @@ fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str) -> Result<Done> {
         .map(|part| Component { name: part.name, version: part.version, license: part.license, sha256: part.sha256 })
         .collect();
     line.end(state);
+    let stages = line.stages();
     drop(line);
-    Ok(Done { ready, artifact, state, seconds: start.elapsed().as_secs_f64(), components })
+    Ok(Done { ready, artifact, state, stages, components })
 }
 
 fn refuse(findings: &[Finding]) -> Result<()> {
@@ -245,6 +247,7 @@ fn closing(
     folder: &Path,
     fingerprint: &str,
     development: bool,
+    stages: &[(String, f64)],
     seconds: f64,
 ) -> Result<(String, Value)> {
     let mut rows = vec![["PACKAGE", "SIZE", "INSTALLED", "STATE"].map(str::to_owned).to_vec()];
@@ -256,7 +259,7 @@ fn closing(
             let bytes = std::fs::metadata(path)?.len();
             rows.push(vec![package.nevra(), size(bytes), size(package.installed_bytes), done.state.to_owned()]);
             values.push(json!({ "nevra": package.nevra(), "bytes": bytes, "installed_bytes": package.installed_bytes,
-                "state": done.state, "recipe_seconds": done.seconds }));
+                "state": done.state }));
             if !package.is_debug() {
                 installable.push(package.name);
             }
@@ -281,6 +284,7 @@ fn closing(
     let value = json!({
         "target": target.name, "repository": folder, "key": fingerprint, "development_key": development,
         "uncommitted_sources": modified, "packages": values, "install": install, "state": "built", "seconds": seconds,
+        "stages": stages.iter().map(|(name, seconds)| json!({ "stage": name, "seconds": seconds })).collect::<Vec<_>>(),
     });
     Ok((text, value))
 }

@@ -1,6 +1,7 @@
 //! What is going on: a spinner on a terminal, plain lines elsewhere. Both go to standard error.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,6 +11,7 @@ pub(crate) struct Line {
     bar: Option<ProgressBar>,
     subject: String,
     start: Instant,
+    steps: Mutex<Vec<(String, Instant)>>,
 }
 
 impl Line {
@@ -21,15 +23,23 @@ impl Line {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar.with_style(style.expect("the template is constant"))
         });
-        Line { bar, subject: subject.to_owned(), start: Instant::now() }
+        Line { bar, subject: subject.to_owned(), start: Instant::now(), steps: Mutex::default() }
     }
 
     /// Says what happens now.
     pub(crate) fn step(&self, what: &str) {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push((what.to_owned(), Instant::now()));
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
             None => eprintln!("{}: {what}", self.subject),
         }
+    }
+
+    /// The steps so far, with the seconds that each took.
+    pub(crate) fn stages(&self) -> Vec<(String, f64)> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = steps.iter().skip(1).map(|(_, begin)| *begin).chain([Instant::now()]);
+        steps.iter().zip(ends).map(|((what, begin), end)| (what.clone(), (end - *begin).as_secs_f64())).collect()
     }
 
     /// Ends with one line that stays.
