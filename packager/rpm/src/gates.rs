@@ -164,9 +164,15 @@ fn permissions(package: &Inspected, recipe: &Concrete, report: &mut Report<'_>) 
     }
 }
 
+/// Where an absolute path into the sandbox's folder begins. Other paths may have a folder of that name in their middle.
+fn build_folder(content: &[u8]) -> Option<usize> {
+    let inside = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let places = content.windows(BUILD_FOLDER.len()).enumerate().filter(|(_, window)| *window == BUILD_FOLDER);
+    places.map(|(at, _)| at).find(|at| at.checked_sub(1).is_none_or(|before| !inside(&content[before])))
+}
+
 fn leaks(package: &Inspected, file: &File, report: &mut Report<'_>) {
-    let at = file.content.windows(BUILD_FOLDER.len()).position(|window| window == BUILD_FOLDER);
-    if let Some(at) = at {
+    if let Some(at) = build_folder(&file.content).filter(|_| !package.is_debug()) {
         let end = file.content.len().min(at + 100);
         let shown = String::from_utf8_lossy(&file.content[at..end]);
         let shown = shown.split(['\0', '\n', '"']).next().unwrap_or_default().to_owned();

@@ -181,6 +181,10 @@ impl Vendored {
         fs::write(ready.join("crates.json"), listed).map_err(io_at(&ready))?;
         fs::write(ready.join("Cargo.lock"), &lock).map_err(io_at(&ready))?;
         let folder = store.join(key);
+        if folder.exists() {
+            // Not readable as complete: left by an older packager.
+            fs::remove_dir_all(&folder).map_err(io_at(&folder))?;
+        }
         fs::rename(&ready, &folder).map_err(io_at(&folder))?;
         Ok(Vendored { tarball: folder.join("vendor.tar.xz"), lock, crates })
     }
