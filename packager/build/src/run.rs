@@ -19,8 +19,8 @@ const TAIL_BYTES: u64 = 4000;
 /// Bytes of the log's end in which the cause is looked for: compilers that run side by side write after the first failure.
 const SEARCHED_BYTES: u64 = 256 << 10;
 
-/// How every program says `ENOSPC` in the sandbox's locale.
-const NO_SPACE: &str = "No space left on device";
+/// How programs say `ENOSPC` in the sandbox's locale; the second is zig's way.
+const NO_SPACE: [&str; 2] = ["No space left on device", "NoSpaceLeft"];
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ pub enum RunError {
         log: PathBuf,
     },
     /// The device is full.
-    #[error("{step} failed: no space left on the device\nhint: free some space below `{}` and run the same command again: finished stages are kept; the whole log is `{}`", state.display(), log.display())]
+    #[error("{step} failed: no space left on device\nhint: free some space below `{}` and run the same command again: finished stages are kept; the whole log is `{}`", state.display(), log.display())]
     Full {
         /// What was being done.
         step: String,
@@ -68,6 +68,11 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+}
+
+/// An error when the user asked to stop: for work that is done in this process, between its pieces.
+pub fn unless_interrupted() -> Result<(), RunError> {
+    if INTERRUPTED.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
 }
 
 /// Runs to the end. Output goes to the log's end.
@@ -99,11 +104,10 @@ pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError
     if status.success() {
         return Ok(());
     }
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        return Err(RunError::Interrupted);
-    }
+    unless_interrupted()?;
     let (step, log) = (step.to_owned(), log.to_owned());
-    if tail(&log, SEARCHED_BYTES).contains(NO_SPACE) {
+    let end = tail(&log, SEARCHED_BYTES);
+    if NO_SPACE.iter().any(|words| end.contains(words)) {
         let state = log.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_owned();
         return Err(RunError::Full { step, state, log });
     }

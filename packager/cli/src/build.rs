@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use packager_build::run::unless_interrupted;
 use packager_build::{Artifact, Job, Store, Toolchain};
 use packager_recipe::{Target, spec};
 use packager_repo::publish::{self, Description, RepoError};
@@ -153,6 +154,7 @@ fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str) -> Result<Done> {
     findings.extend(lint::run(&artifact.rpms)?);
     gates::waive(&mut findings, &ready.recipe);
     refuse(&findings)?;
+    unless_interrupted()?;
     let components = job
         .vendored()?
         .crates
@@ -219,6 +221,7 @@ fn publish_all(
         for path in signed.iter().filter(|path| !path.to_string_lossy().ends_with(".src.rpm")) {
             beside.push(bill(path, done, target)?);
         }
+        unless_interrupted()?;
         Ok(beside)
     })?;
     Ok(())

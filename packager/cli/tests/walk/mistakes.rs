@@ -41,7 +41,10 @@ fn a_source_that_is_not_what_was_locked_is_refused() {
     let lock = yard.path("root/project/Cargo.lock");
     fs::write(&lock, "version = 4\n\n[[package]]\nname = \"hello\"\nversion = \"1.2.3\"\n").expect("written");
     let text = yard.bad(&["build", "--target", TARGET], 1);
-    assert!(text.contains("is not in the committed `Cargo.lock`") && text.contains("hint: run `cargo check`"), "{text}");
+    assert!(
+        text.contains("is not in the committed `Cargo.lock`") && text.contains("hint: run `cargo check`"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -60,8 +60,10 @@ fn nothing_is_half_made(yard: &Yard) {
 fn nothing_is_left_over(yard: &Yard) {
     for folder in ["state/work", "state/vendored", "state/documents", "root/dist"] {
         let names = names(&yard.path(folder));
-        let left: Vec<_> =
-            names.iter().filter(|name| name.starts_with('.') || folder == "state/work" || name.ends_with(".lock")).collect();
+        let left: Vec<_> = names
+            .iter()
+            .filter(|name| name.starts_with('.') || folder == "state/work" || name.ends_with(".lock"))
+            .collect();
         assert!(left.is_empty(), "{folder}: {left:?}");
     }
 }

@@ -103,4 +103,3 @@ fn what_must_not_work(yard: &Yard, repo: &Path, package: &Path) {
     let refused = dnf(yard).args(["--refresh", "install", "--downloadonly", "demo"]).output().expect("dnf runs");
     assert!(!refused.status.success(), "dnf took changed metadata");
 }
-

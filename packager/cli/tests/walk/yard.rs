@@ -75,7 +75,14 @@ fn keys() -> &'static Path {
         .get_or_init(|| {
             let folder = tempfile::tempdir().expect("temporary folder");
             let made = Command::new(env!("CARGO_BIN_EXE_packager"))
-                .args(["keys", "new", "development", "--user", "DEVELOPMENT KEY of the walks <walks@demo.invalid>", "--out"])
+                .args([
+                    "keys",
+                    "new",
+                    "development",
+                    "--user",
+                    "DEVELOPMENT KEY of the walks <walks@demo.invalid>",
+                    "--out",
+                ])
                 .arg(folder.path().join("packager/keys"))
                 .current_dir(env!("CARGO_MANIFEST_DIR"))
                 .output()
@@ -104,4 +111,3 @@ pub(crate) fn run(command: &mut Command) -> Output {
     assert!(output.status.success(), "{command:?}\n{}", said(&output));
     output
 }
-
