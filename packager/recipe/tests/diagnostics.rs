@@ -4,7 +4,7 @@ use packager_recipe::diagnostic::Page;
 use packager_recipe::target::Profile;
 use packager_recipe::{Facts, Recipe, Target, TargetName, evaluate};
 
-const RECIPE: &str = include_str!("../../cli/tests/fixture/specs/demo/recipe.yaml");
+const RECIPE: &str = include_str!("../../cli/tests/walk/fixture/specs/demo/recipe.yaml");
 const PROFILE: &str = include_str!("../../../specs/targets/openeuler-22.03/target.yaml");
 
 fn target() -> Target {
