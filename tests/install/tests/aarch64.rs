@@ -2,7 +2,6 @@
 //! and get. Nothing boots there; daos_server and daos_agent are started as their users, as the units do it.
 #![allow(clippy::disallowed_methods)] // a suite: it runs programs and writes files
 
-#[allow(dead_code)] // parts of the story that only the booted root can tell
 mod story;
 
 use std::fs;

@@ -2,6 +2,7 @@
 //! removal; and what dnf must refuse. The packages are those for AlmaLinux 8: the oldest rpm and glibc that we serve.
 #![allow(clippy::disallowed_methods)] // a suite: it runs programs and writes files
 
+mod bulk;
 mod refusals;
 mod story;
 
@@ -40,14 +41,15 @@ fn a_user_installs_stores_upgrades_and_removes() {
     timed("start and format", || start(&container));
     timed("1,000 values", || values(&container));
     timed("systemctl restart", || restart(&container, "daos_server"));
-    story::read_back(&container, "things");
+    bulk::read_back(&container, "things");
     timed("kills under load", || kills(&container));
-    timed("read back", || story::read_back(&container, "load"));
-    story::read_back(&container, "things");
+    timed("read back", || bulk::read_back(&container, "load"));
+    bulk::read_back(&container, "things");
     story::only_configuration_differs(&container);
     web.publish("daos", &higher.folder);
     timed("upgrade", || upgrade(&container, &repository));
     timed("downgrade", || downgrade(&container, &repository));
+    timed("without io_uring", || without_io_uring(&container));
     timed("remove", || remove(&container));
 }
 
@@ -81,8 +83,8 @@ fn values(container: &Container) {
     }
     container.run("daos", &["kv", "put", "tank", "words", "apple", "red"]).ok();
     assert_eq!(container.run("daos", &["kv", "get", "tank", "words", "apple"]).ok().stdout, "red");
-    println!("{}", story::load(container, "things", &["write", "1000"]).ok().stdout.trim());
-    story::read_back(container, "things");
+    println!("{}", bulk::run(container, "things", &["write", "1000"]).ok().stdout.trim());
+    bulk::read_back(container, "things");
 }
 
 fn restart(container: &Container, unit: &str) {
@@ -91,9 +93,9 @@ fn restart(container: &Container, unit: &str) {
 }
 
 fn kills(container: &Container) {
-    let mut load = story::load_command(container, "load");
+    let mut load = bulk::command(container, "load");
     let load = load
-        .args(["load", "20"])
+        .args(["load", "12"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -134,7 +136,7 @@ fn upgrade(container: &Container, repository: &Repository) {
     container.shell("systemctl daemon-reload; systemctl restart daos_agent");
     restart(container, "daos_server");
     for journal in ["things", "load"] {
-        story::read_back(container, journal);
+        bulk::read_back(container, journal);
     }
     story::only_configuration_differs(container);
 }
@@ -151,8 +153,28 @@ fn downgrade(container: &Container, repository: &Repository) {
     }
     container.shell("systemctl daemon-reload; systemctl restart daos_agent");
     restart(container, "daos_server");
-    story::read_back(container, "things");
+    bulk::read_back(container, "things");
     story::only_configuration_differs(container);
+}
+
+/// As on EL8, whose kernel has no io_uring, and on EL9, whose kernel forbids it: the same data, and more of them.
+fn without_io_uring(container: &Container) {
+    std::fs::create_dir_all(container.path("/etc/systemd/system/daos_server.service.d"))
+        .expect("a folder in the container");
+    let drop_in = "/etc/systemd/system/daos_server.service.d/old-kernel.conf";
+    container.write(drop_in, "[Service]\nSystemCallFilter=~io_uring_setup\n");
+    container.shell("systemctl daemon-reload");
+    restart(container, "daos_server");
+    let log = container.read("/var/log/daos/daos_engine.log");
+    assert!(log.contains("no io_uring"), "the engine says that it is slower: {log}");
+    bulk::read_back(container, "things");
+    container.run("daos", &["container", "create", "tank", "slow"]).ok();
+    bulk::run(container, "slow", &["write", "200"]).ok();
+    story::kill_engine(container, "^/usr/bin/daos_engine");
+    story::joined(container);
+    bulk::read_back(container, "slow");
+    std::fs::remove_dir_all(container.path("/etc/systemd/system/daos_server.service.d")).expect("it was made above");
+    container.shell("systemctl daemon-reload");
 }
 
 /// What the user made stays; what the packages brought goes.

@@ -1,8 +1,9 @@
 //! What a user and an administrator do with an installed store, on any root.
 
-use install_suite::{Container, Source, Web};
 use std::time::Duration;
-use system_suite::{Outcome, wait_for};
+
+use install_suite::{Container, Source, Web};
+use system_suite::wait_for;
 
 /// The packages that belong to one installation.
 pub(crate) const PACKAGES: [&str; 4] = ["daos", "daos-server", "daos-client", "daos-admin"];
@@ -72,25 +73,4 @@ pub(crate) fn kill_engine(container: &Container, pattern: &str) {
     let pid = process(container, pattern);
     container.shell(&format!("kill -9 {pid}"));
     wait_for("the killed engine is gone", PATIENCE, || (!container.processes(pattern).contains(&pid)).then_some(()));
-}
-
-/// The suite's own program in the container.
-pub(crate) fn load(container: &Container, into: &str, arguments: &[&str]) -> Outcome {
-    Outcome::of(load_command(container, into).args(arguments))
-}
-
-/// The same, to be started.
-pub(crate) fn load_command(container: &Container, into: &str) -> std::process::Command {
-    let mut command = container.command("install-load");
-    command.args(["--pool", "tank", "--container", into, "--journal", &format!("/root/{into}.journal")]);
-    command
-}
-
-/// Reads every acknowledged value back.
-#[track_caller]
-pub(crate) fn read_back(container: &Container, into: &str) {
-    let lines = container.read(&format!("/root/{into}.journal")).lines().count();
-    let said = load(container, into, &["verify"]).ok().stdout;
-    assert!(said.starts_with(&format!("verified={lines} ")), "{lines} values were acknowledged: {said}");
-    println!("{into}: {}", said.trim());
 }
