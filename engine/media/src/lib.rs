@@ -13,7 +13,9 @@ pub mod label;
 pub mod layout;
 mod mem;
 mod memory;
+mod polled;
 mod ring;
+mod uring;
 
 pub use buffer::{BLOCK_BYTES, Buffer};
 pub use device::{Device, Done, Io, IoKind, Role, execute};

@@ -1,32 +1,26 @@
-//! The ring of one thread: io_uring for device commands and sockets, made safe by owning every buffer while it is in flight.
+//! The ring of one thread: device commands and sockets go in, what happened comes out.
 //!
-//! Whoever submits hands over buffers, descriptors and slices; they come back with the completion. So nothing the kernel
-//! may still touch can be freed or changed, and no caller needs `unsafe`. If the ring is dropped with work under way, it
-//! cancels, waits a bounded time, and rather leaks what is left than frees it.
-#![allow(unsafe_code)] // submission entries carry raw pointers
+//! Whoever submits hands over buffers, descriptors and slices; they come back with the completion.
+//!
+//! Two ways of working, chosen when a ring is made: io_uring; or, where the kernel has none or forbids it, polled sockets and device commands
+//! that are executed as they are given. EL8's kernel has none, EL9's forbids it until an administrator allows it, and
+//! qemu-user does not emulate it. The second way promises the same and is slower: a thread that waits for its device serves nobody meanwhile.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use io_uring::{IoUring, opcode, squeue, types};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use crate::{Buffer, Done, FileSlice, Io, IoKind};
-
-/// Submissions that fit the queue at once; more are held back and follow.
-const ENTRIES: u32 = 256;
-/// Chunks sent by one call, a quarter of the kernel's limit of 1024.
-const MAX_CHUNKS: usize = 256;
-/// Cancellations made while dropping.
-const CANCEL: u64 = u64::MAX;
-/// How often a drop waits for stragglers, 10 ms each.
-const DROP_WAITS: usize = 100;
+use crate::polled::Polled;
+use crate::uring::Uring;
+use crate::{Done, FileSlice, Io};
 
 /// Memory to receive into.
-type ReceiveBuffer = Vec<u8>;
+pub(crate) type ReceiveBuffer = Vec<u8>;
 
 /// What happened.
 #[derive(Debug)]
@@ -60,6 +54,15 @@ pub enum Event {
 pub struct Waker(Arc<OwnedFd>);
 
 impl Waker {
+    pub(crate) fn new(flags: EfdFlags) -> io::Result<Waker> {
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | flags)?;
+        Ok(Waker(Arc::new(OwnedFd::from(event))))
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     /// Makes the ring's next or current wait return.
     pub fn wake(&self) {
         let one = 1u64.to_ne_bytes();
@@ -68,264 +71,87 @@ impl Waker {
     }
 }
 
-enum Slot {
-    Read { id: u64, buffer: Buffer, _slice: FileSlice },
-    Write { id: u64, buffer: Buffer, _slice: FileSlice },
-    Flush { id: u64, _slice: FileSlice },
-    Receive { token: u64, buffer: ReceiveBuffer, _socket: Arc<TcpStream> },
-    Send { token: u64, chunks: VecDeque<bytes::Bytes>, message: Box<Message>, _socket: Arc<TcpStream> },
-    Wake { counter: Box<[u8; 8]> },
-}
-
-/// Memory the kernel reads while a send is in flight.
-struct Message {
-    header: libc::msghdr,
-    slices: Vec<libc::iovec>,
-}
-
 /// One thread's ring.
-pub struct Ring {
-    ring: IoUring,
-    slots: Vec<Option<Slot>>,
-    free: Vec<usize>,
-    /// Entries that did not fit the queue yet.
-    backlog: VecDeque<squeue::Entry>,
-    /// Results that need no kernel.
-    ready: VecDeque<Event>,
-    waker: Waker,
-    in_flight: usize,
+pub struct Ring(Way);
+
+enum Way {
+    Kernel(Box<Uring>),
+    Polled(Polled),
 }
 
 impl Ring {
     /// A ring for the calling thread, which alone may use it.
     pub fn new() -> io::Result<Ring> {
-        let fast =
-            IoUring::builder().setup_single_issuer().setup_defer_taskrun().setup_cqsize(4 * ENTRIES).build(ENTRIES);
-        // Kernels before 6.1 know neither flag.
-        let ring = match fast {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                IoUring::builder().setup_cqsize(4 * ENTRIES).build(ENTRIES)?
+        match Uring::new() {
+            Ok(ring) => Ok(Ring(Way::Kernel(Box::new(ring)))),
+            // Absent; or forbidden, by sysctl kernel.io_uring_disabled or a seccomp filter.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM | libc::EACCES)) => {
+                Ok(Ring(Way::Polled(Polled::new()?)))
             }
-            other => other?,
-        };
-        let event = nix::sys::eventfd::EventFd::from_flags(nix::sys::eventfd::EfdFlags::EFD_CLOEXEC)?;
-        let mut ring = Ring {
-            ring,
-            slots: Vec::new(),
-            free: Vec::new(),
-            backlog: VecDeque::new(),
-            ready: VecDeque::new(),
-            waker: Waker(Arc::new(OwnedFd::from(event))),
-            in_flight: 0,
-        };
-        ring.arm_waker();
-        Ok(ring)
+            Err(error) => Err(error),
+        }
+    }
+
+    /// False when the kernel's io_uring is not available.
+    #[must_use]
+    pub fn is_fast(&self) -> bool {
+        matches!(self.0, Way::Kernel(_))
     }
 
     /// For other threads.
     pub fn waker(&self) -> Waker {
-        self.waker.clone()
+        match &self.0 {
+            Way::Kernel(ring) => ring.waker(),
+            Way::Polled(ring) => ring.waker(),
+        }
     }
 
     /// Gives a device command to `slice`.
     pub fn device(&mut self, slice: &FileSlice, io: Io) {
-        let Io { id, kind, .. } = io;
-        let descriptor = types::Fd(slice.device().descriptor());
-        let located = match &kind {
-            IoKind::Read { offset, buffer } | IoKind::Write { offset, buffer } => slice.locate(*offset, buffer.len()),
-            IoKind::Flush => Ok(0),
-        };
-        let at = match located {
-            Ok(at) => at,
-            Err(error) => return self.ready.push_back(Event::Device(Done { id, result: Err(error) })),
-        };
-        let slice = slice.clone();
-        let (entry, slot) = match kind {
-            IoKind::Read { mut buffer, .. } => {
-                let length = buffer.len() as u32;
-                (
-                    opcode::Read::new(descriptor, buffer.as_mut_ptr(), length).offset(at).build(),
-                    Slot::Read { id, buffer, _slice: slice },
-                )
-            }
-            IoKind::Write { buffer, .. } => {
-                let length = buffer.len() as u32;
-                (
-                    opcode::Write::new(descriptor, buffer.as_ptr(), length).offset(at).build(),
-                    Slot::Write { id, buffer, _slice: slice },
-                )
-            }
-            IoKind::Flush => {
-                let entry = opcode::Fsync::new(descriptor).flags(types::FsyncFlags::DATASYNC).build();
-                (entry, Slot::Flush { id, _slice: slice })
-            }
-        };
-        self.submit(entry, slot);
+        match &mut self.0 {
+            Way::Kernel(ring) => ring.device(slice, io),
+            Way::Polled(ring) => ring.device(slice, io),
+        }
     }
 
     /// Receives up to the length of `buffer`.
-    pub fn receive(&mut self, token: u64, socket: &Arc<TcpStream>, mut buffer: ReceiveBuffer) {
-        let entry = opcode::Recv::new(types::Fd(socket.as_raw_fd()), buffer.as_mut_ptr(), buffer.len() as u32).build();
-        self.submit(entry, Slot::Receive { token, buffer, _socket: socket.clone() });
+    pub fn receive(&mut self, token: u64, socket: &Arc<TcpStream>, buffer: ReceiveBuffer) {
+        match &mut self.0 {
+            Way::Kernel(ring) => ring.receive(token, socket, buffer),
+            Way::Polled(ring) => ring.receive(token, socket, buffer),
+        }
     }
 
     /// Sends the chunks in order, or a first part of them.
     pub fn send(&mut self, token: u64, socket: &Arc<TcpStream>, chunks: VecDeque<bytes::Bytes>) {
-        let slices: Vec<libc::iovec> = chunks
-            .iter()
-            .take(MAX_CHUNKS)
-            .map(|chunk| libc::iovec { iov_base: chunk.as_ptr().cast_mut().cast(), iov_len: chunk.len() })
-            .collect();
-        // SAFETY: `msghdr` is plain old data for which all zeros is a valid, empty message.
-        let header: libc::msghdr = unsafe { std::mem::zeroed() };
-        let mut message = Box::new(Message { header, slices });
-        message.header.msg_iov = message.slices.as_mut_ptr();
-        message.header.msg_iovlen = message.slices.len() as _;
-        let entry = opcode::SendMsg::new(types::Fd(socket.as_raw_fd()), &raw const message.header)
-            .flags(libc::MSG_NOSIGNAL as u32)
-            .build();
-        self.submit(entry, Slot::Send { token, chunks, message, _socket: socket.clone() });
+        match &mut self.0 {
+            Way::Kernel(ring) => ring.send(token, socket, chunks),
+            Way::Polled(ring) => ring.send(token, socket, chunks),
+        }
     }
 
     /// Submits what was given and waits until something happened or `limit` passed; then hands all there is to `take`.
     /// With a `limit` of zero it does not wait.
-    pub fn wait(&mut self, limit: Duration, mut take: impl FnMut(Event)) -> io::Result<()> {
-        self.push_backlog();
-        // One completion is always asked for, if need be with no time to wait: without that, kernels with deferred task
-        // running would not look for any.
-        let limit = if self.ready.is_empty() { limit } else { Duration::ZERO };
-        let time = types::Timespec::from(limit);
-        let arguments = types::SubmitArgs::new().timespec(&time);
-        match self.ring.submitter().submit_with_args(1, &arguments) {
-            Ok(_) => {}
-            // Time is up, a signal came, or completions must be taken before more fits.
-            Err(error)
-                if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {}
-            Err(error) => return Err(error),
+    pub fn wait(&mut self, limit: Duration, take: impl FnMut(Event)) -> io::Result<()> {
+        match &mut self.0 {
+            Way::Kernel(ring) => ring.wait(limit, take),
+            Way::Polled(ring) => ring.wait(limit, take),
         }
-        while let Some(event) = self.ready.pop_front() {
-            take(event);
-        }
-        let mut woken = false;
-        loop {
-            let Some(entry) = self.ring.completion().next() else { break };
-            let (tag, result) = (entry.user_data(), entry.result());
-            if tag == CANCEL {
-                continue;
-            }
-            match self.finish(tag, result) {
-                Some(event) => take(event),
-                None => woken = true,
-            }
-        }
-        if woken {
-            take(Event::Woken);
-            self.arm_waker();
-        }
-        Ok(())
-    }
-
-    /// Takes the slot of a completion. `None` for a wake-up.
-    fn finish(&mut self, tag: u64, result: i32) -> Option<Event> {
-        let index = tag as usize;
-        let slot = self.slots[index].take().expect("the kernel completes each entry once");
-        self.in_flight -= 1;
-        self.free.push(index);
-        let outcome = if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result as usize) };
-        let whole = |length: usize, kind: io::ErrorKind| match &outcome {
-            Ok(done) if *done == length => Ok(()),
-            Ok(done) => Err(io::Error::new(kind, format!("{done} of {length} bytes"))),
-            Err(error) => Err(io::Error::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO))),
-        };
-        Some(match slot {
-            Slot::Read { id, buffer, .. } => {
-                let result = whole(buffer.len(), io::ErrorKind::UnexpectedEof).map(|()| Some(buffer));
-                Event::Device(Done { id, result })
-            }
-            Slot::Write { id, buffer, .. } => {
-                let result = whole(buffer.len(), io::ErrorKind::WriteZero).map(|()| Some(buffer));
-                Event::Device(Done { id, result })
-            }
-            Slot::Flush { id, .. } => Event::Device(Done { id, result: outcome.map(|_| None) }),
-            Slot::Receive { token, buffer, .. } => Event::Received { token, result: outcome, buffer },
-            Slot::Send { token, chunks, message, .. } => {
-                drop(message);
-                Event::Sent { token, result: outcome, chunks }
-            }
-            Slot::Wake { counter } => {
-                drop(counter);
-                return None;
-            }
-        })
-    }
-
-    fn arm_waker(&mut self) {
-        let mut counter = Box::new([0; 8]);
-        let entry = opcode::Read::new(types::Fd(self.waker.0.as_raw_fd()), counter.as_mut_ptr(), 8).build();
-        self.submit(entry, Slot::Wake { counter });
-    }
-
-    fn submit(&mut self, entry: squeue::Entry, slot: Slot) {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.slots[index] = Some(slot);
-        self.in_flight += 1;
-        self.backlog.push_back(entry.user_data(index as u64));
-    }
-
-    fn push_backlog(&mut self) {
-        while let Some(entry) = self.backlog.pop_front() {
-            // SAFETY: the memory and descriptors of the entry are owned by its slot, which stays until its completion. The
-            // heap memory a slot owns does not move when the slot does.
-            if unsafe { self.ring.submission().push(&entry) }.is_err() {
-                self.backlog.push_front(entry);
-                if self.ring.submit().is_err() {
-                    // Completions must be taken first; the rest follows at the next wait.
-                    break;
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // What never reached the kernel owns nothing it could touch.
-        for entry in std::mem::take(&mut self.backlog) {
-            let index = entry.get_user_data() as usize;
-            if self.slots.get_mut(index).and_then(Option::take).is_some() {
-                self.in_flight -= 1;
-            }
-        }
-        let cancel = opcode::AsyncCancel2::new(types::CancelBuilder::any()).build().user_data(CANCEL);
-        // SAFETY: a cancellation refers to no memory.
-        let _ = unsafe { self.ring.submission().push(&cancel) };
-        for _ in 0..DROP_WAITS {
-            if self.in_flight == 0 {
-                return;
-            }
-            let time = types::Timespec::from(Duration::from_millis(10));
-            let _ = self.ring.submitter().submit_with_args(1, &types::SubmitArgs::new().timespec(&time));
-            let tags: Vec<(u64, i32)> =
-                self.ring.completion().map(|entry| (entry.user_data(), entry.result())).collect();
-            for (tag, result) in tags {
-                if tag != CANCEL {
-                    self.finish(tag, result);
-                }
-            }
-        }
-        std::mem::forget(std::mem::take(&mut self.slots)); // the kernel may still write to them
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OpenDevice, Role};
+    use crate::IoKind;
+    use crate::{Buffer, OpenDevice, Role};
     use std::io::{Read, Write};
     use std::net::TcpListener;
+
+    /// One of each kind.
+    fn rings() -> [Ring; 2] {
+        [Ring(Way::Kernel(Box::new(Uring::new().unwrap()))), Ring(Way::Polled(Polled::new().unwrap()))]
+    }
 
     /// Waits until `count` events came.
     fn events(ring: &mut Ring, count: usize) -> Vec<Event> {
@@ -342,78 +168,82 @@ mod tests {
 
     #[test]
     fn device_commands_read_back_what_they_wrote_also_more_than_fit_the_queue() {
-        let folder = tempfile::tempdir().unwrap();
-        let device = Arc::new(OpenDevice::create(&folder.path().join("bdev"), 8 << 20).unwrap());
-        let slice = device.slice(4096, 4 << 20);
-        let mut ring = Ring::new().unwrap();
-        let count = 2 * u64::from(ENTRIES);
-        for id in 0..count {
-            let buffer = Buffer::padded(&id.to_le_bytes());
-            ring.device(&slice, io(id, IoKind::Write { offset: id * 4096, buffer }));
+        for mut ring in rings() {
+            let folder = tempfile::tempdir().unwrap();
+            let device = Arc::new(OpenDevice::create(&folder.path().join("bdev"), 8 << 20).unwrap());
+            let slice = device.slice(4096, 4 << 20);
+            let count = 512_u64;
+            for id in 0..count {
+                let buffer = Buffer::padded(&id.to_le_bytes());
+                ring.device(&slice, io(id, IoKind::Write { offset: id * 4096, buffer }));
+            }
+            for event in events(&mut ring, count as usize) {
+                assert!(matches!(event, Event::Device(Done { result: Ok(Some(_)), .. })), "{event:?}");
+            }
+            ring.device(&slice, io(9999, IoKind::Flush));
+            assert!(matches!(&events(&mut ring, 1)[..], [Event::Device(Done { id: 9999, result: Ok(None) })]));
+            for id in 0..count {
+                ring.device(&slice, io(id, IoKind::Read { offset: id * 4096, buffer: Buffer::zeroed(4096) }));
+            }
+            for event in events(&mut ring, count as usize) {
+                let Event::Device(Done { id, result: Ok(Some(buffer)) }) = event else { panic!("{event:?}") };
+                assert_eq!(buffer[..8], id.to_le_bytes());
+            }
+            ring.device(&slice, io(1, IoKind::Read { offset: 4 << 20, buffer: Buffer::zeroed(4096) }));
+            assert!(matches!(&events(&mut ring, 1)[..], [Event::Device(Done { id: 1, result: Err(_) })]));
         }
-        for event in events(&mut ring, count as usize) {
-            assert!(matches!(event, Event::Device(Done { result: Ok(Some(_)), .. })), "{event:?}");
-        }
-        ring.device(&slice, io(9999, IoKind::Flush));
-        assert!(matches!(&events(&mut ring, 1)[..], [Event::Device(Done { id: 9999, result: Ok(None) })]));
-        for id in 0..count {
-            ring.device(&slice, io(id, IoKind::Read { offset: id * 4096, buffer: Buffer::zeroed(4096) }));
-        }
-        for event in events(&mut ring, count as usize) {
-            let Event::Device(Done { id, result: Ok(Some(buffer)) }) = event else { panic!("{event:?}") };
-            assert_eq!(buffer[..8], id.to_le_bytes());
-        }
-        ring.device(&slice, io(1, IoKind::Read { offset: 4 << 20, buffer: Buffer::zeroed(4096) }));
-        assert!(matches!(&events(&mut ring, 1)[..], [Event::Device(Done { id: 1, result: Err(_) })]));
     }
 
     #[test]
     fn sockets_carry_chunks_both_ways() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let near = Arc::new(listener.accept().unwrap().0);
-        let mut ring = Ring::new().unwrap();
-        let chunks: VecDeque<bytes::Bytes> =
-            [&b"one "[..], b"two ", b"three"].into_iter().map(bytes::Bytes::from_static).collect();
-        ring.send(5, &near, chunks);
-        assert!(matches!(&events(&mut ring, 1)[..], [Event::Sent { token: 5, result: Ok(13), .. }]));
-        let mut heard = [0; 13];
-        far.read_exact(&mut heard).unwrap();
-        assert_eq!(&heard, b"one two three");
-        ring.receive(6, &near, vec![0; 100]);
-        far.write_all(b"back").unwrap();
-        let Event::Received { token: 6, result: Ok(4), buffer } = events(&mut ring, 1).remove(0) else {
-            panic!("not received")
-        };
-        assert_eq!(&buffer[..4], b"back");
-        ring.receive(7, &near, buffer);
-        drop(far);
-        assert!(matches!(&events(&mut ring, 1)[..], [Event::Received { token: 7, result: Ok(0), .. }]));
+        for mut ring in rings() {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let near = Arc::new(listener.accept().unwrap().0);
+            let chunks: VecDeque<bytes::Bytes> =
+                [&b"one "[..], b"two ", b"three"].into_iter().map(bytes::Bytes::from_static).collect();
+            ring.send(5, &near, chunks);
+            assert!(matches!(&events(&mut ring, 1)[..], [Event::Sent { token: 5, result: Ok(13), .. }]));
+            let mut heard = [0; 13];
+            far.read_exact(&mut heard).unwrap();
+            assert_eq!(&heard, b"one two three");
+            ring.receive(6, &near, vec![0; 100]);
+            far.write_all(b"back").unwrap();
+            let Event::Received { token: 6, result: Ok(4), buffer } = events(&mut ring, 1).remove(0) else {
+                panic!("not received")
+            };
+            assert_eq!(&buffer[..4], b"back");
+            ring.receive(7, &near, buffer);
+            drop(far);
+            assert!(matches!(&events(&mut ring, 1)[..], [Event::Received { token: 7, result: Ok(0), .. }]));
+        }
     }
 
     #[test]
     fn another_thread_wakes_it_again_and_again_and_waiting_ends_by_itself() {
-        let mut ring = Ring::new().unwrap();
-        let mut none = 0;
-        ring.wait(Duration::from_millis(5), |_| none += 1).unwrap();
-        assert_eq!(none, 0);
-        for _ in 0..3 {
-            let waker = ring.waker();
-            let thread = std::thread::spawn(move || waker.wake());
-            assert!(matches!(&events(&mut ring, 1)[..], [Event::Woken]));
-            thread.join().unwrap();
+        for mut ring in rings() {
+            let mut none = 0;
+            ring.wait(Duration::from_millis(5), |_| none += 1).unwrap();
+            assert_eq!(none, 0);
+            for _ in 0..3 {
+                let waker = ring.waker();
+                let thread = std::thread::spawn(move || waker.wake());
+                assert!(matches!(&events(&mut ring, 1)[..], [Event::Woken]));
+                thread.join().unwrap();
+            }
         }
     }
 
     #[test]
     fn dropping_it_with_work_under_way_ends() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let _far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let near = Arc::new(listener.accept().unwrap().0);
-        let mut ring = Ring::new().unwrap();
-        ring.receive(1, &near, vec![0; 64]);
-        ring.wait(Duration::ZERO, |_| {}).unwrap();
-        ring.receive(2, &near, vec![0; 64]); // never submitted
-        drop(ring);
+        for mut ring in rings() {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let _far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let near = Arc::new(listener.accept().unwrap().0);
+            ring.receive(1, &near, vec![0; 64]);
+            ring.wait(Duration::ZERO, |_| {}).unwrap();
+            ring.receive(2, &near, vec![0; 64]); // never submitted
+            drop(ring);
+        }
     }
 }

@@ -123,6 +123,11 @@ fn start_targets(
                 {
                     tracing::info!(target = index, core, "this process may not use the core; the thread is not pinned");
                 }
+                if !target.fast && index == 0 {
+                    tracing::warn!(
+                        "no io_uring: absent from this kernel or forbidden (sysctl kernel.io_uring_disabled); targets are slower"
+                    );
+                }
                 targets.push(target);
             }
             Ok(Err(error)) => failed.push(error),

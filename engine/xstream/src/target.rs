@@ -55,6 +55,8 @@ pub struct Target {
     pub recovery: Recovery,
     /// True when the thread sits on the core that was asked for.
     pub pinned: bool,
+    /// False when the kernel gives it no io_uring; it is slower then.
+    pub fast: bool,
     /// Ends after [`Mailbox::stop`], or when the thread cannot go on.
     pub thread: JoinHandle<()>,
 }
@@ -74,7 +76,7 @@ pub fn start(
         let setup = || -> Result<(Opened, Ring), String> {
             let opened = open()?;
             let ring = Ring::new().map_err(|error| {
-                format!("io_uring is not available: {error}\nhint: allow io_uring to this user (sysctl kernel.io_uring_disabled), kernel 5.11 or newer is needed")
+                format!("the thread of a target cannot wait for its work: {error}\nhint: raise the limit of open files or of locked memory")
             })?;
             Ok((opened, ring))
         };
@@ -87,7 +89,7 @@ pub fn start(
         };
         let (messages, inbox) = mpsc::channel();
         let mailbox = Mailbox { messages, waker: ring.waker() };
-        if ready.send(Ok((mailbox, opened.recovery, pinned))).is_err() {
+        if ready.send(Ok((mailbox, opened.recovery, pinned, ring.is_fast()))).is_err() {
             return;
         }
         drop(ready);
@@ -103,7 +105,13 @@ pub fn start(
     // A second thread only waits for the first, so that the caller can start all targets before it waits for any.
     std::thread::spawn(move || {
         let started = started.recv().unwrap_or_else(|_| Err("the target's thread ended while it started".to_owned()));
-        let _ = outcome.send(started.map(|(mailbox, recovery, pinned)| Target { mailbox, recovery, pinned, thread }));
+        let _ = outcome.send(started.map(|(mailbox, recovery, pinned, fast)| Target {
+            mailbox,
+            recovery,
+            pinned,
+            fast,
+            thread,
+        }));
     });
     result
 }

@@ -26,12 +26,17 @@ pub struct Guard {
 impl Guard {
     /// Starts a guard.
     pub fn start(folder: &Path) -> Guard {
-        let child = Command::new(profile_folder().join("suite-guard"))
+        Guard::with("suite-guard", folder)
+    }
+
+    /// Starts a suite's own guard program, which lies beside the running test.
+    pub fn with(program: &str, folder: &Path) -> Guard {
+        let child = Command::new(profile_folder().join(program))
             .arg(folder)
             .stdin(Stdio::piped())
             .process_group(0) // Ctrl-C in the terminal ends the test, not its guard
             .spawn()
-            .expect("suite-guard is built with the suite");
+            .unwrap_or_else(|error| panic!("{program} is built with the suite: {error}"));
         Guard { child }
     }
 }

@@ -11,7 +11,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// Folder of the running test's profile, where the suite's own programs are.
-pub(crate) fn profile_folder() -> PathBuf {
+pub fn profile_folder() -> PathBuf {
     let exe = std::env::current_exe().expect("a running program has a path");
     // target/<profile>/deps/<test>, or target/<profile>/<binary>
     let parent = exe.parent().expect("programs lie in a folder");
