@@ -82,7 +82,7 @@ mod tests {
         std::fs::write(&path, b"\x00from\xff").unwrap();
         let mut stdin = Cursor::new(b"streamed");
         assert_eq!(read("plain", false, &mut stdin).unwrap(), "plain");
-        assert_eq!(read(&format!("@{}", path.display()), false, &mut stdin).unwrap(), &b"\x00from\xff"[..]);
+        assert_eq!(read(format!("@{}", path.display()), false, &mut stdin).unwrap(), &b"\x00from\xff"[..]);
         assert_eq!(read("-", false, &mut stdin).unwrap(), "streamed");
         assert_eq!(read("", false, &mut stdin).unwrap(), "");
         assert_eq!(read(OsStr::from_bytes(b"\xff\xe9"), false, &mut stdin).unwrap(), &b"\xff\xe9"[..]);
