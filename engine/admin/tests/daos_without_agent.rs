@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods)] // it runs a program
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Output};
 
 fn daos(arguments: &[&str]) -> Output {
@@ -51,4 +53,26 @@ fn arguments_that_are_not_understood_end_with_2() {
     let output = daos(&["kv", "put", "--json"]);
     let envelope: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((envelope["status"].as_i64(), output.status.code()), (Some(-1003), Some(2)));
+}
+
+/// They ended both programs with a panic and exit code 101 once: arguments were read as text where bytes may stand.
+#[test]
+fn arguments_that_are_not_utf_8_do_not_panic() {
+    let stray = OsStr::from_bytes(b"caf\xe9");
+    for program in [env!("CARGO_BIN_EXE_daos"), env!("CARGO_BIN_EXE_dmg")] {
+        for arguments in [&[stray][..], &[OsStr::new("pool"), OsStr::new("query"), stray, OsStr::new("--json")]] {
+            let output = Command::new(program).args(arguments).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{program} {arguments:?}: {output:?}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let put = ["kv", "put", "tank", "data"].map(OsStr::new);
+    let output = Command::new(env!("CARGO_BIN_EXE_daos"))
+        .args(put)
+        .args([stray, stray])
+        .env("DAOS_AGENT_DRPC_DIR", folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "the key was understood, the agent was asked: {output:?}");
+    assert!(said(&output).contains("daos_agent.sock"), "{output:?}");
 }

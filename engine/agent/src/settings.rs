@@ -18,13 +18,13 @@ const NO_SETTINGS: &str = "{}";
 /// Reads the file that applies and lets the arguments override it.
 pub(crate) fn load(globals: &Globals, default_path: &Path) -> Result<AgentConfig, Failure> {
     let (path, text) = match &globals.config_path {
-        Some(path) => (path.as_path(), std::fs::read_to_string(path)),
-        None => (default_path, std::fs::read_to_string(default_path)),
+        Some(path) => (path.as_path(), std::fs::read(path)),
+        None => (default_path, std::fs::read(default_path)),
     };
     let text = match text {
         Err(error) if error.kind() == ErrorKind::NotFound && globals.config_path.is_none() => NO_SETTINGS.to_owned(),
         Err(error) => return Err(unreadable(path, &error).into()),
-        Ok(text) => text,
+        Ok(bytes) => config::text(bytes).map_err(|finding| not_text(path, finding))?,
     };
     let Globals { config_path: _, insecure, runtime_dir, logfile, debug: _, json: _ } = globals;
     let mut config = parse(path, &text)?;
@@ -52,6 +52,11 @@ fn parse(path: &Path, text: &str) -> Result<AgentConfig, Failure> {
         eprintln!("daos_agent: {}:{}: {}; {}", path.display(), notice.line, notice.description, notice.resolution);
     }
     Ok(checked.config)
+}
+
+fn not_text(path: &Path, finding: config::Finding) -> Fault {
+    let place = format!("{}:{}:{}", path.display(), finding.line, finding.column);
+    Fault::new(finding.name, format!("{place}: {}", finding.description), finding.resolution)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Fault {

@@ -56,6 +56,12 @@ impl Container {
         Object { container: self.clone(), id }
     }
 
+    /// The first epoch as of which it can be read, on every target; [`Epoch::ZERO`] while nothing of its history is gone.
+    /// It moves on with time: superseded values are kept for a minute, shorter when space is short.
+    pub async fn history_from(&self) -> Result<Epoch, Error> {
+        Ok(Epoch(self.pool.query_container(&self.id().to_string()).await?.history_from))
+    }
+
     /// Objects that hold something, by ascending id, strictly after `after`.
     pub async fn list_objects(&self, after: Option<ObjectId>, limit: u32) -> Result<(Vec<ObjectId>, bool), Error> {
         let after = after.map(|id| id.to_bytes().to_vec()).unwrap_or_default();

@@ -103,6 +103,8 @@ impl Error {
                 Status::NoSpace => "remove something, or create a larger pool; `daos pool query` shows what is free",
                 Status::Io => "a device of the engine failed; see the engine's log and `dmg storage scan`",
                 Status::Checksum => "the stored value is damaged and was not served; write it again or restore it, and check the device",
+                Status::NoHandle => "it or its pool was destroyed; `daos container list` shows the containers of a pool",
+                Status::Restart => "read without an epoch, or at one from which on history is whole: `daos container query` shows it",
                 Status::Nonexistent => "check the names; `daos container list` shows the containers of a pool",
                 _ => "",
             }

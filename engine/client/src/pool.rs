@@ -9,7 +9,7 @@ use wire::proto::service::{
 
 use crate::container::{Container, ContainerOptions};
 use crate::error::Error;
-use crate::system::System;
+use crate::system::{Handle, System};
 
 /// An open pool.
 #[derive(Clone)]
@@ -28,6 +28,7 @@ impl Pool {
         let map = reply.map.ok_or_else(|| broken("there is no pool map"))?;
         let ranks = map.ranks.iter().map(|member| (Rank(member.rank), member.targets));
         let map = PoolMap::new(map.version, ranks).ok_or_else(|| broken("the pool map has no target"))?;
+        system.inner.opened(service, Handle::Pool(reply.uuid));
         Ok(Pool { system, service, id, label: reply.label, map })
     }
 
@@ -98,17 +99,24 @@ impl Pool {
         Ok(reply.properties)
     }
 
-    /// Destroys a container with everything in it.
+    /// Destroys a container with everything in it; one that another client has open only with `force`.
     pub async fn destroy_container(&self, container: &str, force: bool) -> Result<(), Error> {
         let what = format!("destroy container `{container}`");
         let info: ContainerInfo = self.call(Method::ContainerOpen, &self.named(container, false), &what).await?;
         // By its UUID, so that a repeat cannot hit another container that took the label.
         let request = self.named(&info.container_uuid, force);
         match self.call(Method::ContainerDestroy, &request, &what).await {
+            Ok(()) => {}
             // It was there a moment ago: an earlier try of this call destroyed it.
-            Err(Error::Service { failure, .. }) if failure.status == Status::Nonexistent => Ok(()),
-            other => other,
+            Err(Error::Service { failure, .. }) if failure.status == Status::Nonexistent => {}
+            Err(error) => return Err(error),
         }
+        self.system.inner.destroyed(self.service, self.handle(info.container_uuid));
+        Ok(())
+    }
+
+    fn handle(&self, container: String) -> Handle {
+        Handle::Container { pool: self.id.to_string(), container }
     }
 
     fn named(&self, container: &str, force: bool) -> ContainerReq {
@@ -120,6 +128,7 @@ impl Pool {
             what: what.to_owned(),
             reason: "the container's UUID does not parse".to_owned(),
         })?;
+        self.system.inner.opened(self.service, self.handle(info.container_uuid));
         Ok(Container { pool: self.clone(), place: Place { pool: self.id, container }, label: info.container_label })
     }
 

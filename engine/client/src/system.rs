@@ -1,6 +1,7 @@
 //! A system as a client sees it: where its engines are, and the ways to them.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use fabric::{Connection, ConnectionError, ServiceConnection, Uri};
@@ -12,7 +13,7 @@ use wire::hello::{Hello, MAX_SYSTEM_BYTES, Peer};
 use wire::operation::{Request, decode_answers};
 use wire::proto::drpc;
 use wire::proto::mgmt::{GetAttachInfoReq, GetAttachInfoResp, ListPoolsReq, ListPoolsResp, PoolEntry};
-use wire::proto::service::{Method, PoolConnectReq, PoolConnectResp};
+use wire::proto::service::{ContainerInfo, ContainerReq, Method, PoolConnectReq, PoolConnectResp};
 
 use crate::connections::Connections;
 use crate::error::Error;
@@ -34,6 +35,16 @@ pub(crate) struct Inner {
     attach: RwLock<(GetAttachInfoResp, Instant)>,
     targets: Connections<(u32, u32), Connection>,
     services: Connections<u32, ServiceConnection>,
+    /// What is open, by the rank of its service: opened again on a new connection, as the service knows of a client's
+    /// handles only while it is connected.
+    open: Mutex<BTreeSet<(u32, Handle)>>,
+}
+
+/// Something that was opened: a pool, or a container of one, by UUID.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Handle {
+    Pool(String),
+    Container { pool: String, container: String },
 }
 
 impl System {
@@ -49,6 +60,7 @@ impl System {
             attach: RwLock::new((attach, Instant::now())),
             targets: Connections::new(),
             services: Connections::new(),
+            open: Mutex::default(),
         };
         Ok(System { inner: Arc::new(inner) })
     }
@@ -195,6 +207,10 @@ impl Inner {
             };
             let connection = Connection::open(self.address(rank)?, hello, self.settings.connect_timeout).await?;
             is_rank(&connection, rank)?;
+            // The engine may have been away; whoever only reads and writes would not open again what it has open.
+            if self.handles().iter().any(|(service, _)| *service == rank.0) {
+                let _ = self.service_of(rank).await; // the next call of the service tries again
+            }
             Ok(connection)
         };
         self.targets.get((rank.0, target.0), open).await
@@ -209,9 +225,42 @@ impl Inner {
             let timed_out = |_| ConnectionError::TimedOut { address, limit };
             let service = tokio::time::timeout(limit, open).await.map_err(timed_out)??;
             is_rank(service.connection(), rank)?;
+            self.open_again(rank, &service).await;
             Ok(service)
         };
         self.services.get(rank.0, open).await
+    }
+
+    /// Remembers what was opened.
+    pub(crate) fn opened(&self, rank: Rank, handle: Handle) {
+        self.handles().insert((rank.0, handle));
+    }
+
+    /// Forgets what was destroyed.
+    pub(crate) fn destroyed(&self, rank: Rank, handle: Handle) {
+        self.handles().remove(&(rank.0, handle));
+    }
+
+    /// What does not open any more is gone, which the next operation on it tells.
+    async fn open_again(&self, rank: Rank, service: &ServiceConnection) {
+        let handles: Vec<Handle> =
+            self.handles().iter().filter(|(of, _)| *of == rank.0).map(|(_, handle)| handle.clone()).collect();
+        for handle in handles {
+            let _ = match handle {
+                Handle::Pool(id) => {
+                    let request = PoolConnectReq { sys: self.settings.system.clone(), id };
+                    service.call::<PoolConnectResp>(Method::PoolConnect, &request).await.map(drop)
+                }
+                Handle::Container { pool, container } => {
+                    let request = ContainerReq { pool, container, force: false };
+                    service.call::<ContainerInfo>(Method::ContainerOpen, &request).await.map(drop)
+                }
+            };
+        }
+    }
+
+    fn handles(&self) -> MutexGuard<'_, BTreeSet<(u32, Handle)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn address(&self, rank: Rank) -> Result<std::net::SocketAddr, ConnectionError> {

@@ -13,6 +13,7 @@ mod bdev_conf;
 pub mod certificate;
 mod control;
 mod document;
+mod encoding;
 mod finding;
 pub mod hostlist;
 mod machine;
@@ -30,6 +31,7 @@ mod value;
 
 pub use agent::agent;
 pub use control::control;
+pub use encoding::text;
 pub use machine::{Machine, check_machine, engine_reserve_bytes, hugepages, ramdisk_bytes, system_ram_reserved_bytes};
 pub use places::Places;
 pub use render::{render, to_json};

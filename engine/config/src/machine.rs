@@ -92,10 +92,10 @@ pub fn ramdisk_bytes(config: &ServerConfig, machine: &Machine) -> Result<u64, Fa
     let each = each >> 20 << 20;
     let account = format!(
         "of {} of memory, {} go to hugepages, {} to the system and {} to {} engines",
-        Size(total),
-        Size(pages),
-        Size(system),
-        Size(reserve),
+        gib(total),
+        gib(pages),
+        gib(system),
+        gib(reserve),
         config.engines.len()
     );
     let written = config.engines.iter().map(|engine| u64::from(engine.scm.size_gib)).max().unwrap_or(0);
@@ -106,8 +106,8 @@ pub fn ramdisk_bytes(config: &ServerConfig, machine: &Machine) -> Result<u64, Fa
             FaultName::ScmRamdiskLowMem,
             format!(
                 "total memory insufficient for the memory tiers: want {}, have {}; {account}",
-                Size(least),
-                Size(total)
+                gib(least),
+                gib(total)
             ),
             "reduce `targets`, `nr_hugepages` or `system_ram_reserved`, or add memory, and restart daos_server",
         ));
@@ -118,12 +118,17 @@ pub fn ramdisk_bytes(config: &ServerConfig, machine: &Machine) -> Result<u64, Fa
             format!(
                 "`scm_size` is {} GiB, more than the {} that each engine can have; {account}",
                 written >> 30,
-                Size(each)
+                gib(each)
             ),
             format!("set `scm_size` to {} or less, or to 0 to have it computed, and restart daos_server", each >> 30),
         ));
     }
     Ok(if written > 0 { written } else { each })
+}
+
+/// In the unit of `scm_size` and `system_ram_reserved`.
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
 }
 
 fn has_nvme(engine: &EngineConfig) -> bool {
@@ -173,8 +178,10 @@ pub fn check_machine(config: &ServerConfig, machine: &Machine) -> Vec<Finding> {
         let path = if fault.name == FaultName::ServerConfigRamdiskOverMaxMem {
             let fixed = config.engines.iter().position(|engine| engine.scm.size_gib > 0).unwrap_or(0);
             format!("engines[{fixed}].storage[0].scm_size")
-        } else {
+        } else if config.system_ram_reserved.is_some() {
             "system_ram_reserved".to_owned()
+        } else {
+            "engines".to_owned()
         };
         find(Severity::Error, fault.name, path, fault.description, &fault.resolution);
     }

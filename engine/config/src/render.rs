@@ -31,7 +31,11 @@ pub fn render(findings: &[Finding], file: &str, source: &str) -> String {
 
 fn one(text: &mut String, finding: &Finding, file: &str, lines: &[&str]) {
     let Finding { severity, name, line, column, path, description, resolution } = finding;
-    text.push_str(&format!("{}: {} ({}): {description}\n", word(*severity), name.as_str(), name.code()));
+    // The name of a fault alarms where nothing failed; programs find it in the JSON.
+    match severity {
+        Severity::Error => text.push_str(&format!("error: {} ({}): {description}\n", name.as_str(), name.code())),
+        Severity::Notice => text.push_str(&format!("notice: {description}\n")),
+    }
     let path = if path.is_empty() { String::new() } else { format!(" ({path})") };
     let source = line.checked_sub(1).and_then(|index| lines.get(index));
     let (Some(source), true) = (source, *column > 0) else {

@@ -1,7 +1,7 @@
 //! A `daos_engine` without storage, for the tests of the control plane: it formats, reports ready, takes its rank and
 //! keeps pools in a JSON file beside its `daos_nvme.conf`, so that they survive its restarts.
 //!
-//! Behaviour is chosen by `env_vars`: `FAKE_EXIT=CODE` ends it at once with words on standard error; `FAKE_MUTE=1`
+//! Behaviour is chosen by `env_vars`: `FAKE_EXIT=CODE` ends it at once with words (`FAKE_WORDS`) on standard error; `FAKE_MUTE=1`
 //! leaves pings unanswered; a pool whose label begins with `full` has a container; one whose label begins with `lost`
 //! never gets an answer to its creation.
 
@@ -55,7 +55,7 @@ fn option(name: &str) -> Option<String> {
 
 fn main() -> std::process::ExitCode {
     if let Ok(code) = std::env::var("FAKE_EXIT") {
-        eprintln!("the fake engine was told to fail");
+        eprintln!("{}", std::env::var("FAKE_WORDS").unwrap_or("the fake engine was told to fail".to_owned()));
         return code.parse::<u8>().unwrap_or(1).into();
     }
     let conf_path = PathBuf::from(option("-n").expect("-n"));

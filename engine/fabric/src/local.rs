@@ -56,7 +56,8 @@ pub async fn call<Req: Message, Resp: Message + Default>(
         Err(_) => {
             let name = method.as_str_name();
             let message = format!("`{}` did not answer {name} within {limit:?}", path.display());
-            return Err(Failure::new(Status::TimedOut, message));
+            return Err(Failure::new(Status::TimedOut, message)
+                .with_resolution("it is busy or stuck: read its log, look at `dmg system query`, and try again"));
         }
     };
     let body = Failure::check_answer(answer)?;

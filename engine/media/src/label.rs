@@ -242,6 +242,26 @@ pub fn write(device: &OpenDevice, label: &Label) -> io::Result<()> {
     device.sync()
 }
 
+/// Writes a copy that is missing or damaged again from `label`, the valid one; gives the byte of each copy that was. To be
+/// called by the owner of the device, who has it locked. A copy that is valid but says something else is left alone, and
+/// so is a device that grew: its copy is not where the last block is now.
+pub fn mend(device: &OpenDevice, label: &Label) -> io::Result<Vec<u64>> {
+    let mut mended = Vec::new();
+    if device.length() != label.total_bytes {
+        return Ok(mended);
+    }
+    for offset in [0, last_block(device.length())] {
+        let mut block = Buffer::zeroed(BLOCK_BYTES);
+        device.read_at(offset, &mut block)?;
+        if !matches!(Label::decode(&block), Some(Ok(_))) {
+            device.write_at(offset, &label.encode())?;
+            device.sync()?;
+            mended.push(offset);
+        }
+    }
+    Ok(mended)
+}
+
 fn last_block(length: u64) -> u64 {
     (length / BLOCK_BYTES as u64 - 1) * BLOCK_BYTES as u64
 }
@@ -315,6 +335,28 @@ mod tests {
         }
         clear(&device).unwrap();
         assert_eq!(inspect(&path).unwrap(), Inspection::Unformatted);
+    }
+
+    #[test]
+    fn a_lost_copy_is_written_again_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bdev");
+        let device = OpenDevice::create(&path, 4 << 20).unwrap();
+        write(&device, &label(4 << 20)).unwrap();
+        assert_eq!(mend(&device, &label(4 << 20)).unwrap(), []);
+        for offset in [0, last_block(4 << 20)] {
+            for lost in [Buffer::zeroed(BLOCK_BYTES), Buffer::padded(b"DAOSLBL1 and then nothing of sense")] {
+                device.write_at(offset, &lost).unwrap();
+                assert_eq!(mend(&device, &label(4 << 20)).unwrap(), [offset]);
+                let mut block = Buffer::zeroed(BLOCK_BYTES);
+                device.read_at(offset, &mut block).unwrap();
+                assert_eq!(Label::decode(&block), Some(Ok(label(4 << 20))));
+            }
+        }
+        // Another valid label is not overwritten.
+        let other = Label { device: Uuid::from_u128(9), ..label(4 << 20) };
+        device.write_at(last_block(4 << 20), &other.encode()).unwrap();
+        assert_eq!(mend(&device, &label(4 << 20)).unwrap(), []);
     }
 
     #[test]

@@ -148,6 +148,20 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
         if label.system != conf.system {
             return Err(bad(&path, &format!("it belongs to system `{}`, this is `{}`", label.system, conf.system)));
         }
+        match media::label::mend(&device, &label) {
+            Ok(mended) => {
+                for offset in mended {
+                    tracing::warn!(
+                        device = %path.display(),
+                        "the copy of the device label at byte {offset} was lost or damaged; it was written again from the other copy; check the device"
+                    );
+                }
+            }
+            Err(error) => tracing::warn!(
+                device = %path.display(),
+                "a copy of the device label is damaged and cannot be written again: {error}; check the device"
+            ),
+        }
         if !device.direct() {
             tracing::info!(device = %path.display(), "no O_DIRECT on this filesystem; writes go through the page cache");
         }

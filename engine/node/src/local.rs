@@ -95,15 +95,15 @@ impl Local {
                 updates: stats.store.updates,
                 fetches: stats.store.reads,
                 punches: stats.store.punches,
-                lists: 0,
+                lists: stats.store.lists,
                 bytes_written: stats.store.bytes_written,
                 bytes_read: stats.store.bytes_read,
                 checksum_errors: stats.store.checksum_errors,
-                io_errors: stats.store.read_errors,
+                io_errors: stats.store.io_errors,
                 wal_commits: stats.store.groups,
                 wal_bytes: stats.store.wal_bytes,
                 checkpoints: stats.store.checkpoints,
-                connections: stats.connections,
+                connections: stats.accepted,
             });
         }
         Stats { targets, uptime_s: self.started.elapsed().as_secs() }

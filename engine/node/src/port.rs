@@ -3,30 +3,38 @@
 //! HELLO is read here on the system thread. A connection to a target then moves, socket and all, to the target's own
 //! thread; a connection to the service stays. Whatever else comes is refused in words and closed.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use fabric::Inbound;
+use nix::sys::socket::{setsockopt, sockopt};
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use types::{Rank, Status};
 use wire::frame::{Frame, Kind, MAX_BODY_BYTES, MAX_OPERATIONS, MAX_SERVICE_BODY_BYTES, VERSION};
-use wire::hello::{Hello, HelloReply, Refusal, SERVICE_TARGET};
+use wire::hello::{Hello, HelloReply, Peer, Refusal, SERVICE_TARGET};
 use xstream::MAX_IN_FLIGHT;
 
 use crate::peers::Connections;
-use crate::service::PoolService;
+use crate::service::{Client, PoolService};
 use crate::targets::Mailboxes;
 
 /// How long a new connection may take to say hello.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
-/// Connections that have not said hello yet; more wait in the listener's queue, so half-open ones cannot pile up.
+/// Connections that have not said hello yet. A new one beyond it ends the one that has been silent longest, so half-open
+/// ones neither pile up nor keep anybody out.
 const MAX_GREETING: usize = 256;
+/// A client's host that vanishes without a word is missed after about a minute: what the client held is free then.
+const KEEPALIVE_IDLE_S: u32 = 30;
+const KEEPALIVE_INTERVAL_S: u32 = 10;
+const KEEPALIVE_PROBES: u32 = 3;
 /// Connections to the pool service. A client keeps one, and metadata calls are rare.
 const MAX_SERVICE: usize = 4096;
 /// Longest HELLO: its fixed part and a system name.
@@ -44,14 +52,35 @@ pub(crate) struct Port {
     pub(crate) targets: Mailboxes,
     pub(crate) service: Arc<PoolService<Mailboxes, Connections>>,
     pub(crate) service_connections: AtomicUsize,
+    /// Number of the next client's service connection.
+    pub(crate) next_client: AtomicU64,
+}
+
+/// Connections that have not said hello, in the order in which they came.
+#[derive(Default)]
+struct Greetings(VecDeque<Arc<Notify>>);
+
+impl Greetings {
+    /// Adds one; when there are too many, the oldest that is still silent is told to end.
+    fn add(&mut self) -> Arc<Notify> {
+        // One that is through has let go of its half.
+        self.0.retain(|waiting| Arc::strong_count(waiting) > 1);
+        if self.0.len() >= MAX_GREETING
+            && let Some(oldest) = self.0.pop_front()
+        {
+            oldest.notify_one();
+        }
+        let ends = Arc::new(Notify::new());
+        self.0.push_back(ends.clone());
+        ends
+    }
 }
 
 impl Port {
     /// Accepts connections until the task is dropped.
     pub(crate) async fn accept(self: Arc<Port>, listener: TcpListener) {
-        let places = Arc::new(tokio::sync::Semaphore::new(MAX_GREETING));
+        let mut greetings = Greetings::default();
         loop {
-            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
             let socket = match listener.accept().await {
                 Ok((socket, _)) => socket,
                 Err(error) => {
@@ -62,13 +91,19 @@ impl Port {
                 }
             };
             let port = self.clone();
+            let ends = greetings.add();
             tokio::spawn(async move {
                 let from = socket.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
-                match timeout(HELLO_LIMIT, port.greet(socket)).await {
-                    Ok(Ok(Some((socket, inbound)))) => {
-                        drop(place);
-                        port.serve(socket, inbound).await;
+                let greeting = tokio::select! {
+                    greeting = timeout(HELLO_LIMIT, port.greet(socket)) => greeting,
+                    () = ends.notified() => {
+                        tracing::debug!(%from, "a silent connection made room for a new one");
+                        return;
                     }
+                };
+                drop(ends);
+                match greeting {
+                    Ok(Ok(Some((socket, inbound, peer)))) => port.serve(socket, inbound, peer).await,
                     Ok(Ok(None)) => {}
                     Ok(Err(error)) => tracing::debug!(%from, "a connection was not accepted: {error}"),
                     Err(_) => tracing::debug!(%from, "a connection did not say hello in time"),
@@ -78,7 +113,7 @@ impl Port {
     }
 
     /// Reads and answers HELLO. Gives the socket back when it is for the service.
-    async fn greet(&self, mut socket: TcpStream) -> io::Result<Option<(TcpStream, Inbound)>> {
+    async fn greet(&self, mut socket: TcpStream) -> io::Result<Option<(TcpStream, Inbound, Peer)>> {
         socket.set_nodelay(true)?;
         let mut inbound = Inbound::new(MAX_HELLO_BYTES);
         let refusal = match read_frame(&mut socket, &mut inbound).await {
@@ -142,13 +177,14 @@ impl Port {
         mut inbound: Inbound,
         hello: &Hello,
         reply: HelloReply,
-    ) -> io::Result<Option<(TcpStream, Inbound)>> {
+    ) -> io::Result<Option<(TcpStream, Inbound, Peer)>> {
         socket.write_all(&reply.encode().into_frame(Kind::HelloReply, 0, 0).concat()).await?;
         let received = inbound.buffer().split().to_vec();
         if hello.target == SERVICE_TARGET {
             let mut inbound = Inbound::new(MAX_SERVICE_BODY_BYTES);
             inbound.feed(&received);
-            return Ok(Some((socket, inbound)));
+            keep_alive(&socket)?;
+            return Ok(Some((socket, inbound, hello.peer)));
         }
         let socket = socket.into_std()?;
         // The ring waits for a blocking socket; for the others it would only report that nothing is there yet.
@@ -158,12 +194,13 @@ impl Port {
     }
 
     /// Answers the calls of a service connection, one after the other.
-    async fn serve(&self, mut socket: TcpStream, mut inbound: Inbound) {
+    async fn serve(&self, mut socket: TcpStream, mut inbound: Inbound, peer: Peer) {
         self.service_connections.fetch_add(1, Ordering::Relaxed);
+        let client = (peer == Peer::Client).then(|| Client(self.next_client.fetch_add(1, Ordering::Relaxed)));
         loop {
             let refusal = match read_frame(&mut socket, &mut inbound).await {
                 Ok(Some(Frame { header, body })) if header.kind == Kind::Service => {
-                    let answer = wire::drpc::answer(header.tag, self.service.serve(header.count, body).await);
+                    let answer = wire::drpc::answer(header.tag, self.service.serve(client, header.count, body).await);
                     let mut reply = wire::frame::Body::new();
                     let bytes = Bytes::from(answer.encode_to_vec());
                     if bytes.len() > MAX_SERVICE_BODY_BYTES {
@@ -190,8 +227,20 @@ impl Port {
             let _ = refuse(&mut socket, &refusal).await; // it is closed either way
             break;
         }
+        if let Some(client) = client {
+            self.service.client_ended(client);
+        }
         self.service_connections.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Has the kernel probe a silent connection, so that it ends when the other host is gone.
+fn keep_alive(socket: &TcpStream) -> io::Result<()> {
+    setsockopt(socket, sockopt::TcpKeepIdle, &KEEPALIVE_IDLE_S)?;
+    setsockopt(socket, sockopt::TcpKeepInterval, &KEEPALIVE_INTERVAL_S)?;
+    setsockopt(socket, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)?;
+    setsockopt(socket, sockopt::KeepAlive, &true)?;
+    Ok(())
 }
 
 async fn refuse(socket: &mut TcpStream, refusal: &Refusal) -> io::Result<()> {
@@ -211,5 +260,26 @@ async fn read_frame(socket: &mut TcpStream, inbound: &mut Inbound) -> io::Result
         if socket.read_buf(inbound.buffer()).await? == 0 {
             return Ok(None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_connection_that_is_silent_longest_makes_room() {
+        let mut greetings = Greetings::default();
+        let mut silent: Vec<Arc<Notify>> = (0..MAX_GREETING).map(|_| greetings.add()).collect();
+        let told = |ends: &Arc<Notify>| timeout(Duration::ZERO, ends.clone().notified_owned());
+        assert!(told(&silent[0]).await.is_err(), "there is still room");
+        // One says hello, so there is room for another.
+        silent.remove(7);
+        silent.push(greetings.add());
+        assert!(told(&silent[0]).await.is_err());
+        silent.push(greetings.add());
+        assert!(told(&silent[0]).await.is_ok());
+        assert!(told(&silent[1]).await.is_err());
+        assert_eq!(greetings.0.len(), MAX_GREETING);
     }
 }

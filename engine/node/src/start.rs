@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, mpsc as blocking};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -168,6 +168,7 @@ async fn serve(
         targets: mailboxes,
         service: Arc::new(service),
         service_connections: AtomicUsize::new(0),
+        next_client: AtomicU64::new(0),
     });
     let stop = Arc::new(Notify::new());
     let local = Arc::new(Local { port: port.clone(), started: Instant::now(), stop: stop.clone() });

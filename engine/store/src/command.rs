@@ -1,6 +1,6 @@
 //! What a target is asked to do and what it answers.
 
-use types::{Answer, ContainerId, Operation, Place, PoolId, Status};
+use types::{Answer, ContainerId, Epoch, Operation, Place, PoolId, Status};
 
 /// Chosen by the caller, echoed with the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +76,17 @@ pub struct PoolSpace {
     pub data_free: u64,
 }
 
+/// What a container has on one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ContainerUse {
+    /// Arena bytes.
+    pub scm_bytes: u64,
+    /// Data-role bytes.
+    pub data_bytes: u64,
+    /// The first epoch as of which it can be read; zero while nothing of its history is gone.
+    pub history_from: Epoch,
+}
+
 /// The answer to a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -89,8 +100,8 @@ pub enum Reply {
     PoolSpace(Result<PoolSpace, Status>),
     /// To `ContainerList`.
     Containers(Result<Vec<ContainerId>, Status>),
-    /// To `ContainerQuery`: arena and data bytes used.
-    ContainerUsed(Result<(u64, u64), Status>),
+    /// To `ContainerQuery`.
+    ContainerUsed(Result<ContainerUse, Status>),
     /// To `SpaceQuery`.
     Space(Space),
 }

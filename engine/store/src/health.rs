@@ -35,9 +35,11 @@ pub struct Recovery {
 pub struct Stats {
     /// Updates that changed something.
     pub updates: u64,
-    /// Fetches, list and size queries answered.
+    /// Fetches and size queries.
     pub reads: u64,
-    /// Punches.
+    /// List queries.
+    pub lists: u64,
+    /// Punches, those that found nothing to remove included.
     pub punches: u64,
     /// Changes refused (conditions, space, limits).
     pub refusals: u64,
@@ -55,10 +57,10 @@ pub struct Stats {
     pub checkpoints: u64,
     /// Arena pages written by checkpoints.
     pub checkpoint_pages: u64,
-    /// Stored values that did not match their checksums.
+    /// Values, stored or received, that did not match their checksums.
     pub checksum_errors: u64,
-    /// Data reads that failed.
-    pub read_errors: u64,
+    /// Device reads, writes and flushes that failed.
+    pub io_errors: u64,
     /// Records removed by reclaim.
     pub reclaimed: u64,
     /// Commands accepted and not yet answered.

@@ -26,7 +26,7 @@ mod superblock;
 mod tree;
 
 pub use checkpoint::meta_bytes_needed;
-pub use command::{Command, PoolSpace, Reply, Space, Token};
+pub use command::{Command, ContainerUse, PoolSpace, Reply, Space, Token};
 pub use drive::Driven;
 pub use error::{FormatError, OpenError, Slice};
 pub use health::{Event, Health, Recovery, Stats};

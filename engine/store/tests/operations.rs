@@ -287,7 +287,14 @@ fn a_past_that_is_gone_is_refused_not_invented() {
     target.now = Epoch(target.now.0 + 100 * SECOND);
     target.settle();
     assert_eq!(target.driven.store.stats().reclaimed, 1);
-    assert_eq!(target.fetch("d", "a", Selection::Single, first), Err(Status::Invalid));
+    assert_eq!(target.fetch("d", "a", Selection::Single, first), Err(Status::Restart));
+    let list = Operation::List { level: Level::Objects, after: vec![], limit: 10, epoch: first };
+    assert_eq!(target.operate(list), Err(Status::Restart));
+    assert_eq!(target.size("d", "never", first), Err(Status::Restart));
+    let Reply::ContainerUsed(Ok(used)) = target.run(Command::ContainerQuery(PLACE)) else { panic!("it is there") };
+    assert_eq!(target.fetch("d", "never", Selection::Single, used.history_from), Err(Status::Nonexistent));
+    let before = Epoch(used.history_from.0 - 1);
+    assert_eq!(target.fetch("d", "never", Selection::Single, before), Err(Status::Restart));
     assert_eq!(target.fetch_single("d", "a").unwrap(), data(10, 2));
 }
 
@@ -310,7 +317,8 @@ fn everything_punched_or_destroyed_is_freed_in_the_end() {
     target.settle();
     target.check();
     assert_eq!(target.run(Command::PoolQuery(PLACE.pool)), fresh);
-    assert_eq!(target.run(Command::ContainerQuery(PLACE)), Reply::ContainerUsed(Ok((0, 0))));
+    let Reply::ContainerUsed(Ok(used)) = target.run(Command::ContainerQuery(PLACE)) else { panic!("it is there") };
+    assert_eq!((used.scm_bytes, used.data_bytes), (0, 0));
     target.reopen();
     target.check();
 }
@@ -327,7 +335,7 @@ fn a_destroy_goes_on_after_reopening_and_a_new_pool_waits_for_it() {
     assert_eq!(target.run(Command::PoolDestroy(PLACE.pool)), Reply::Done(Ok(())));
     assert_eq!(target.run(Command::PoolDestroy(PLACE.pool)), Reply::Done(Ok(())));
     assert_eq!(target.run(Command::PoolQuery(PLACE.pool)), Reply::PoolSpace(Err(Status::Nonexistent)));
-    assert_eq!(target.fetch_single("d", "00000"), Err(Status::Nonexistent));
+    assert_eq!(target.fetch_single("d", "00000"), Err(Status::NoHandle));
     target.reopen();
     target.check();
     // The same pool anew with all of the space: it fits once the old one is gone.
@@ -347,7 +355,7 @@ fn containers_are_apart_from_each_other() {
     let list = Operation::List { level: Level::Objects, after: vec![], limit: 10, epoch: Epoch::MAX };
     let operate = |place, operation| Command::Operate { place, operation };
     let absent = target.run(operate(second, list.clone()));
-    assert_eq!(absent, Reply::Operated(Err(Status::Nonexistent)));
+    assert_eq!(absent, Reply::Operated(Err(Status::NoHandle)));
     assert_eq!(target.run(Command::ContainerCreate(second)), Reply::Done(Ok(())));
     assert_eq!(target.run(Command::ContainerCreate(second)), Reply::Done(Ok(())));
     let empty = target.run(operate(second, list));
@@ -399,4 +407,49 @@ fn an_idle_log_is_sealed_and_then_rests() {
     target.settle();
     assert_eq!(target.driven.store.stats().groups, groups + 1);
     assert!(!target.driven.store.has_work());
+}
+
+#[test]
+fn a_full_pool_that_is_emptied_shows_its_room_within_seconds() {
+    let mut target = Target::with(geometry(16 * MIB, 4 * MIB, 64 * MIB), MIB, 16 * MIB);
+    let Reply::PoolSpace(Ok(fresh)) = target.run(Command::PoolQuery(PLACE.pool)) else { panic!("it is there") };
+    let mut stored = 0;
+    while target.update("d", &format!("a{stored}"), Shape::Single, &data(1 << 20, stored)).is_ok() {
+        stored += 1;
+    }
+    assert_eq!(stored, 16, "the pool is full");
+    for n in 0..stored {
+        target.now = Epoch(target.now.0 + SECOND / 10);
+        target.punch(Scope::Akey(address("d", &format!("a{n}")))).unwrap();
+    }
+    target.now = Epoch(target.now.0 + SECOND);
+    target.settle();
+    let Reply::PoolSpace(Ok(space)) = target.run(Command::PoolQuery(PLACE.pool)) else { panic!("it is there") };
+    assert_eq!(space.data_free, fresh.data_free);
+    target.check();
+}
+
+#[test]
+fn each_kind_of_operation_counts_under_its_own_name() {
+    let mut target = Target::new();
+    let value = data(100, 1);
+    target.update("d", "a", Shape::Single, &value).unwrap();
+    target.fetch_single("d", "a").unwrap();
+    target.size("d", "array", Epoch::MAX).unwrap();
+    for level in [Level::Objects, Level::Dkeys(OBJECT), Level::Akeys(OBJECT, key("d"))] {
+        target.operate(Operation::List { level, after: vec![], limit: 10, epoch: Epoch::MAX }).unwrap();
+    }
+    target.punch(Scope::Akey(address("d", "a"))).unwrap();
+    target.punch(Scope::Akey(address("d", "absent"))).unwrap();
+    let damaged = Operation::Update {
+        address: address("d", "a"),
+        shape: Shape::Single,
+        condition: Condition::Always,
+        checksums: vec![1],
+        data: value,
+    };
+    assert_eq!(target.operate(damaged), Err(Status::Checksum));
+    let stats = target.driven.store.stats();
+    assert_eq!((stats.updates, stats.reads, stats.lists, stats.punches), (1, 2, 3, 2), "{stats:?}");
+    assert_eq!((stats.bytes_written, stats.bytes_read, stats.checksum_errors), (100, 100, 1), "{stats:?}");
 }

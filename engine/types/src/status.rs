@@ -50,11 +50,12 @@ statuses! {
     BadTarget = 1035, "DER_BAD_TARGET", "bad target index";
     ClockSkew = 1037, "DER_HLC_SYNC", "hybrid logical clocks are too far apart";
     Io = 2001, "DER_IO", "generic I/O error";
-    NoHandle = 2002, "DER_NO_HDL", "invalid handle";
+    NoHandle = 2002, "DER_NO_HDL", "the container does not exist any more";
     Stale = 2007, "DER_STALE", "stale pool map version";
     NotLeader = 2008, "DER_NOTLEADER", "not service leader";
     NotEmpty = 2013, "DER_NOTEMPTY", "container or pool is not empty";
     Checksum = 2021, "DER_CSUM", "checksum error";
+    Restart = 2025, "DER_TX_RESTART", "the history at that epoch is gone, start again with a newer one";
     DataLoss = 2026, "DER_DATA_LOSS", "data lost or not recoverable";
 }
 

@@ -174,9 +174,13 @@ fn code_of_status(status: Status) -> tonic::Code {
         Status::NoSpace => tonic::Code::ResourceExhausted,
         Status::TimedOut => tonic::Code::DeadlineExceeded,
         Status::Unreachable => tonic::Code::Unavailable,
-        Status::Busy | Status::NotEmpty | Status::Stale | Status::NotLeader | Status::NoHandle | Status::ClockSkew => {
-            tonic::Code::FailedPrecondition
-        }
+        Status::Busy
+        | Status::NotEmpty
+        | Status::Stale
+        | Status::NotLeader
+        | Status::NoHandle
+        | Status::ClockSkew
+        | Status::Restart => tonic::Code::FailedPrecondition,
         Status::DataLoss | Status::Checksum => tonic::Code::DataLoss,
         Status::Protocol => tonic::Code::Unimplemented,
         Status::Misc | Status::Io => tonic::Code::Internal,

@@ -24,8 +24,8 @@ pub(crate) enum Message {
 pub struct TargetStats {
     /// The store's.
     pub store: Stats,
-    /// Connections open now.
-    pub connections: u64,
+    /// Connections handed over since the start.
+    pub accepted: u64,
 }
 
 /// Something the owner of the process should log or pass on.

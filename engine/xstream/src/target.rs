@@ -223,7 +223,7 @@ impl<R: Fn(Report)> Loop<R> {
                     self.submit(token, *command);
                 }
                 Message::Stats { reply } => {
-                    reply(TargetStats { store: self.store.stats(), connections: self.connections.len() as u64 });
+                    reply(TargetStats { store: self.store.stats(), accepted: self.next_connection });
                 }
                 Message::Stop => {
                     self.stopping.get_or_insert_with(Instant::now);

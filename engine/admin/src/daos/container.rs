@@ -45,7 +45,7 @@ pub enum Command {
         pool: Reference,
         /// Container: label or UUID
         container: Reference,
-        /// Also when it is in use
+        /// Also when another client has it open
         #[arg(short, long)]
         force: bool,
     },
@@ -148,6 +148,10 @@ fn query_report(info: &ContainerInfo) -> Report {
         ("Number of open handles", info.num_handles.to_string()),
         ("Latest open time", utc_of_epoch(Epoch(info.open_time))),
         ("Latest close/modify time", utc_of_epoch(Epoch(info.close_modify_time))),
+        (
+            "History from epoch",
+            if info.history_from == 0 { String::new() } else { Epoch(info.history_from).to_string() },
+        ),
         ("Number of snapshots", info.num_snapshots.to_string()),
         ("Health", info.health.clone()),
         ("Used", Size(info.used_bytes).to_string()),
@@ -167,6 +171,7 @@ fn json_of(info: &ContainerInfo) -> Value {
         "latest_snapshot": info.latest_snapshot,
         "redundancy_factor": info.redundancy_factor,
         "num_handles": info.num_handles,
+        "history_from": info.history_from,
         "num_snapshots": info.num_snapshots,
         "open_time": info.open_time,
         "close_modify_time": info.close_modify_time,

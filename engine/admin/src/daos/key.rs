@@ -1,8 +1,11 @@
 //! Keys as people type them, and which key a command means.
 //!
-//! A key is typed as it is; with `--escaped` in the form that `kv list` prints, where `\xNN` is one byte and `\\` a
+//! A key is typed as it is, in any bytes the shell can pass; with `--escaped` in the form that `kv list` prints, where `\xNN` is one byte and `\\` a
 //! backslash, so that every key can be typed. A key alone is a dkey and its value lies in the akey
 //! [`DEFAULT_AKEY`]; `--akey` names another akey of it, `--dkey` makes the key an akey of that dkey.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use types::{Address, Key, ObjectId, Status};
 use wire::fault::Failure;
@@ -11,20 +14,20 @@ use wire::fault::Failure;
 pub(super) const DEFAULT_AKEY: &str = "value";
 
 /// `text` as a key.
-pub(super) fn key(text: &str, escaped: bool) -> Result<Key, Failure> {
-    let bytes = if escaped { unescape(text)? } else { text.as_bytes().to_vec() };
+pub(super) fn key(text: impl AsRef<OsStr>, escaped: bool) -> Result<Key, Failure> {
+    let text = text.as_ref().as_bytes();
+    let bytes = if escaped { unescape(text)? } else { text.to_vec() };
     Key::new(&bytes).map_err(|error| {
         Failure::new(Status::Invalid, error.to_string())
             .with_resolution(format!("give a key of 1 to {} bytes", types::MAX_KEY_BYTES))
     })
 }
 
-fn unescape(text: &str) -> Result<Vec<u8>, Failure> {
+fn unescape(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     let bad = |at: usize| {
-        Failure::new(Status::Invalid, format!("`{text}` has a broken escape at byte {at}"))
+        Failure::new(Status::Invalid, format!("`{}` has a broken escape at byte {at}", String::from_utf8_lossy(bytes)))
             .with_resolution(r"write `\\` for a backslash and `\xNN` for the byte with the hexadecimal number NN")
     };
-    let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -34,8 +37,8 @@ fn unescape(text: &str) -> Result<Vec<u8>, Failure> {
                 at += 2;
             }
             (b'\\', Some(b'x')) => {
-                let digits = text.get(at + 2..at + 4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-                let digits = digits.ok_or_else(|| bad(at))?;
+                let digits = bytes.get(at + 2..at + 4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+                let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok()).ok_or_else(|| bad(at))?;
                 plain.push(u8::from_str_radix(digits, 16).map_err(|_| bad(at))?);
                 at += 4;
             }
@@ -52,9 +55,9 @@ fn unescape(text: &str) -> Result<Vec<u8>, Failure> {
 /// The address that `key` with `--dkey` or `--akey` means.
 pub(super) fn address(
     object: ObjectId,
-    text: &str,
-    dkey: Option<&str>,
-    akey: Option<&str>,
+    text: &OsStr,
+    dkey: Option<&OsStr>,
+    akey: Option<&OsStr>,
     escaped: bool,
 ) -> Result<Address, Failure> {
     let (dkey, akey) = match (dkey, akey) {
@@ -73,7 +76,8 @@ mod tests {
     const OBJECT: ObjectId = ObjectId { hi: 0, lo: 1 };
 
     fn names(key: &str, dkey: Option<&str>, akey: Option<&str>) -> (String, String) {
-        let address = address(OBJECT, key, dkey, akey, false).unwrap();
+        let (dkey, akey) = (dkey.map(OsStr::new), akey.map(OsStr::new));
+        let address = address(OBJECT, OsStr::new(key), dkey, akey, false).unwrap();
         (address.dkey.to_string(), address.akey.to_string())
     }
 
@@ -100,6 +104,14 @@ mod tests {
         }
         assert_eq!(key(r"\x41", false).unwrap().as_bytes(), br"\x41");
         assert_eq!(key(r"\x41\\", true).unwrap().as_bytes(), br"A\");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_taken_literally() {
+        let bytes = b"caf\xe9\xff";
+        assert_eq!(key(OsStr::from_bytes(bytes), false).unwrap().as_bytes(), bytes);
+        assert_eq!(key(OsStr::from_bytes(b"\xe9\\x41"), true).unwrap().as_bytes(), b"\xe9A");
+        assert!(key(OsStr::from_bytes(b"\\x\xe9\xe9"), true).is_err());
     }
 
     proptest! {

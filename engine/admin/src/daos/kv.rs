@@ -1,5 +1,6 @@
 //! `daos kv`: the arguments, and which value a command is about.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
@@ -50,13 +51,13 @@ pub struct Naming {
 #[derive(Debug, Clone, Args)]
 pub struct Key {
     /// Key: a dkey, whose value lies in its akey `value` unless --akey or --dkey says otherwise
-    pub key: String,
+    pub key: OsString,
     /// Take KEY as an akey of this dkey
     #[arg(long, conflicts_with = "akey")]
-    pub dkey: Option<String>,
+    pub dkey: Option<OsString>,
     /// Take the value in this akey of the dkey KEY
     #[arg(long)]
-    pub akey: Option<String>,
+    pub akey: Option<OsString>,
     /// The object and how keys are written.
     #[command(flatten)]
     pub naming: Naming,
@@ -80,7 +81,7 @@ pub struct Put {
     pub key: Key,
     /// The value itself, @FILE for the contents of a file, or - for standard input
     #[arg(allow_hyphen_values = true)]
-    pub value: String,
+    pub value: OsString,
     /// Write bytes of an array instead of replacing a single value
     #[arg(long)]
     pub array: bool,
@@ -139,13 +140,13 @@ pub struct List {
     pub place: Place,
     /// List the akeys of this dkey instead of the dkeys of the object
     #[arg(long, conflicts_with = "objects")]
-    pub dkey: Option<String>,
+    pub dkey: Option<OsString>,
     /// List the objects of the container instead of the keys of one
     #[arg(long)]
     pub objects: bool,
     /// Only names after this one
     #[arg(long, value_name = "NAME")]
-    pub after: Option<String>,
+    pub after: Option<OsString>,
     /// At most this many; all when absent
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,

@@ -36,6 +36,7 @@ pub(super) fn prepare(list: &List) -> Result<Prepared, Failure> {
         (None, _) => Vec::new(),
         (Some(after), Level::Objects) => {
             let id: ObjectId = after
+                .to_string_lossy()
                 .parse()
                 .map_err(|error: types::ParseObjectIdError| Failure::new(Status::Invalid, error.to_string()))?;
             id.to_bytes().to_vec()

@@ -1,7 +1,9 @@
 //! Where a value comes from and goes to: the argument itself, `@file`, or `-` for the standard streams.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -12,12 +14,16 @@ use wire::fault::Failure;
 pub(super) const MAX_ARRAY_PUT_BYTES: u64 = 1 << 30;
 
 /// Reads the value an argument means, at most as many bytes as the command may store.
-pub(super) fn read(argument: &str, array: bool, stdin: &mut dyn Read) -> Result<Bytes, Failure> {
+pub(super) fn read(argument: impl AsRef<OsStr>, array: bool, stdin: &mut dyn Read) -> Result<Bytes, Failure> {
     let limit = if array { MAX_ARRAY_PUT_BYTES } else { MAX_VALUE_BYTES as u64 };
-    let (bytes, name) = match (argument, argument.strip_prefix('@')) {
-        ("-", _) => (bounded(stdin, limit, "standard input")?, "standard input".to_owned()),
-        (_, Some(path)) => (read_file(Path::new(path), limit)?, format!("`{path}`")),
-        (text, None) => (text.as_bytes().to_vec(), "the value".to_owned()),
+    let argument = argument.as_ref().as_bytes();
+    let (bytes, name) = match (argument, argument.strip_prefix(b"@")) {
+        (b"-", _) => (bounded(stdin, limit, "standard input")?, "standard input".to_owned()),
+        (_, Some(path)) => {
+            let path = Path::new(OsStr::from_bytes(path));
+            (read_file(path, limit)?, format!("`{}`", path.display()))
+        }
+        (bytes, None) => (bytes.to_vec(), "the value".to_owned()),
     };
     if bytes.len() as u64 > limit {
         return Err(too_large(&name, limit, array));
@@ -76,9 +82,10 @@ mod tests {
         std::fs::write(&path, b"\x00from\xff").unwrap();
         let mut stdin = Cursor::new(b"streamed");
         assert_eq!(read("plain", false, &mut stdin).unwrap(), "plain");
-        assert_eq!(read(&format!("@{}", path.display()), false, &mut stdin).unwrap(), &b"\x00from\xff"[..]);
+        assert_eq!(read(format!("@{}", path.display()), false, &mut stdin).unwrap(), &b"\x00from\xff"[..]);
         assert_eq!(read("-", false, &mut stdin).unwrap(), "streamed");
         assert_eq!(read("", false, &mut stdin).unwrap(), "");
+        assert_eq!(read(OsStr::from_bytes(b"\xff\xe9"), false, &mut stdin).unwrap(), &b"\xff\xe9"[..]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub enum Command {
     Destroy {
         /// Label or UUID
         pool: Reference,
-        /// Also when clients are connected
+        /// Also when clients have it open, or a rank that holds a part of it is away
         #[arg(short, long)]
         force: bool,
         /// Also when the pool has containers

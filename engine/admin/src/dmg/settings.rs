@@ -52,12 +52,12 @@ pub fn load(globals: &Globals, searched: &Searched) -> Result<Settings, Failure>
 
 fn read(globals: &Globals, searched: &Searched) -> Result<ControlConfig, Failure> {
     if let Some(path) = &globals.config_path {
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-        return parse(path, &text);
+        let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+        return parse(path, &text_of(path, bytes)?);
     }
     for path in &searched.0 {
-        match std::fs::read_to_string(path) {
-            Ok(text) => return parse(path, &text),
+        match std::fs::read(path) {
+            Ok(bytes) => return parse(path, &text_of(path, bytes)?),
             Err(error) if error.kind() == ErrorKind::NotFound => tracing::debug!(path = %path.display(), "not there"),
             Err(error) => return Err(unreadable(path, &error)),
         }
@@ -79,6 +79,13 @@ fn parse(path: &Path, text: &str) -> Result<ControlConfig, Failure> {
         tracing::warn!(line = notice.line, "{}; {}", notice.description, notice.resolution);
     }
     Ok(checked.config)
+}
+
+fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, Fault> {
+    config::text(bytes).map_err(|finding| {
+        let place = format!("{}:{}:{}", path.display(), finding.line, finding.column);
+        Fault::new(finding.name, format!("{place}: {}", finding.description), finding.resolution)
+    })
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
@@ -140,6 +147,11 @@ mod tests {
         assert_eq!(absent.fault, Some(FaultName::ServerConfigNoConfigPath));
         let misspelt = failure(file(folder.path(), "bad.yml", "hostlsit: [a]\n"), None);
         assert!(misspelt.message.contains("bad.yml:1:1") && misspelt.message.contains("hostlist"), "{misspelt}");
+        let latin = folder.path().join("latin.yml");
+        std::fs::write(&latin, b"# caf\xe9\n").unwrap();
+        let latin = failure(latin, None);
+        assert_eq!(latin.fault, Some(FaultName::ServerConfigBadConfig));
+        assert!(latin.message.contains("latin.yml:1:6") && latin.resolution.contains("UTF-8"), "{latin}");
         let good = file(folder.path(), "good.yml", INSECURE);
         assert_eq!(failure(good, Some("node[1")).fault, Some(FaultName::ClientConnectionBadHost));
     }

@@ -24,6 +24,11 @@ pub(super) async fn run(settings: &Settings, verbose: bool, force: bool) -> Resu
     Ok(report(&answers.await, verbose))
 }
 
+/// An engine that did not start after the format of its devices.
+fn is_engine(result: &FormatResult) -> bool {
+    result.kind == "engine"
+}
+
 /// What the memory tier's entry is called by the server.
 fn is_scm(result: &FormatResult) -> bool {
     matches!(result.kind.to_ascii_lowercase().as_str(), "scm" | "ram" | "dcpm")
@@ -92,7 +97,7 @@ fn failed_lines(hosts: &str, format: &StorageFormatResp) -> String {
 fn device_lines(format: &StorageFormatResp) -> String {
     let lines = |title, scm: bool| {
         let mut table = Table::new([title, "Engine", "Format Result"]);
-        for result in format.results.iter().filter(|result| is_scm(result) == scm) {
+        for result in format.results.iter().filter(|result| !is_engine(result) && is_scm(result) == scm) {
             table.row([result.device.clone(), result.engine.to_string(), outcome(result).to_owned()]);
         }
         if table.is_empty() { String::new() } else { table.render() }
@@ -110,7 +115,11 @@ fn device_failure(groups: &[(Vec<config::HostPort>, &StorageFormatResp)]) -> Opt
     let fault = fault_name(&first.fault);
     let status = fault.map_or(Status::Misc, wire::fault::status_of_fault);
     let what = if first.device.is_empty() { "storage".to_owned() } else { format!("`{}`", first.device) };
-    let message = format!("{what} was not formatted: {}{more}", first.error);
+    let message = if is_engine(first) {
+        format!("the storage was formatted, but {}: {}", first.device, first.error)
+    } else {
+        format!("{what} was not formatted: {}{more}", first.error)
+    };
     Some(Failure { status, fault, message, resolution: first.resolution.clone() })
 }
 

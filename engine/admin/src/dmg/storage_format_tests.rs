@@ -62,6 +62,21 @@ fn verbose_has_a_line_per_device() {
 }
 
 #[test]
+fn an_engine_that_did_not_start_is_the_failure() {
+    let engine = FormatResult {
+        device: "engine 0".to_owned(),
+        kind: "engine".to_owned(),
+        error: "it did not start: exit code 1".to_owned(),
+        ..refused("engine 0")
+    };
+    let report =
+        report(&answers(&[("node1", vec![result("/mnt/daos", "scm"), result("/dev/a", "bdev"), engine])]), true);
+    assert!(text(&report).contains("/dev/a      0      CMD SUCCESS"), "{}", text(&report));
+    let failure = report.failure.expect("the engine did not start");
+    assert_eq!(failure.message, "the storage was formatted, but engine 0: it did not start: exit code 1");
+}
+
+#[test]
 fn a_device_that_was_not_formatted_is_the_failure() {
     let report =
         report(&answers(&[("node1", vec![result("/mnt/daos", "scm"), refused("/dev/a"), refused("/dev/b")])]), false);

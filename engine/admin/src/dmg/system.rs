@@ -94,13 +94,34 @@ fn title_case(state: &str) -> String {
     }
 }
 
+/// The rank of an engine that never joined, as the server sends it.
+const NO_RANK: u32 = u32::MAX;
+
 fn query_report(answer: &SystemQueryResp, verbose: bool) -> Report {
-    let mut text = match (answer.members.is_empty(), verbose) {
+    let (strangers, joined): (Vec<SystemMember>, Vec<SystemMember>) =
+        answer.members.iter().cloned().partition(|member| member.rank == NO_RANK);
+    let mut text = match (joined.is_empty(), verbose) {
+        (true, _) if !answer.absent_ranks.is_empty() => String::new(),
         (true, _) => "No ranks have joined the system yet\n".to_owned(),
-        (false, true) => member_lines(&answer.members),
-        (false, false) => state_lines(&answer.members),
+        (false, true) => member_lines(&joined),
+        (false, false) => state_lines(&joined),
     };
     text.push_str(&absent_line(&answer.absent_ranks));
+    for stranger in &strangers {
+        text.push_str(&format!("\nNot joined: {}: {}\n", stranger.addr, stranger.info));
+    }
+    // A rank that was asked for and is not there, or a system without a single rank because its engines end.
+    let failure = match strangers.first() {
+        _ if !answer.absent_ranks.is_empty() => Some(
+            Failure::new(Status::Nonexistent, format!("rank {} is no member of the system", answer.absent_ranks))
+                .with_resolution("`dmg system query` without --ranks shows the members there are"),
+        ),
+        Some(first) if joined.is_empty() => Some(
+            Failure::new(Status::Misc, format!("no rank has joined; {} on `{}`", first.info, first.addr))
+                .with_resolution("correct the cause and run `dmg system start`; daos_server's log says more"),
+        ),
+        _ => None,
+    };
     let members: Vec<Value> = answer
         .members
         .iter()
@@ -120,6 +141,7 @@ fn query_report(answer: &SystemQueryResp, verbose: bool) -> Report {
         })
         .collect();
     Report::new(text, json!({"members": members, "providers": answer.providers, "absent_ranks": answer.absent_ranks}))
+        .failed(failure)
 }
 
 fn member_lines(members: &[SystemMember]) -> String {

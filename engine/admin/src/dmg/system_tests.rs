@@ -87,6 +87,29 @@ fn an_empty_system_says_so() {
 }
 
 #[test]
+fn an_absent_rank_that_was_asked_for_fails_the_command() {
+    let report = query_report(&SystemQueryResp { absent_ranks: "9".to_owned(), ..SystemQueryResp::default() }, false);
+    assert_eq!(text(&report), "\nUnknown ranks: 9\n");
+    let failure = report.failure.expect("rank 9 is not there");
+    assert_eq!((failure.status, failure.message.as_str()), (Status::Nonexistent, "rank 9 is no member of the system"));
+}
+
+#[test]
+fn engines_that_ended_before_they_joined_are_shown_with_the_reason() {
+    let stranger = member(NO_RANK, "errored", "engine 0 did not start: exit code 1");
+    let alone = query_report(&SystemQueryResp { members: vec![stranger.clone()], ..SystemQueryResp::default() }, false);
+    insta::assert_snapshot!(text(&alone), @r"
+    No ranks have joined the system yet
+
+    Not joined: 10.0.0.1:10001: engine 0 did not start: exit code 1
+    ");
+    let failure = alone.failure.expect("there is no system to use");
+    assert_eq!(failure.message, "no rank has joined; engine 0 did not start: exit code 1 on `10.0.0.1:10001`");
+    let members = vec![member(0, "joined", ""), stranger];
+    assert!(query_report(&SystemQueryResp { members, ..SystemQueryResp::default() }, true).failure.is_none());
+}
+
+#[test]
 fn a_rank_that_did_not_stop_fails_the_command_but_not_the_table() {
     let result = |rank, errored, msg: &str| RankResult {
         rank,

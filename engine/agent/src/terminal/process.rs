@@ -19,7 +19,7 @@ pub fn main_of<C: Parser, F: Future<Output = Result<Report, Failure>>>(
 ) -> ExitCode {
     let cli = match C::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() && std::env::args().any(|text| text == "--json" || text == "-j") => {
+        Err(error) if error.use_stderr() && std::env::args_os().any(|text| text == "--json" || text == "-j") => {
             finish(program, Format::Json, Err(usage_failure(&error)), &mut io::stdout(), &mut io::stderr());
             return ExitCode::from(USAGE);
         }

@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) connections: usize,
     /// Operations of each request, in the order of their arrival.
     pub(crate) requests: Vec<usize>,
+    /// Pools and containers opened: calls that give a handle.
+    pub(crate) opens: usize,
     /// True while the management service is away.
     pub(crate) no_pools: bool,
 }
@@ -76,7 +78,9 @@ impl Shared {
         if rank != Rank(0) {
             return Err(Failure::new(Status::Nonexistent, "this rank does not serve the pool"));
         }
-        match Method::try_from(i32::from(method)).expect("a method of the pool service") {
+        let method = Method::try_from(i32::from(method)).expect("a method of the pool service");
+        state.opens += usize::from(matches!(method, Method::PoolConnect | Method::ContainerOpen));
+        match method {
             Method::PoolConnect => {
                 let request: PoolConnectReq = decoded(body);
                 assert!(

@@ -25,6 +25,21 @@ async fn an_engine_that_comes_back_elsewhere_is_found_again() {
     }
 }
 
+/// A service knows of a client's handles only while it is connected; a client that only reads and writes must not count as
+/// none after an engine was away.
+#[tokio::test]
+async fn what_is_open_is_opened_again_after_the_service_was_away() {
+    let mut fake = Fake::start().await;
+    let object = fake.object().await;
+    let before = fake.state().opens;
+    fake.stop(0).await;
+    fake.begin(0, listen(None).await);
+    for n in 0..8 {
+        object.put(&key(&format!("dkey {n}")), &key("a"), "x").await.unwrap();
+    }
+    assert_eq!(fake.state().opens, before + 2, "the pool and the container, once");
+}
+
 /// Engines started again may take each other's ports while a client still has the addresses of before: its values went
 /// to the wrong rank, where no reader looks for them.
 #[tokio::test]

@@ -17,8 +17,8 @@ const OFI: [(&str, ProviderKind); 5] = [
 /// Transports that may follow `ucx+`, several joined by commas in UCX but one here, as in DAOS's own examples.
 const UCX: [&str; 8] = ["ucx+dc_x", "ucx+ud_x", "ucx+rc_x", "ucx+dc", "ucx+ud", "ucx+rc", "ucx+tcp", "ucx+all"];
 
-/// For messages: what people write.
-const KNOWN: [&str; 9] = [
+/// For messages: every name, as in engine/docs/configuration.md.
+const KNOWN: [&str; 15] = [
     "ofi+tcp",
     "ofi+tcp;ofi_rxm",
     "ofi+verbs",
@@ -27,7 +27,13 @@ const KNOWN: [&str; 9] = [
     "ofi+opx",
     "ofi+shm",
     "ucx+dc_x",
+    "ucx+ud_x",
+    "ucx+rc_x",
+    "ucx+dc",
+    "ucx+ud",
+    "ucx+rc",
     "ucx+tcp",
+    "ucx+all",
 ];
 
 /// One provider.
@@ -69,6 +75,7 @@ mod tests {
         ] {
             assert_eq!(provider(text).map(|provider| provider.kind), Ok(kind), "{text}");
         }
+        assert!(KNOWN.iter().all(|known| provider(known).is_ok()), "only known names are suggested");
         for text in ["", "tcp", "ofi+tcp,ofi+verbs", "ofi+cxi;ofi_rxm", "ofi+tcp ofi+verbs", "ofi+sockets"] {
             assert!(provider(text).is_err(), "{text}");
         }

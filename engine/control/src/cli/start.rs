@@ -8,7 +8,7 @@ use types::{Fault, FaultName};
 
 use super::arguments::{Arguments, Start};
 use super::envelope::Outcome;
-use super::settings;
+use super::settings::{self, Purpose};
 use crate::{Options, Server, log};
 
 /// Runs until SIGTERM or SIGINT.
@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &Arguments, start: &Start) -> Outcome {
         Ok(source) => source,
         Err(fault) => return fault.into(),
     };
-    let (config, findings) = settings::check(&source, &start.overrides());
+    let (config, findings) = settings::check(&source, &start.overrides(), Purpose::Start);
     let name = source.path.display().to_string();
     let Some(mut config) = config else {
         let text = config::render(&findings, &name, &source.text);

@@ -5,7 +5,7 @@ use std::path::Path;
 use config::Overrides;
 
 use super::envelope::Outcome;
-use super::settings;
+use super::settings::{self, Purpose};
 
 /// Checks the file. Fails when it cannot be used.
 pub(super) fn run(file: Option<&Path>) -> Outcome {
@@ -13,7 +13,7 @@ pub(super) fn run(file: Option<&Path>) -> Outcome {
         Ok(source) => source,
         Err(fault) => return fault.into(),
     };
-    let (config, findings) = settings::check(&source, &Overrides::default());
+    let (config, findings) = settings::check(&source, &Overrides::default(), Purpose::Validate);
     let name = source.path.display().to_string();
     let text =
         if findings.is_empty() { format!("`{name}` is valid") } else { config::render(&findings, &name, &source.text) };

@@ -15,7 +15,7 @@ use wire::proto::mgmt::JoinReq;
 use super::instance::{CALL_DEADLINE, Command, STOP_DEADLINE, Setting, Snapshot, blocking};
 use super::join;
 use super::process::{Exit, Process};
-use super::restart::Decision;
+use super::restart::{Decision, is_final};
 use crate::management::Management;
 use crate::ras::{self, Severity};
 use crate::storage::engine_storage::{EngineStorage, Readiness};
@@ -123,6 +123,7 @@ impl Actor {
             Command::Start(reply) => {
                 if self.process.is_none() {
                     self.setting.policy.reset();
+                    self.publish.send_modify(|snapshot| snapshot.info.clear());
                     self.start().await;
                 }
                 let snapshot = self.publish.borrow().clone();
@@ -206,7 +207,9 @@ impl Actor {
                 tracing::info!("engine {} started as process {}", self.index, process.pid());
                 self.process = Some(process);
                 self.asked_to_stop = false;
-                self.enter(State::Starting, "").await;
+                // A restart keeps the reason of the exit before it: until the engine serves, that is what is known.
+                let info = self.publish.borrow().info.clone();
+                self.enter(State::Starting, &info).await;
             }
             Err(error) => {
                 let program = self.setting.launch.program.display();
@@ -267,7 +270,10 @@ impl Actor {
             if let Some(previous) = previous {
                 self.management.storage_formatted(previous).await;
             }
-            self.publish.send_modify(|snapshot| snapshot.rank = None);
+            self.publish.send_modify(|snapshot| {
+                snapshot.rank = None;
+                snapshot.info.clear();
+            });
             self.setting.policy.reset();
             self.start_formatted().await;
         }
@@ -383,8 +389,8 @@ impl Actor {
             let _ = std::fs::remove_file(socket);
         }
         let asked = self.asked_to_stop;
-        self.report(Event::Exited { asked, reason: if asked { String::new() } else { exit.reason.clone() } }).await;
         if asked {
+            self.report(Event::Exited { asked, reason: String::new() }).await;
             let reason = if exit.clean { String::new() } else { exit.reason };
             let how = if reason.is_empty() { String::new() } else { format!(" with {reason}") };
             tracing::info!("engine {} stopped{how}", self.index);
@@ -400,20 +406,24 @@ impl Actor {
             self.index,
             &format!("engine {} ended: {}", self.index, exit.reason),
         );
-        let info = match self.setting.policy.died(self.epoch.elapsed()) {
-            Decision::RestartAfter(delay) => {
+        let decision =
+            if is_final(exit.code, &exit.reason) { None } else { Some(self.setting.policy.died(self.epoch.elapsed())) };
+        let info = match decision {
+            None => format!("{}; a restart would end the same way, so it is not started again", exit.reason),
+            Some(Decision::RestartAfter(delay)) => {
                 tracing::info!("engine {} is started again in {delay:?}", self.index);
                 self.restart_at = Some(Instant::now() + delay);
                 exit.reason
             }
-            Decision::GiveUp => format!("{}; it ended too often and is not started again", exit.reason),
-            Decision::Disabled => format!("{}; automatic restart is disabled", exit.reason),
+            Some(Decision::GiveUp) => format!("{}; it ended too often and is not started again", exit.reason),
+            Some(Decision::Disabled) => format!("{}; automatic restart is disabled", exit.reason),
         };
         if self.restart_at.is_none() {
             // An engine that never joined is a stranger to the system; only its own host's `dmg system start` reaches it.
             let also = if self.publish.borrow().rank.is_some() { "" } else { ", or restart daos_server on this host" };
             tracing::error!("engine {}: {info}; hint: correct the cause and run `dmg system start`{also}", self.index);
         }
+        self.report(Event::Exited { asked: false, reason: info.clone() }).await;
         self.enter(State::Errored, &info).await;
     }
 

@@ -33,6 +33,10 @@ pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a start on an administrator's word is waited for. A longer log replay goes on; its state is then `starting`.
 const START_WAIT: Duration = Duration::from_secs(30);
 
+/// How long a format waits for the engine it made possible. What is wrong with devices, port or interface shows at once;
+/// an engine that takes longer is starting, and `dmg system query` follows it.
+const FORMATTED_WAIT: Duration = Duration::from_secs(10);
+
 /// What others see of an instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
@@ -121,6 +125,18 @@ impl Instance {
             }
             Ok(Err(_)) => stopping(),
             Ok(Ok(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// After a format: waits until the engine is ready, at most [`FORMATTED_WAIT`]. The reason when it ended instead.
+    /// `restarts` is the count before the format: a quick restart must not hide the exit.
+    pub(crate) async fn started_after_format(&self, restarts: u64) -> Result<(), String> {
+        let mut snapshot = self.snapshot.clone();
+        let ended = |snapshot: &Snapshot| snapshot.state == State::Errored || snapshot.restarts > restarts;
+        let settled = snapshot.wait_for(|snapshot| snapshot.state != State::Starting || ended(snapshot));
+        match timeout(FORMATTED_WAIT, settled).await {
+            Ok(Ok(snapshot)) if ended(&snapshot) => Err(snapshot.info.clone()),
+            _ => Ok(()),
         }
     }
 

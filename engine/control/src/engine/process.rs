@@ -43,6 +43,8 @@ pub(crate) struct Exit {
     pub(crate) clean: bool,
     /// For people: code or signal, and the last lines of standard error.
     pub(crate) reason: String,
+    /// Exit code; none after a signal, and of an adopted process.
+    pub(crate) code: Option<i32>,
 }
 
 enum Handle {
@@ -104,14 +106,16 @@ impl Process {
         match &mut self.handle {
             Handle::Child(child) => match child.wait().await {
                 Ok(status) => describe(status, self.stderr.as_deref()),
-                Err(error) => Exit { clean: false, reason: format!("its exit status cannot be read: {error}") },
+                Err(error) => {
+                    Exit { clean: false, reason: format!("its exit status cannot be read: {error}"), code: None }
+                }
             },
             Handle::Adopted(gone) => {
                 // The exit status belongs to the parent, which is gone.
                 let _ = gone.wait_for(|gone| *gone).await;
                 let mut reason = "it ended; an adopted process leaves no exit status".to_owned();
                 append_tail(&mut reason, self.stderr.as_deref());
-                Exit { clean: true, reason }
+                Exit { clean: true, reason, code: None }
             }
         }
     }
@@ -161,7 +165,7 @@ fn describe(status: ExitStatus, stderr: Option<&Path>) -> Exit {
     if !status.success() {
         append_tail(&mut reason, stderr);
     }
-    Exit { clean: status.success(), reason }
+    Exit { clean: status.success(), reason, code: status.code() }
 }
 
 fn append_tail(reason: &mut String, stderr: Option<&Path>) {

@@ -20,6 +20,28 @@ pub const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// Longest delay.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
+/// Exit codes with which an engine says that it did not understand its arguments or could not start. Others (a target
+/// that failed, a signal) are worth a restart whatever was said.
+const START_FAILED: [i32; 2] = [1, 2];
+
+/// Words of the engine's refusals that hold as long as nobody touches its devices or settings: `store::OpenError`, the
+/// comparison of arguments and format in `node::start`, and `node::interface`. A port in use is not among them.
+const FINAL_WORDS: [&str; 8] = [
+    "cannot be trusted",
+    "no valid superblock",
+    "attach the devices this engine was formatted with",
+    "but was formatted with",
+    "the arena is inconsistent",
+    "the storage was formatted ",
+    "there is no interface `",
+    "unexpected argument '",
+];
+
+/// True for an exit that the next start would only repeat.
+pub fn is_final(code: Option<i32>, reason: &str) -> bool {
+    code.is_some_and(|code| START_FAILED.contains(&code)) && FINAL_WORDS.iter().any(|words| reason.contains(words))
+}
+
 /// What to do after an unexpected exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
@@ -122,6 +144,18 @@ mod tests {
         assert_eq!(policy.died(seconds(0)), Decision::RestartAfter(seconds(0)));
         assert_eq!(policy.died(seconds(10)), Decision::RestartAfter(seconds(20)));
         assert_eq!(policy.died(seconds(70)), Decision::RestartAfter(seconds(2)));
+    }
+
+    #[test]
+    fn only_what_a_restart_repeats_is_final() {
+        let damaged = "exit code 1: target 0: the wal slice is damaged at byte 4096: x | hint: this target's data cannot \
+                       be trusted; replace the device and format it anew";
+        assert!(is_final(Some(1), damaged));
+        assert!(is_final(Some(1), "exit code 1: the storage was formatted for 2 target(s), not 4"));
+        assert!(is_final(Some(1), "exit code 1: there is no interface `enp0s8`, only lo"));
+        assert!(!is_final(Some(3), damaged), "a target that failed while it served: the next start looks again");
+        assert!(!is_final(None, damaged));
+        assert!(!is_final(Some(1), "exit code 1: cannot listen on 127.0.0.1:31416; another engine uses it"));
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tonic::{Request, Response, Status};
-use types::Rank;
+use types::{FaultName, Rank};
 use wire::fault::Failure;
 use wire::proto::ctl::ctl_svc_server::CtlSvc;
 use wire::proto::ctl::{
-    EngineUsage, PingReq, RankState, RanksReq, RanksResp, StorageFormatReq, StorageFormatResp, StorageScanReq,
-    StorageScanResp, StorageUsageReq, StorageUsageResp, TierUsage,
+    EngineUsage, FormatResult, PingReq, RankState, RanksReq, RanksResp, StorageFormatReq, StorageFormatResp,
+    StorageScanReq, StorageScanResp, StorageUsageReq, StorageUsageResp, TierUsage,
 };
 use wire::proto::drpc::{GroupUpdateReq, Method, StorageUsage};
 
@@ -48,9 +48,19 @@ impl CtlSvc for CtlService {
         to_the_end(async move {
             check_name(&service.system, &request.sys)?;
             // Files on one file system are made one after the other: their sizes are checked against what is left.
-            let mut results = Vec::new();
+            let (mut results, mut formatted) = (Vec::new(), Vec::new());
             for instance in service.harness.iter() {
-                results.extend(instance.format(request.force).await);
+                let restarts = instance.snapshot().restarts;
+                let made = instance.format(request.force).await;
+                if made.iter().all(|result| result.ok) {
+                    formatted.push((instance, restarts));
+                }
+                results.extend(made);
+            }
+            for (instance, restarts) in formatted {
+                if let Err(reason) = instance.started_after_format(restarts).await {
+                    results.push(not_started(instance.index, &reason));
+                }
             }
             Ok(StorageFormatResp { host: service.host, results })
         })
@@ -102,6 +112,19 @@ impl CtlSvc for CtlService {
         let (service, request) = (self.clone(), request.into_inner());
         let action = RankAction::Stop { force: request.force };
         to_the_end(async move { service.change(request, action).await }).await
+    }
+}
+
+/// An engine that ended right after its format, as one more result; its devices are formatted.
+fn not_started(index: u32, reason: &str) -> FormatResult {
+    FormatResult {
+        device: format!("engine {index}"),
+        kind: "engine".to_owned(),
+        ok: false,
+        fault: FaultName::ServerDataPlaneNotStarted.as_str().to_owned(),
+        error: format!("it did not start: {reason}"),
+        resolution: "correct the cause and run `dmg system start`; the storage is formatted already".to_owned(),
+        engine: index,
     }
 }
 

@@ -79,7 +79,7 @@ impl fmt::Display for State {
 pub enum Event {
     /// Its server found its storage unformatted.
     FormatAwaited,
-    /// Its server started its process.
+    /// Its server started its process. The reason of an exit before it is kept until it serves.
     Started,
     /// It joined and was given its rank.
     RankGiven {
@@ -141,6 +141,7 @@ pub struct Transition {
 pub fn transition(state: State, info: &str, event: &Event) -> Transition {
     let (next, text) = match event {
         Event::FormatAwaited => (State::AwaitFormat, String::new()),
+        Event::Started if state == State::Errored => (State::Starting, info.to_owned()),
         Event::Started => (State::Starting, String::new()),
         Event::RankGiven { same_process: true } if state.in_group() => (state, info.to_owned()),
         Event::RankGiven { .. } => (State::Ready, String::new()),
@@ -259,6 +260,14 @@ mod tests {
         assert!(!published(State::Joined, Event::PingMissed { count: UNRESPONSIVE_AFTER_MISSES }));
         assert!(!published(State::Stopping, exited(true)));
         assert!(!published(State::Starting, Event::RankGiven { same_process: false }));
+    }
+
+    #[test]
+    fn a_restart_keeps_the_reason_until_the_engine_has_its_rank() {
+        let started = transition(State::Errored, "exit code 1", &Event::Started);
+        assert_eq!((started.state, started.info.as_str()), (State::Starting, "exit code 1"));
+        assert_eq!(transition(State::Starting, "exit code 1", &Event::RankGiven { same_process: false }).info, "");
+        assert_eq!(transition(State::Stopped, "x", &Event::Started).info, "");
     }
 
     #[test]

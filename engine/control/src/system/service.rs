@@ -19,7 +19,7 @@ use super::member::{Event, Member, State};
 use super::membership::{Change, Join, Membership, NO_RANK};
 use super::ranks::RankSet;
 use crate::engine::blocking;
-use crate::engine::instance::CALL_DEADLINE;
+use crate::engine::instance::{CALL_DEADLINE, Snapshot};
 use crate::grpc::peer::Peers;
 use crate::harness::Harness;
 use crate::pool::Pool;
@@ -220,11 +220,36 @@ impl System {
         let ranks = parse_ranks(&request.ranks)?;
         let members = self.members.lock().await;
         let (selected, absent) = members.select(&ranks);
+        let mut found: Vec<_> = selected.iter().filter_map(|rank| members.get(*rank)).map(to_wire).collect();
+        if ranks.is_empty() {
+            found.extend(self.failed_strangers(&members));
+        }
         Ok(mgmt::SystemQueryResp {
-            members: selected.iter().filter_map(|rank| members.get(*rank)).map(to_wire).collect(),
+            members: found,
             providers: vec![self.identity.provider.clone()],
             absent_ranks: absent.to_string(),
         })
+    }
+
+    /// Engines of this host that ended before they could join: without a rank, but with a reason.
+    fn failed_strangers(&self, members: &Membership) -> Vec<mgmt::SystemMember> {
+        let stranger = |uuid: Option<Uuid>| uuid.is_none_or(|uuid| members.by_uuid(uuid).is_none());
+        let failed = |snapshot: &Snapshot| {
+            snapshot.state == State::Errored || (snapshot.state == State::Starting && !snapshot.info.is_empty())
+        };
+        self.harness
+            .iter()
+            .map(|instance| (instance.index, instance.snapshot()))
+            .filter(|(_, snapshot)| failed(snapshot) && stranger(snapshot.uuid))
+            .map(|(index, snapshot)| mgmt::SystemMember {
+                rank: NO_RANK,
+                uuid: snapshot.uuid.map(|uuid| uuid.to_string()).unwrap_or_default(),
+                addr: self.identity.address.clone(),
+                state: State::Errored.as_str().to_owned(),
+                info: format!("engine {index} did not start: {}", snapshot.info),
+                ..mgmt::SystemMember::default()
+            })
+            .collect()
     }
 
     pub(crate) fn leader(&self) -> mgmt::LeaderQueryResp {

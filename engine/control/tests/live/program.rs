@@ -104,6 +104,42 @@ fn config_validate_prints_every_finding_and_fails() {
     assert!(json["response"]["findings"].as_array().expect("a list").len() >= 2, "{json}");
 }
 
+/// Which interfaces a host has decides at its start; a file for another host is still valid.
+#[test]
+fn an_interface_that_is_not_here_is_a_notice_to_validate_and_a_fault_to_start() {
+    let cluster = Cluster::new();
+    let path = cluster.path("server.yml");
+    let path = path.to_str().expect("a plain path");
+    std::fs::write(path, cluster.yaml().replace("fabric_iface: lo", "fabric_iface: nosuch0")).expect("writes");
+    let valid = run(&["config", "validate", "-o", path]);
+    let text = String::from_utf8(valid.stdout).expect("text");
+    assert_eq!(valid.status.code(), Some(0), "{text}");
+    assert!(text.contains("notice: this host has no interface `nosuch0`; it has ") && text.contains("`lo`"), "{text}");
+    let refused = run(&["start", "-o", path]);
+    let text = String::from_utf8(refused.stderr).expect("text");
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(text.contains("ServerConfigBadConfig") && text.contains("`nosuch0`"), "{text}");
+    assert!(text.contains("(engines[0].fabric_iface)") && text.contains("server.yml:10:3"), "{text}");
+}
+
+#[test]
+fn files_that_are_not_utf_8_or_run_nothing_are_told() {
+    let cluster = Cluster::new();
+    let path = cluster.path("server.yml");
+    std::fs::write(&path, b"name: daos_server\n# caf\xe9\n").expect("writes");
+    let path = path.to_str().expect("a plain path");
+    let latin = run(&["config", "validate", "-o", path]);
+    let text = String::from_utf8(latin.stderr).expect("text");
+    assert!(
+        text.contains("ServerConfigBadConfig") && text.contains("server.yml:2:6") && text.contains("UTF-8"),
+        "{text}"
+    );
+    std::fs::write(path, "").expect("writes");
+    let empty = run(&["config", "validate", "-o", path]);
+    assert_eq!(empty.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&empty.stdout).contains("no engines are configured"), "{empty:?}");
+}
+
 #[test]
 fn exit_codes_and_small_commands() {
     let missing = run(&["start", "-o", "/nonexistent/daos_server.yml"]);

@@ -45,6 +45,33 @@ async fn an_engine_that_cannot_start_says_its_last_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_restart_cannot_mend_is_not_restarted() {
+    let mut cluster = Cluster::new();
+    cluster.up().await;
+    cluster.stop().await;
+    cluster.engine_lines = "  env_vars: [FAKE_EXIT=1, \"FAKE_WORDS=this data cannot be trusted\"]\n".to_owned();
+    cluster.start().await.expect("the server stays up");
+    let member = cluster.until_state("errored").await;
+    assert!(member.info.contains("cannot be trusted") && member.info.contains("not started again"), "{}", member.info);
+    cluster.stop().await;
+}
+
+/// It said "formatted" once, and `dmg system query` knew of no rank, while the engine died again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_format_tells_when_its_engine_does_not_start() {
+    let mut cluster = Cluster::with("", "  env_vars: [FAKE_EXIT=1]\n");
+    cluster.start().await.expect("starts");
+    let results = cluster.format(false).await;
+    let [.., last] = results.as_slice() else { panic!("{results:?}") };
+    assert_eq!((last.kind.as_str(), last.ok), ("engine", false));
+    assert!(last.error.contains("told to fail") && last.resolution.contains("dmg system start"), "{last:?}");
+    let member = cluster.until_state("errored").await;
+    assert_eq!(member.rank, u32::MAX);
+    assert!(member.info.contains("engine 0 did not start") && member.info.contains("told to fail"), "{member:?}");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stop_and_start_by_rank() {
     let mut cluster = Cluster::new();
     cluster.up().await;

@@ -91,16 +91,18 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
         Ok(())
     }
 
-    /// Bytes the container uses on all ranks.
-    pub(super) async fn container_bytes(&self, place: Place) -> Result<u64, Failure> {
-        let mut sum = 0;
+    /// What the container uses on all ranks, and the epoch from which on its history is whole on all of them.
+    pub(super) async fn query_container(&self, place: Place) -> Result<ShardContainerResp, Failure> {
+        let mut sum = ShardContainerResp::default();
         for rank in &self.ranks {
             let part: ShardContainerResp = if *rank == self.me.0 {
                 Shards(self.targets).query_container(place).await?
             } else {
                 self.container_call(*rank, Method::ShardContainerQuery, place).await?
             };
-            sum += part.scm_bytes + part.data_bytes;
+            sum.scm_bytes += part.scm_bytes;
+            sum.data_bytes += part.data_bytes;
+            sum.history_from = sum.history_from.max(part.history_from);
         }
         Ok(sum)
     }

@@ -1,19 +1,24 @@
 //! Containers of the pools served here.
 
-use types::{ContainerId, Place, PoolId, Reference, Status};
+use types::{ContainerId, Place, Reference, Status};
 use uuid::Uuid;
 use wire::fault::Failure;
 use wire::proto::mgmt::PoolPropResp;
 use wire::proto::service::{ContainerCreateReq, ContainerInfo, ContainerListResp, ContainerReq, PoolReq};
 
 use super::access::{Peers, Targets};
+use super::handles::Client;
 use super::pool::{Entry, PoolService};
 use super::property;
 use super::record::{ContainerRecord, RESERVED, Records};
 
 impl<T: Targets, P: Peers> PoolService<T, P> {
-    /// Creates a container. The same UUID with the same label again gives the container that is there.
-    pub(super) async fn create_container(&self, request: &ContainerCreateReq) -> Result<ContainerInfo, Failure> {
+    /// Creates a container and opens it. The same UUID with the same label again gives the container that is there.
+    pub(super) async fn create_container(
+        &self,
+        client: Option<Client>,
+        request: &ContainerCreateReq,
+    ) -> Result<ContainerInfo, Failure> {
         let _change = self.changes.lock().await;
         let (pool, entry) = self.find(&request.pool)?;
         let id = match request.uuid.as_str() {
@@ -40,7 +45,8 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         };
         if let Some(existing) = entry.containers.get(&id) {
             return if existing.label == label && !existing.destroying {
-                Ok(info(pool, id, existing, 0))
+                self.handles.open_container(client, Place { pool, container: id });
+                Ok(self.info(Place { pool, container: id }, existing))
             } else {
                 Err(Failure::new(Status::Exists, format!("container {id} exists")))
             };
@@ -64,7 +70,8 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             ..ContainerRecord::default()
         };
         Records { targets: &self.targets, pool }.put_container(id, record.clone()).await?;
-        let answer = info(pool, id, &record, 0);
+        self.handles.open_container(client, place);
+        let answer = self.info(place, &record);
         self.remember(pool, |entry| {
             entry.containers.insert(id, record);
         });
@@ -74,14 +81,23 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
     /// A container with what it uses.
     pub(super) async fn query_container(&self, request: &ContainerReq) -> Result<ContainerInfo, Failure> {
         let (place, entry, record) = self.find_container(request)?;
-        let used = self.collective(place.pool, entry.record.ranks)?.container_bytes(place).await?;
-        Ok(info(place.pool, place.container, &record, used))
+        let shards = self.collective(place.pool, entry.record.ranks)?.query_container(place).await?;
+        Ok(ContainerInfo {
+            used_bytes: shards.scm_bytes + shards.data_bytes,
+            history_from: shards.history_from,
+            ..self.info(place, &record)
+        })
     }
 
     /// A container as a client needs it to work with: without asking the shards.
-    pub(super) fn open_container(&self, request: &ContainerReq) -> Result<ContainerInfo, Failure> {
+    pub(super) fn open_container(
+        &self,
+        client: Option<Client>,
+        request: &ContainerReq,
+    ) -> Result<ContainerInfo, Failure> {
         let (place, _, record) = self.find_container(request)?;
-        Ok(info(place.pool, place.container, &record, 0))
+        self.handles.open_container(client, place);
+        Ok(self.info(place, &record))
     }
 
     pub(super) fn container_properties(&self, request: &ContainerReq) -> Result<PoolPropResp, Failure> {
@@ -99,13 +115,21 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
     pub(super) fn list_containers(&self, request: &PoolReq) -> Result<ContainerListResp, Failure> {
         let (pool, entry) = self.find(&request.pool)?;
         let alive = entry.containers.iter().filter(|(_, record)| !record.destroying);
-        Ok(ContainerListResp { containers: alive.map(|(id, record)| info(pool, *id, record, 0)).collect() })
+        let info = |(id, record): (&ContainerId, &ContainerRecord)| self.info(Place { pool, container: *id }, record);
+        Ok(ContainerListResp { containers: alive.map(info).collect() })
     }
 
-    /// Destroys a container with everything in it.
-    pub(super) async fn destroy_container(&self, request: &ContainerReq) -> Result<(), Failure> {
+    /// Destroys a container with everything in it. One that another client has open is busy unless it is forced.
+    pub(super) async fn destroy_container(
+        &self,
+        client: Option<Client>,
+        request: &ContainerReq,
+    ) -> Result<(), Failure> {
         let _change = self.changes.lock().await;
         let (place, entry, record) = self.find_container(request)?;
+        if !request.force {
+            self.handles.check_container(client, place)?;
+        }
         self.finish_destroy(place, &entry, record).await
     }
 
@@ -154,17 +178,18 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             .with_resolution(format!("see `daos container list {}` for the containers of the pool", request.pool))),
         }
     }
-}
 
-fn info(pool: PoolId, id: ContainerId, record: &ContainerRecord, used_bytes: u64) -> ContainerInfo {
-    ContainerInfo {
-        pool_uuid: pool.to_string(),
-        container_uuid: id.to_string(),
-        container_label: record.label.clone(),
-        container_type: record.layout.clone(),
-        health: "HEALTHY".to_owned(),
-        properties: record.properties.clone(),
-        used_bytes,
-        ..ContainerInfo::default()
+    /// What is known of a container without asking its shards.
+    fn info(&self, place: Place, record: &ContainerRecord) -> ContainerInfo {
+        ContainerInfo {
+            pool_uuid: place.pool.to_string(),
+            container_uuid: place.container.to_string(),
+            container_label: record.label.clone(),
+            container_type: record.layout.clone(),
+            health: "HEALTHY".to_owned(),
+            num_handles: self.handles.of_container(place),
+            properties: record.properties.clone(),
+            ..ContainerInfo::default()
+        }
     }
 }

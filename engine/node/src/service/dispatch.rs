@@ -8,15 +8,16 @@ use wire::proto::drpc;
 use wire::proto::service::{Method, ShardContainerListResp, ShardContainerReq, ShardPoolReq};
 
 use super::access::{Peers, Targets};
+use super::handles::Client;
 use super::pool::{PoolService, parse_pool};
 use super::shard::Shards;
 
 impl<T: Targets, P: Peers> PoolService<T, P> {
-    /// A call on a service connection: from a client or a peer engine.
-    pub async fn serve(&self, method: u16, body: Bytes) -> Result<Bytes, Failure> {
+    /// A call on a service connection: of a client, or (without one) of a peer engine.
+    pub async fn serve(&self, client: Option<Client>, method: u16, body: Bytes) -> Result<Bytes, Failure> {
         let known = Method::try_from(i32::from(method)).unwrap_or(Method::Unspecified);
         match known {
-            Method::PoolConnect => encode(&self.connect(&decode(body)?)?),
+            Method::PoolConnect => encode(&self.connect(client, &decode(body)?)?),
             Method::PoolQuery => {
                 let request: wire::proto::service::PoolReq = decode(body)?;
                 let (pool, _) = self.find(&request.pool)?;
@@ -27,11 +28,11 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
                 let (pool, _) = self.find(&request.pool)?;
                 encode(&self.properties(pool, &request.names)?)
             }
-            Method::ContainerCreate => encode(&self.create_container(&decode(body)?).await?),
-            Method::ContainerOpen => encode(&self.open_container(&decode(body)?)?),
+            Method::ContainerCreate => encode(&self.create_container(client, &decode(body)?).await?),
+            Method::ContainerOpen => encode(&self.open_container(client, &decode(body)?)?),
             Method::ContainerQuery => encode(&self.query_container(&decode(body)?).await?),
             Method::ContainerList => encode(&self.list_containers(&decode(body)?)?),
-            Method::ContainerDestroy => encode(&self.destroy_container(&decode(body)?).await?),
+            Method::ContainerDestroy => encode(&self.destroy_container(client, &decode(body)?).await?),
             Method::ContainerGetProp => encode(&self.container_properties(&decode(body)?)?),
             Method::ShardPoolCreate => {
                 let request: ShardPoolReq = decode(body)?;

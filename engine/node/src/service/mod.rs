@@ -2,7 +2,8 @@
 //!
 //! One rank of a pool is its service rank. Its service keeps the pool's record and container table in a reserved
 //! container (`record`), changes the shards of all ranks in step (`collective`), and finishes after a restart what a
-//! crash interrupted (`reconcile`). Every rank executes shard calls on its own targets (`shard`). Targets and peers are
+//! crash interrupted (`reconcile`). Every rank executes shard calls on its own targets (`shard`). What clients have open is counted
+//! while they are connected (`handles`). Targets and peers are
 //! arguments (`access`), so the whole service runs in tests over stores in memory.
 //!
 //! Order of changes: create = shards first, then the record; destroy = record marked, shards, record removed. So a record
@@ -12,6 +13,7 @@ mod access;
 mod collective;
 mod container;
 mod dispatch;
+mod handles;
 mod pool;
 mod property;
 mod reconcile;
@@ -21,4 +23,5 @@ mod shard;
 mod tests;
 
 pub use access::{Group, Peers, Targets};
+pub use handles::Client;
 pub use pool::PoolService;

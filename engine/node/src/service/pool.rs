@@ -11,6 +11,7 @@ use wire::proto::service::{PoolConnectReq, PoolConnectResp, PoolMap};
 
 use super::access::{Group, Peers, Targets};
 use super::collective::Collective;
+use super::handles::{Client, Handles};
 use super::record::{ContainerRecord, PoolRecord, Records};
 use super::shard::Shards;
 
@@ -26,6 +27,7 @@ pub struct PoolService<T, P> {
     group: RwLock<Group>,
     /// Pools whose service rank this is, as on disk.
     pools: Mutex<BTreeMap<PoolId, Entry>>,
+    pub(super) handles: Handles,
     /// Held over every change, so that check, shards and record are one step. Metadata changes are rare.
     pub(super) changes: tokio::sync::Mutex<()>,
 }
@@ -47,6 +49,7 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             me: RwLock::new(None),
             group: RwLock::new(Group::default()),
             pools: Mutex::new(BTreeMap::new()),
+            handles: Handles::default(),
             changes: tokio::sync::Mutex::new(()),
         }
     }
@@ -81,6 +84,11 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         if group.version >= current.version {
             *current = group;
         }
+    }
+
+    /// A client's service connection ended: it holds nothing any more.
+    pub fn client_ended(&self, client: Client) {
+        self.handles.end(client);
     }
 
     /// Creates a pool with this rank as its service rank. The same request again succeeds.
@@ -128,7 +136,8 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         Ok(())
     }
 
-    /// Destroys a pool with everything in it. A pool that is not there succeeds.
+    /// Destroys a pool with everything in it. A pool that is not there succeeds; one that a client has open is busy unless
+    /// it is forced.
     pub(super) async fn destroy(&self, request: &EnginePoolDestroyReq) -> Result<(), Failure> {
         let pool = parse_pool(&request.uuid)?;
         let _change = self.changes.lock().await;
@@ -141,6 +150,9 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
                 "destroy the containers first, or retry with the recursive flag set to remove them with the pool",
             )
             .into());
+        }
+        if !request.force {
+            self.handles.check_pool(None, pool)?;
         }
         let ranks = known.map_or_else(|| request.ranks.clone(), |entry| entry.record.ranks);
         self.collective(pool, ranks)?.destroy_pool(request.force).await?;
@@ -241,7 +253,8 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         self.properties(pool, &names)
     }
 
-    pub(super) fn connect(&self, request: &PoolConnectReq) -> Result<PoolConnectResp, Failure> {
+    /// Opens a pool for a client: where its shards are.
+    pub(super) fn connect(&self, client: Option<Client>, request: &PoolConnectReq) -> Result<PoolConnectResp, Failure> {
         if !request.sys.is_empty() && request.sys != self.system {
             return Err(types::Fault::new(
                 types::FaultName::ServerWrongSystem,
@@ -258,6 +271,7 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             Err(away) => entry.record.members.iter().find(|member| member.rank == *rank).cloned().ok_or(away),
         };
         let ranks = entry.record.ranks.iter().map(member).collect::<Result<_, _>>()?;
+        self.handles.open_pool(client, pool);
         Ok(PoolConnectResp {
             uuid: pool.to_string(),
             label: entry.record.label,

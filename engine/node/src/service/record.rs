@@ -113,7 +113,7 @@ impl<T: Targets> Records<'_, T> {
             let (names, more) = match self.operate(list).await? {
                 Ok(Outcome::Listed { names, more }) => (names, more),
                 Ok(_) => return Err(Failure::new(Status::Misc, "a list was answered with something else")),
-                Err(Status::Nonexistent) => return Ok(found),
+                Err(Status::Nonexistent | Status::NoHandle) => return Ok(found),
                 Err(status) => return Err(status.into()),
             };
             for name in &names {
@@ -140,7 +140,7 @@ impl<T: Targets> Records<'_, T> {
     pub(super) async fn remove_container(&self, id: ContainerId) -> Result<(), Failure> {
         let scope = Scope::Dkey(OBJECT, key(&format!("{CONTAINER_PREFIX}{id}")));
         match self.operate(Operation::Punch { scope, condition: Condition::Always }).await? {
-            Ok(_) | Err(Status::Nonexistent) => Ok(()),
+            Ok(_) | Err(Status::Nonexistent | Status::NoHandle) => Ok(()),
             Err(status) => Err(status.into()),
         }
     }
@@ -150,7 +150,7 @@ impl<T: Targets> Records<'_, T> {
         let segments = match self.operate(fetch).await? {
             Ok(Outcome::Fetched(segments)) => segments,
             Ok(_) => return Err(Failure::new(Status::Misc, "a fetch was answered with something else")),
-            Err(Status::Nonexistent) => return Ok(None),
+            Err(Status::Nonexistent | Status::NoHandle) => return Ok(None),
             Err(status) => return Err(status.into()),
         };
         let bytes = segments.into_iter().next().map(|segment| segment.data).unwrap_or_default();

@@ -73,9 +73,10 @@ impl<T: Targets> Shards<'_, T> {
         for target in 0..self.0.count() {
             match self.0.call(target, Command::ContainerQuery(place)).await? {
                 Reply::ContainerUsed(used) => {
-                    let (scm, data) = used?;
-                    sum.scm_bytes += scm;
-                    sum.data_bytes += data;
+                    let used = used?;
+                    sum.scm_bytes += used.scm_bytes;
+                    sum.data_bytes += used.data_bytes;
+                    sum.history_from = sum.history_from.max(used.history_from.0);
                 }
                 other => return Err(unexpected(&other)),
             }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use prost::Message;
-use store::{Command, PoolSpace, Reply};
+use store::{Command, ContainerUse, PoolSpace, Reply};
 use types::{Answer, Epoch, Level, Operation, Outcome, Place, PoolId, Rank, Scope, Segment, Status};
 use wire::fault::Failure;
 use wire::proto::drpc::{self, EnginePoolCreateReq, EnginePoolDestroyReq, EnginePoolPropReq, EnginePoolReq};
@@ -19,7 +19,7 @@ use wire::proto::service::{
     PoolReq,
 };
 
-use super::{Group, Peers, PoolService, Targets};
+use super::{Client, Group, Peers, PoolService, Targets};
 
 /// Bytes each target has to promise.
 const TARGET_BYTES: u64 = 1000;
@@ -45,7 +45,7 @@ impl Memory {
         })
     }
 
-    fn run(&self, target: u32, command: Command) -> Result<Reply, Status> {
+    fn run(&self, index: u32, command: Command) -> Result<Reply, Status> {
         let changing = !matches!(
             command,
             Command::PoolList | Command::PoolQuery(_) | Command::ContainerList(_) | Command::ContainerQuery(_)
@@ -55,7 +55,7 @@ impl Memory {
             return Err(Status::Unreachable);
         }
         let mut targets = self.targets.lock().unwrap();
-        let target = &mut targets[target as usize];
+        let target = &mut targets[index as usize];
         Ok(match command {
             Command::PoolCreate { pool, scm_bytes, data_bytes } => {
                 let used: u64 =
@@ -97,7 +97,11 @@ impl Memory {
                 .filter(|place| place.pool == pool)
                 .map(|place| place.container)
                 .collect())),
-            Command::ContainerQuery(_) => Reply::ContainerUsed(Ok((1, 2))),
+            Command::ContainerQuery(_) => Reply::ContainerUsed(Ok(ContainerUse {
+                scm_bytes: 1,
+                data_bytes: 2,
+                history_from: Epoch(u64::from(7 + index)),
+            })),
             Command::Operate { place, operation } => Reply::Operated(target.operate(place, operation)),
             Command::SpaceQuery | Command::Checkpoint => unreachable!("not asked by the service"),
         })
@@ -107,7 +111,7 @@ impl Memory {
 impl Target {
     fn operate(&mut self, place: Place, operation: Operation) -> Answer {
         if !self.containers.contains(&place) {
-            return Err(Status::Nonexistent);
+            return Err(Status::NoHandle);
         }
         match operation {
             Operation::Update { address, data, checksums, .. } => {
@@ -163,7 +167,7 @@ impl Peers for Nobody {
 impl Peers for Neighbours {
     async fn call(&self, member: &GroupMember, method: Method, body: Bytes) -> Result<Bytes, Failure> {
         match self.0.get(&member.rank) {
-            Some(service) => service.serve(u16::try_from(method as i32).unwrap(), body).await,
+            Some(service) => service.serve(None, u16::try_from(method as i32).unwrap(), body).await,
             None => Nobody.call(member, method, body).await,
         }
     }
@@ -215,7 +219,19 @@ impl Pair {
     }
 
     fn call<R: Message + Default>(&self, method: Method, request: &impl Message) -> Result<R, Failure> {
-        let body = now(self.service.serve(u16::try_from(method as i32).unwrap(), request.encode_to_vec().into()))?;
+        let body =
+            now(self.service.serve(None, u16::try_from(method as i32).unwrap(), request.encode_to_vec().into()))?;
+        Ok(R::decode(body).unwrap())
+    }
+
+    fn call_as<R: Message + Default>(
+        &self,
+        client: Client,
+        method: Method,
+        request: &impl Message,
+    ) -> Result<R, Failure> {
+        let method = u16::try_from(method as i32).unwrap();
+        let body = now(self.service.serve(Some(client), method, request.encode_to_vec().into()))?;
         Ok(R::decode(body).unwrap())
     }
 
@@ -312,7 +328,7 @@ fn containers_have_unique_labels_and_survive_a_restart() {
     let info: ContainerInfo = pair
         .call(Method::ContainerQuery, &ContainerReq { pool: "tank".into(), container: "b".into(), force: false })
         .unwrap();
-    assert_eq!(info.used_bytes, 4 * 3);
+    assert_eq!((info.used_bytes, info.history_from), (4 * 3, 8));
 }
 
 #[test]
@@ -415,9 +431,48 @@ fn a_crash_at_any_step_of_a_create_or_destroy_is_mended_at_restart() {
 #[test]
 fn unknown_methods_and_garbage_are_refused() {
     let pair = Pair::new();
-    assert_eq!(now(pair.service.serve(9999, Bytes::new())).unwrap_err().status, Status::Protocol);
-    assert_eq!(now(pair.service.serve(1, Bytes::from_static(b"\xff\xff\xff"))).unwrap_err().status, Status::Protocol);
+    assert_eq!(now(pair.service.serve(None, 9999, Bytes::new())).unwrap_err().status, Status::Protocol);
+    assert_eq!(
+        now(pair.service.serve(None, 1, Bytes::from_static(b"\xff\xff\xff"))).unwrap_err().status,
+        Status::Protocol
+    );
     let missing =
         pair.call::<PoolConnectResp>(Method::PoolConnect, &PoolConnectReq { sys: String::new(), id: "nosuch".into() });
     assert_eq!(missing.unwrap_err().status, Status::Nonexistent);
+}
+
+#[test]
+fn what_another_client_has_open_is_destroyed_only_by_force() {
+    let pair = Pair::new();
+    pair.create_pool().unwrap();
+    pair.create_container("a").unwrap();
+    let (writer, admin) = (Client(1), Client(2));
+    let container = |force| ContainerReq { pool: "tank".into(), container: "a".into(), force };
+    let handles = || pair.call::<ContainerInfo>(Method::ContainerQuery, &container(false)).unwrap().num_handles;
+    let connect = PoolConnectReq { sys: String::new(), id: "tank".into() };
+    assert_eq!(handles(), 0, "a peer's call opens nothing");
+    for client in [writer, writer, admin] {
+        pair.call_as::<PoolConnectResp>(client, Method::PoolConnect, &connect).unwrap();
+        pair.call_as::<ContainerInfo>(client, Method::ContainerOpen, &container(false)).unwrap();
+    }
+    assert_eq!(handles(), 2);
+    let refused = pair.call_as::<()>(admin, Method::ContainerDestroy, &container(false)).unwrap_err();
+    assert_eq!(
+        (refused.status, refused.resolution.contains("--force")),
+        (Status::Busy, true),
+        "held by the writer: {refused}"
+    );
+    let destroy = |force| EnginePoolDestroyReq { uuid: POOL.into(), force, recursive: true, ranks: vec![0, 1] };
+    assert_eq!(pair.local::<()>(drpc::Method::PoolDestroy, &destroy(false)).unwrap_err().status, Status::Busy);
+    assert_eq!(pair.list(), ["a"], "nothing half-done");
+    // The writer's connection ends: only the one who destroys holds it.
+    pair.service.client_ended(writer);
+    assert_eq!(handles(), 1);
+    pair.call_as::<()>(admin, Method::ContainerDestroy, &container(false)).unwrap();
+    pair.create_container("a").unwrap();
+    pair.call_as::<ContainerInfo>(writer, Method::ContainerOpen, &container(false)).unwrap();
+    pair.call_as::<()>(admin, Method::ContainerDestroy, &container(true)).unwrap();
+    assert_eq!(pair.local::<()>(drpc::Method::PoolDestroy, &destroy(false)).unwrap_err().status, Status::Busy);
+    pair.local::<()>(drpc::Method::PoolDestroy, &destroy(true)).unwrap();
+    assert_eq!(pair.shards(), [0, 0, 0, 0]);
 }

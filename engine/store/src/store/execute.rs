@@ -8,7 +8,7 @@ use super::Store;
 use super::io::Purpose;
 use crate::arena::TRANSACTION_REDO_LIMIT;
 use crate::catalog::{self, Container};
-use crate::command::{Command, Reply, Token};
+use crate::command::{Command, ContainerUse, Reply, Token};
 use crate::health::Health;
 use crate::index::{self, DATA_THRESHOLD, Held, View, Written};
 
@@ -128,7 +128,9 @@ impl Store {
             }
             Command::ContainerQuery(place) => {
                 let found = self.container(*place).ok_or((Status::Nonexistent, last))?;
-                Reply::ContainerUsed(Ok(found.used(&self.arena)))
+                let (scm_bytes, data_bytes) = found.used(&self.arena);
+                let history_from = Epoch(found.history_from(&self.arena));
+                Reply::ContainerUsed(Ok(ContainerUse { scm_bytes, data_bytes, history_from }))
             }
             Command::SpaceQuery => {
                 let mut space = catalog::space(&self.arena);
@@ -191,10 +193,12 @@ impl Store {
     fn operate(&mut self, token: Token, place: Place, operation: &Operation) -> Result<(), Stop> {
         check_limits(operation)?;
         let last = self.log.last_epoch();
-        let container = self.container(place).ok_or((Status::Nonexistent, last))?;
+        // Not `Nonexistent`: that would read as if only the value was not there.
+        let container = self.container(place).ok_or((Status::NoHandle, last))?;
         match operation {
             Operation::Update { address, shape, condition, checksums, data } => {
                 if erasure::verify(data, checksums).is_err() {
+                    self.stats.checksum_errors += 1;
                     return Err(Status::Checksum.into());
                 }
                 self.update(token, container, address, (*shape, *condition), checksums, data)
@@ -205,7 +209,7 @@ impl Store {
                 self.fetch(token, container, address, *selection, *epoch)
             }
             Operation::List { level, after, limit, epoch } => {
-                self.stats.reads += 1;
+                self.stats.lists += 1;
                 self.check_history(container, *epoch)?;
                 let view = View::new(&self.arena, container, *epoch);
                 let listed = index::list(&view, level, after, *limit);
@@ -232,7 +236,7 @@ impl Store {
 
     /// Refuses to read a past that is partly gone.
     pub(super) fn check_history(&self, container: Container, epoch: Epoch) -> Result<(), Status> {
-        if epoch.0 < container.history_from(&self.arena) { Err(Status::Invalid) } else { Ok(()) }
+        if epoch.0 < container.history_from(&self.arena) { Err(Status::Restart) } else { Ok(()) }
     }
 
     fn update(
@@ -284,12 +288,14 @@ impl Store {
             Ok(Written { changed: true, .. }) => {
                 self.commit(epoch);
                 self.reclaim.changed(container, epoch);
+                self.removed(container);
                 self.stats.punches += 1;
                 self.reply_after(epoch, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
                 Ok(())
             }
             Ok(_) => {
                 self.arena.rollback();
+                self.stats.punches += 1;
                 let seen = self.log.last_epoch();
                 self.reply_after(seen, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
                 Ok(())

@@ -153,7 +153,7 @@ impl Store {
         };
         if matches!(event, Some(Event::ReadFailed { .. })) {
             read.failure.get_or_insert(Status::Io);
-            self.stats.read_errors += 1;
+            self.stats.io_errors += 1;
         }
         read.missing -= 1;
         let last = read.missing == 0;

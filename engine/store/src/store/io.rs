@@ -186,6 +186,7 @@ impl Store {
     }
 
     fn fail(&mut self, purpose: Purpose, error: &std::io::Error) {
+        self.stats.io_errors += 1;
         let role = match purpose {
             Purpose::Data { .. } => Role::Data,
             Purpose::Checkpoint => Role::Meta,

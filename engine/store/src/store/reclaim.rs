@@ -5,6 +5,7 @@
 //! left everything below it. Each slice is one bounded transaction; a walk that is interrupted starts over.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use types::{Epoch, Place, Status};
 
@@ -32,12 +33,18 @@ const LEAVES_PER_SLICE: usize = 16;
 /// The most redo one leaf can make: its cells' memory and extents go back one by one.
 const LEAF_REDO: u64 = 40 << 10;
 
+/// How long removals are freed without waiting for the history window, after one from a pool that was short: whoever
+/// empties a full pool wants the room, all of it and not only down to where the pool counts as short.
+const EMPTYING: Duration = Duration::from_secs(10);
+
 /// What is being freed.
 pub(super) struct Reclaim {
     graves: bool,
     parked: Vec<(Token, Command)>,
     /// Space is short: keep no history.
     asked: bool,
+    /// The last removal that was to make room.
+    emptying: Option<Epoch>,
     walk: Option<Walk>,
     /// The last walk found something, or there was none yet.
     fruitful: bool,
@@ -69,6 +76,7 @@ impl Reclaim {
             graves,
             parked: Vec::new(),
             asked: false,
+            emptying: None,
             walk: None,
             fruitful: true,
             ended: None,
@@ -189,6 +197,15 @@ impl Store {
         self.reclaim.asked = true;
         if self.reclaim.fruitful {
             self.tick_reclaim();
+        }
+    }
+
+    /// After a removal: when space is short, or was while removals went on, what is removed is freed by the next ticks.
+    pub(super) fn removed(&mut self, container: Container) {
+        let goes_on = self.reclaim.emptying.is_some_and(|last| self.now.saturating_sub(EMPTYING) <= last);
+        if goes_on || container.pool(&self.arena).is_short(&self.arena) {
+            self.reclaim.emptying = Some(self.now);
+            self.reclaim.asked = true;
         }
     }
 

@@ -126,7 +126,7 @@ pub(crate) fn read_all(driven: &mut Driven) -> Result<State, Status> {
     });
     let names = match listed {
         Ok(Outcome::Listed { names, more: false }) => names,
-        Err(Status::Nonexistent) => return Ok(None),
+        Err(Status::Nonexistent | Status::NoHandle) => return Ok(None),
         other => panic!("{other:?}"),
     };
     let mut state = BTreeMap::new();
