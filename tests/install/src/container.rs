@@ -82,7 +82,7 @@ impl Container {
         self.leader
     }
 
-    /// A path inside, as the host sees it.
+    /// A path inside, as the host sees it; not below `/run` and `/tmp`, which are the container's own.
     #[must_use]
     pub fn path(&self, inside: &str) -> PathBuf {
         self.folder.join("root").join(inside.trim_start_matches('/'))

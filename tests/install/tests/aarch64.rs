@@ -36,8 +36,9 @@ fn the_packages_install_and_keep_values_on_aarch64() {
     let server = service(&container, "daos_server", "daos_server.conf", &["start", "-o", "/etc/daos/daos_server.yml"]);
     story::format(&container);
     let agent = service(&container, "daos_agent", "daos_agent.conf", &["-o", "/etc/daos/daos_agent.yml"]);
-    let socket = container.path("/run/daos_agent/daos_agent.sock");
-    wait_for("daos_agent listens", story::PATIENCE, || fs::symlink_metadata(&socket).ok());
+    wait_for("daos_agent listens", story::PATIENCE, || {
+        (container.run("test", &["-S", "/run/daos_agent/daos_agent.sock"]).code == 0).then_some(())
+    });
     container.run("dmg", &["pool", "create", "tank", "--size=80%"]).ok();
     container.run("daos", &["container", "create", "tank", "things"]).ok();
     for number in 0..VALUES {
