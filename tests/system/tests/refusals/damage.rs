@@ -115,12 +115,18 @@ fn damaged_structures_are_found_at_the_start() {
         device.write(last, &label);
     });
 
-    // One copy of the label is enough.
+    // One copy of the label is enough, and the other one is made again from it.
+    for copy in [first, last] {
+        let whole = device.block(copy);
+        device.flip(copy + 50);
+        cluster.start_server();
+        cluster.wait_joined();
+        is_whole(&cluster);
+        cluster.stop_server();
+        assert!(device.block(copy) == whole, "the copy at byte {copy} was written again");
+        assert!(cluster.engine_log(0).contains("lost or damaged"), "the log says so");
+    }
     device.flip(first + 50);
-    cluster.start_server();
-    cluster.wait_joined();
-    is_whole(&cluster);
-    cluster.stop_server();
     device.flip(last + 50);
     refused_until_mended(&mut cluster, &["label"], || {
         device.flip(first + 50);
