@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 use types::Status;
 use wire::fault::Failure;
 use wire::proto::drpc::Method;
@@ -24,7 +24,7 @@ pub(crate) async fn answer(attachment: &Attachment, method: Method, body: Bytes)
 async fn attach_info(attachment: &Attachment, body: Bytes) -> Result<Bytes, Failure> {
     let request = GetAttachInfoReq::decode(body).map_err(|error| malformed(&error))?;
     let answer = attachment.info(&request.sys).await?;
-    info!(ranks = answer.rank_uris.len(), version = answer.data_version, "attach info given");
+    debug!(ranks = answer.rank_uris.len(), version = answer.data_version, "attach info given");
     Ok(answer.encode_to_vec().into())
 }
 

@@ -46,7 +46,7 @@ fn report(rows: &[Row], verbose: bool) -> Report {
         message: format!("{} of {} pools did not answer; `{name}`: {}", failed.len(), rows.len(), first.message),
         ..(*first).clone()
     });
-    Report::new(text, json!({"status": 0, "pools": pools})).failed(failure)
+    Report::new(text, json!({"pools": pools})).failed(failure)
 }
 
 fn name_of(entry: &PoolEntry) -> &str {

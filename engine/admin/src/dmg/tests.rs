@@ -101,8 +101,8 @@ async fn the_management_service_is_found_behind_servers_that_do_not_serve_it() {
     assert_eq!(report.response["members"][0]["state"], "joined");
     let hosts = format!("{},{follower}", closed_port().await);
     let failure = dmg(&files.insecure(), &hosts, &["system", "query"]).await.unwrap_err();
-    assert_eq!(failure.status, Status::NotLeader);
-    assert!(failure.message.contains(&follower), "{failure}");
+    assert_eq!(failure.fault, Some(FaultName::ClientConnectionRefused), "the server that is away, not the follower");
+    assert!(failure.message.contains(&follower) && failure.message.contains("refused"), "{failure}");
 }
 
 #[tokio::test]

@@ -33,16 +33,18 @@ impl Identity {
         let now = UnixTime::now();
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let text = read(&transport.ca_cert, "ca_cert")?;
+        check_mode(&transport.ca_cert, SecurityFile::Certificate)?;
         check_authority(&text, &transport.ca_cert, seconds)?;
         let authority = certificates(&text, &transport.ca_cert, "ca_cert")?;
         let text = read(&transport.cert, "cert")?;
+        check_mode(&transport.cert, SecurityFile::Certificate)?;
         check_certificate(&text, &transport.cert, role, seconds)?;
         let chain = certificates(&text, &transport.cert, "cert")?;
         check_signature(transport, &authority, &chain, now)?;
         let text = read(&transport.key, "key")?;
-        check_mode(&transport.key, role)?;
+        check_mode(&transport.key, SecurityFile::Key(role))?;
         let key = PrivateKeyDer::from_pem_slice(&text)
-            .map_err(|error| invalid(&transport.key, "key", format!("holds no usable private key: {error}")))?;
+            .map_err(|_| invalid(&transport.key, "key", "holds no private key that can be read".to_owned()))?;
         Ok(Identity { authority, chain, key })
     }
 }
@@ -78,7 +80,7 @@ fn check_signature(
 fn certificates(text: &[u8], path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
-        .map_err(|error| invalid(path, setting, format!("is not a PEM certificate: {error}")))?;
+        .map_err(|_| invalid(path, setting, "is not a PEM certificate"))?;
     if found.is_empty() { Err(invalid(path, setting, "holds no certificate")) } else { Ok(found) }
 }
 
@@ -99,9 +101,9 @@ fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Fault> {
     })
 }
 
-fn check_mode(path: &Path, role: TransportRole) -> Result<(), Fault> {
+fn check_mode(path: &Path, file: SecurityFile) -> Result<(), Fault> {
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) }; // it was just read; gone now is no leak
-    check_permissions(SecurityFile::Key(role), metadata.mode(), path)
+    check_permissions(file, metadata.mode(), path)
 }
 
 fn invalid(path: &Path, setting: &str, problem: impl std::fmt::Display) -> Fault {
@@ -187,6 +189,18 @@ mod tests {
         assert_eq!(fault.name, FaultName::SecurityMissingCertFile);
         assert!(fault.description.contains("transport_config.cert"), "{fault}");
         assert!(fault.resolution.contains("allow_insecure"), "{fault}");
+    }
+
+    #[test]
+    fn a_certificate_that_everybody_may_write_is_refused() {
+        let files = Files::new();
+        for (name, mode, accepted) in
+            [("own.crt", 0o664, true), ("own.crt", 0o666, false), ("own.crt", 0o644, true), ("ca.crt", 0o666, false)]
+        {
+            std::fs::set_permissions(files.folder.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+            let loaded = Identity::load(&files.transport(), TransportRole::Agent);
+            assert_eq!(loaded.is_ok(), accepted, "{name} {mode:o}");
+        }
     }
 
     #[test]

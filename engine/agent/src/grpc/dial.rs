@@ -42,8 +42,19 @@ impl Security {
         client_config(identity).map(|config| Security::Tls(Arc::new(config))).map_err(|error| {
             Fault::new(
                 FaultName::SecurityInvalidCert,
-                format!("`{}` and `{}` cannot be used: {error}", transport.cert.display(), transport.key.display()),
-                "check that certificate and key belong together, or generate them anew",
+                match error {
+                    rustls::Error::InconsistentKeys(_) => format!(
+                        "the key `{}` does not belong to the certificate `{}`",
+                        transport.key.display(),
+                        transport.cert.display()
+                    ),
+                    _ => format!(
+                        "`{}` and `{}` cannot be used: {error}",
+                        transport.cert.display(),
+                        transport.key.display()
+                    ),
+                },
+                "copy certificate and key of the same `daos_server certs generate` here, or generate them anew",
             )
         })
     }
@@ -174,6 +185,13 @@ fn handshake_failed(host: &HostPort, error: &io::Error) -> Fault {
 fn handshake_cause(error: &io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(own)))) => own.to_string(),
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
+            "its certificate was signed by another authority than `transport_config.ca_cert`".to_owned()
+        }
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => "its certificate has expired".to_owned(),
+        Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS on this port".to_owned(),
         _ => error.to_string(),
     }
 }

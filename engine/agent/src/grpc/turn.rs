@@ -21,7 +21,7 @@ pub async fn ask_in_turn<'h, T, F>(
 where
     F: Future<Output = Result<tonic::Response<T>, tonic::Status>>,
 {
-    let mut last = None;
+    let mut refused = Vec::new();
     for host in hosts {
         let answer = match connect(host, security).await {
             Ok(channel) => call(MgmtSvcClient::new(channel)).await.map_err(|status| failure_of_status(host, &status)),
@@ -31,12 +31,12 @@ where
             Ok(answer) => return Ok((answer.into_inner(), host)),
             Err(failure) if passes_on(&failure) => {
                 debug!(%host, "next server: {failure}");
-                last = Some((host, failure));
+                refused.push((host, failure));
             }
             Err(failure) => return Err(failure),
         }
     }
-    Err(last.map_or_else(no_hosts, |(host, failure)| none_answered(hosts, host, failure)))
+    Err(none_answered(refused))
 }
 
 /// `message` as a request that is given up after `limit`.
@@ -60,13 +60,17 @@ fn passes_on(failure: &Failure) -> bool {
     connection || failure.status == Status::NotLeader
 }
 
-fn none_answered(hosts: &[HostPort], host: &HostPort, failure: Failure) -> Failure {
-    if hosts.len() == 1 {
-        return failure;
+/// Every host with its own cause. Name and remedy are those of the first that is away: a server that only said that it
+/// does not lead is in order.
+fn none_answered(mut refused: Vec<(&HostPort, Failure)>) -> Failure {
+    if refused.len() < 2 {
+        return refused.pop().map_or_else(no_hosts, |(_, failure)| failure);
     }
-    let names: Vec<_> = hosts.iter().map(HostPort::to_string).collect();
-    let message = format!("none of `{}` can serve; the last, `{host}`: {}", names.join("`, `"), failure.message);
-    Failure { message, ..failure }
+    let causes: Vec<_> = refused.iter().map(|(host, failure)| format!("`{host}`: {}", failure.message)).collect();
+    let message = format!("no server can answer; {}", causes.join("; "));
+    let away = refused.iter().position(|(_, failure)| failure.status != Status::NotLeader).unwrap_or(0);
+    let (_, first) = refused.swap_remove(away);
+    Failure { message, ..first }
 }
 
 fn no_hosts() -> Failure {
@@ -76,4 +80,28 @@ fn no_hosts() -> Failure {
         "name the servers in access_points (daos_agent.yml) or hostlist (daos_control.yml)",
     )
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_host_is_listed_with_its_own_cause() {
+        let (one, two) = (HostPort::new("one", 1), HostPort::new("two", 2));
+        let refused = Fault::new(FaultName::ClientConnectionRefused, "the connection was refused", "start it");
+        let unknown = Fault::new(FaultName::ClientConnectionBadHost, "the name does not resolve", "correct it");
+        let failure = none_answered(vec![(&one, refused.into()), (&two, unknown.into())]);
+        assert_eq!(failure.fault, Some(FaultName::ClientConnectionRefused));
+        assert_eq!(
+            failure.message,
+            "no server can answer; `one:1`: the connection was refused; `two:2`: the name does not resolve"
+        );
+        assert_eq!(failure.resolution, "start it");
+        let follower = Failure::new(Status::NotLeader, "no replica");
+        let away = Fault::new(FaultName::ClientConnectionRefused, "refused", "start it");
+        let failure = none_answered(vec![(&one, follower), (&two, away.into())]);
+        assert_eq!(failure.resolution, "start it", "the follower is in order");
+        assert_eq!(none_answered(Vec::new()).fault, Some(FaultName::ClientConfigEmptyHostList));
+    }
 }

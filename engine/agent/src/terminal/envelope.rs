@@ -117,7 +117,14 @@ fn error_text(failure: &Failure) -> String {
         Some(fault) => fault.to_string().lines().next().unwrap_or_default().to_owned(),
         None => named(failure),
     };
-    if failure.resolution.is_empty() { what } else { format!("{what}; hint: {}", failure.resolution) }
+    let text = if failure.resolution.is_empty() { what } else { format!("{what}; hint: {}", failure.resolution) };
+    one_line(&text)
+}
+
+/// A drawing of the place in a file becomes its words: lines that only draw are left out.
+fn one_line(text: &str) -> String {
+    let words = text.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric));
+    words.collect::<Vec<_>>().join("; ")
 }
 
 /// The message behind its DER name, which scripts look for; a status without a meaning of its own is left out.
@@ -192,6 +199,13 @@ mod tests {
           "status": -1003
         }
         "#);
+    }
+
+    #[test]
+    fn an_error_of_several_lines_is_one_line_in_json() {
+        let (out, _, _) = printed(Format::Json, Err(Failure::new(Status::Invalid, "bad\n  |\n2 | x: y\n  | ^\n\nend")));
+        let envelope: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(envelope["error"], "DER_INVAL(-1003): bad; 2 | x: y; end");
     }
 
     #[test]

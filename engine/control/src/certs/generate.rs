@@ -81,10 +81,14 @@ pub struct Generated {
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// An authority is there already.
-    #[error("`{0}` exists already\nhint: renew its certificates, replace it, or choose another directory")]
+    #[error(
+        "`{0}` exists already\nhint: renew its certificates with `--renew`, replace it with `--force`, or choose another directory"
+    )]
     Exists(PathBuf),
     /// Renewal without an authority.
-    #[error("there is no certificate authority to renew with in `{0}`\nhint: generate a new one first")]
+    #[error(
+        "there is no certificate authority to renew with in `{0}`\nhint: generate a new one first, without `--renew`"
+    )]
     NoAuthority(PathBuf),
     /// The authority expires before its certificates would.
     #[error(

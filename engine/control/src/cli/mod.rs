@@ -20,7 +20,12 @@ use envelope::Outcome;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            return Outcome::usage(&error, std::env::args_os().any(|text| text == "--json" || text == "-j"));
+        }
+    };
     let json = arguments.json;
     let outcome = match arguments.chosen() {
         Command::Start(start) => start::run(&arguments, &start),
@@ -48,11 +53,16 @@ fn manual(folder: Option<&std::path::Path>) -> Outcome {
         return Outcome::failed(format!("cannot write the manual page: {error}"));
     }
     let written = match folder {
-        Some(folder) => std::fs::write(folder.join("daos_server.8"), page),
+        Some(folder) => {
+            std::fs::create_dir_all(folder).and_then(|()| std::fs::write(folder.join("daos_server.8"), page))
+        }
         None => std::io::stdout().write_all(&page),
     };
+    let place = folder.map_or_else(|| "standard output".to_owned(), |folder| format!("`{}`", folder.display()));
     match written {
         Ok(()) => Outcome::silent(),
-        Err(error) => Outcome::failed(format!("cannot write the manual page: {error}")),
+        Err(error) => Outcome::failed(format!(
+            "cannot write the manual page to {place}: {error}\nhint: name a folder that can be written"
+        )),
     }
 }

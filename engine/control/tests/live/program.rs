@@ -152,6 +152,21 @@ fn exit_codes_and_small_commands() {
     assert_eq!((&version["status"], &version["error"]), (&0.into(), &serde_json::Value::Null));
     assert!(String::from_utf8_lossy(&run(&["completion", "bash"]).stdout).contains("daos_server"));
     assert!(String::from_utf8_lossy(&run(&["manpage"]).stdout).contains(".TH"));
+    let usage = run(&["--json", "--no-such-flag"]);
+    let envelope: serde_json::Value = serde_json::from_slice(&usage.stdout).expect("an envelope");
+    assert_eq!((&envelope["status"], usage.status.code()), (&(-1003).into(), Some(2)), "{usage:?}");
+    assert!(text.lines().all(|line| line.starts_with("ERROR: daos_server: ")), "{text}");
+    let folder = tempfile::tempdir().expect("folder");
+    let pages = folder.path().join("new/pages");
+    assert!(run(&["manpage", pages.to_str().expect("plain")]).status.success() && pages.join("daos_server.8").exists());
+    let refused = run(&["manpage", "/proc/nowhere"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("`/proc/nowhere`"), "{refused:?}");
+    let certs = folder.path().to_str().expect("plain");
+    assert!(run(&["certs", "generate", certs]).status.success());
+    let again: serde_json::Value =
+        serde_json::from_slice(&run(&["certs", "generate", certs, "--json"]).stdout).expect("an envelope");
+    let error = again["error"].as_str().expect("text");
+    assert!(error.contains("--renew") && error.contains("--force") && !error.contains('\n'), "{error}");
     let scan = run(&["network", "scan", "--json"]);
     assert!(String::from_utf8_lossy(&scan.stdout).contains("\"device\": \"lo\""), "{scan:?}");
     assert_eq!(run(&["network", "scan", "-p", "ucx+dc_x"]).status.code(), Some(1));
