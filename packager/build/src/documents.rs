@@ -78,7 +78,7 @@ pub(crate) fn make(
 /// The crates in the programs and their licences, for people.
 fn list(crates: &[Crate]) -> String {
     let mut text = String::from("Crates compiled into the programs, with their licences.\n\n");
-    for entry in crates {
+    for entry in crates.iter().filter(|entry| entry.linked) {
         text.push_str(&format!("{} {}: {}\n", entry.name, entry.version, entry.license));
     }
     text

@@ -5,7 +5,7 @@ use packager_source::Digest;
 use crate::tools::Toolchain;
 
 /// Raised when the packager itself changes what it builds from the same inputs.
-const GENERATION: &str = "1";
+pub(crate) const GENERATION: &str = "2";
 
 /// What goes into a key beside the toolchain.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use packager_source::vendor::{VendorError, Vendored};
 use packager_source::{Digest, Room, Workspace, digest};
 
 use crate::documents;
-use crate::key::{Inputs, build_key};
+use crate::key::{GENERATION, Inputs, build_key};
 use crate::macros;
 use crate::run::{RunError, run};
 use crate::sandbox::Sandbox;
@@ -45,6 +45,9 @@ pub enum BuildError {
         /// Its arguments.
         arguments: String,
     },
+    /// Somebody saved a file meanwhile.
+    #[error("the sources in `{0}` changed while they were packed\nhint: run the same command again")]
+    Changed(PathBuf),
     /// rpmbuild ended well but left no packages.
     #[error("rpmbuild left no packages\nhint: the log is `{0}`")]
     NoPackages(PathBuf),
@@ -108,6 +111,8 @@ impl Job<'_> {
     pub fn vendored(&self) -> Result<Vendored, BuildError> {
         let cargo = self.toolchain.rust.sysroot.join("bin/cargo");
         let mut key = Digest::new();
+        key.part("generation", GENERATION.as_bytes());
+        key.part("rust", self.toolchain.rust.version.as_bytes());
         key.part("source", self.source_key()?.as_bytes());
         key.part("time", &self.workspace.time.to_le_bytes());
         let store = self.state.join("vendored");
@@ -123,6 +128,7 @@ impl Job<'_> {
             fs::create_dir_all(&path).map_err(BuildError::at(&path))?;
         }
         (self.progress)("crates");
+        let key = self.key()?;
         let vendored = self.vendored()?;
         (self.progress)("sources");
         let [main, vendor, docs] = [0, 1, 2].map(|number| sources.join(&self.recipe.sources[number].name));
@@ -138,6 +144,10 @@ impl Job<'_> {
         for entry in fs::read_dir(&sources).map_err(BuildError::at(&sources))? {
             let path = entry.map_err(BuildError::at(&sources))?.path();
             self.settle(&path)?;
+        }
+        // Everything was read once for the key and once for the package: the same, or the key would lie.
+        if self.key()? != key {
+            return Err(BuildError::Changed(self.workspace.root.clone()));
         }
         let spec = work.join("SPECS").join(format!("{}.spec", self.recipe.name));
         fs::write(&spec, self.spec).map_err(BuildError::at(&spec))?;
@@ -164,6 +174,7 @@ impl Job<'_> {
         log: &Path,
     ) -> Result<(), BuildError> {
         let mut key = Digest::new();
+        key.part("generation", GENERATION.as_bytes());
         key.part("source", self.source_key()?.as_bytes());
         key.part("rust", self.toolchain.rust.version.as_bytes());
         key.part("time", &self.workspace.time.to_le_bytes());
@@ -194,7 +205,7 @@ impl Job<'_> {
         let srpm = self.srpm(room.path(), &log)?;
         fs::create_dir_all(out).map_err(BuildError::at(out))?;
         let to = out.join(srpm.file_name().unwrap_or_default());
-        let part = out.join(".srpm.part");
+        let part = out.join(format!(".{}.{}.part", srpm.file_name().unwrap_or_default().display(), std::process::id()));
         fs::copy(&srpm, &part).map_err(BuildError::at(&part))?;
         fs::rename(&part, &to).map_err(BuildError::at(&to))?;
         Ok(to)

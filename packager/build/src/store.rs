@@ -40,6 +40,9 @@ impl Store {
     pub fn put(&self, key: &str, ready: &Path) -> io::Result<Artifact> {
         fs::create_dir_all(&self.folder)?;
         let home = self.folder.join(key);
+        if let Ok(there) = Artifact::read(key, &home) {
+            return Ok(there); // another packager was faster
+        }
         if home.exists() {
             fs::remove_dir_all(&home)?;
         }

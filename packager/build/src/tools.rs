@@ -95,6 +95,10 @@ impl Toolchain {
         find("rpmbuild", "`rpm` (Debian) or `rpm-build`")?;
         find("find-debuginfo", "`debugedit`")?;
         find("eu-strip", "`elfutils`")?;
+        find("createrepo_c", "`createrepo-c` (Debian) or `createrepo_c`")?;
+        find("rpmkeys", "`rpm`")?;
+        find("rpmlint", "`rpmlint`")?;
+        find("cc", "`gcc`")?;
         Ok(Toolchain {
             rust: rust_for(arch)?,
             zig_version: distribution_version(&libraries, "ziglang"),
@@ -135,6 +139,10 @@ fn said(program: &Path, arguments: &[&str]) -> Result<String, ToolError> {
         .args(arguments)
         .output()
         .map_err(|source| ToolError::Version { program: program.to_owned(), source })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(ToolError::Version { program: program.to_owned(), source: std::io::Error::other(said) });
+    }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 

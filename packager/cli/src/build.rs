@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use packager_build::run::unless_interrupted;
 use packager_build::{Artifact, Job, Store, Toolchain};
 use packager_recipe::{Target, spec};
-use packager_repo::publish::{self, Description, RepoError};
+use packager_repo::publish::{self, Description, Published, RepoError};
 use packager_rpm::sbom::{self, Component};
 use packager_rpm::{Finding, Inspected, SigningKey, compare, gates, lint, sign};
-use packager_source::Room;
+use packager_source::{Digest, Room};
 use serde_json::{Value, json};
 
 use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
@@ -82,11 +82,14 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
 pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     let names = if options.all_targets { world::target_names(places)? } else { options.target.clone() };
     let (key, development) = signing_key(places, options.sign_key.as_deref())?;
+    if options.base_url.is_some() && names.len() > 1 {
+        bail!("`--base-url` is the address of one repository\nhint: build each target with its own address");
+    }
     let mut text = String::new();
     let mut values = Vec::new();
     for name in names {
         let target = world::target(places, &name)?;
-        let (part, value) = one_target(places, options, &target, &key, development)?;
+        let (part, value) = one_target(places, options, &target, &key, development).with_context(|| name.clone())?;
         text.push_str(&part);
         values.push(value);
     }
@@ -119,7 +122,10 @@ fn one_target(
     let keys = ready.iter().map(|ready| yard.job(ready, &silent).key()).collect::<Result<Vec<_>, _>>()?;
     let inputs = format!("{} {url}", keys.join(" "));
     let fingerprint = key.public()?.facts().fingerprint;
-    if publish::current(&folder).is_some_and(|record| record.inputs == inputs && record.key == fingerprint) {
+    let repo_file = repo_file(places, target, &url)?;
+    let settings = settings(target, &ready, &repo_file)?;
+    let same = |record: Published| record.inputs == inputs && record.settings == settings && record.key == fingerprint;
+    if publish::current(&folder).is_some_and(same) {
         let seconds = start.elapsed().as_secs_f64();
         let text =
             format!("{}: nothing to do, {} is complete (looked in {seconds:.2} s)\n", target.name, folder.display());
@@ -134,7 +140,7 @@ fn one_target(
     }
     let line = Line::begin(&target.name);
     line.step("signing and publishing");
-    publish_all(places, target, &done, &folder, &url, inputs, key)?;
+    publish_all(target, &done, &folder, Plan { repo_file, inputs, settings }, key)?;
     line.end("repository published");
     let stages: Vec<_> = done.iter().flat_map(|done| done.stages.clone()).chain(line.stages()).collect();
     closing(target, &done, &folder, &fingerprint, development, &stages, start.elapsed().as_secs_f64())
@@ -150,6 +156,15 @@ fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str) -> Result<Done> {
     };
     line.step("gates");
     let inspected = artifact.rpms.iter().map(|path| Inspected::open(path)).collect::<Result<Vec<_>, _>>()?;
+    for package in &ready.recipe.packages {
+        if !inspected.iter().any(|built| built.name == package.name) {
+            bail!(
+                "`{}` holds no package `{}`\nhint: remove that folder and build again",
+                artifact.folder.display(),
+                package.name
+            );
+        }
+    }
     let mut findings = gates::check(&inspected, &ready.recipe, yard.target);
     findings.extend(lint::run(&artifact.rpms)?);
     gates::waive(&mut findings, &ready.recipe);
@@ -159,6 +174,7 @@ fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str) -> Result<Done> {
         .vendored()?
         .crates
         .into_iter()
+        .filter(|part| part.linked)
         .map(|part| Component { name: part.name, version: part.version, license: part.license, sha256: part.sha256 })
         .collect();
     line.end(state);
@@ -180,15 +196,25 @@ fn refuse(findings: &[Finding]) -> Result<()> {
     );
 }
 
-fn publish_all(
-    places: &Places,
-    target: &Target,
-    done: &[Done],
-    folder: &Path,
-    url: &str,
+/// What a repository is to be made from, beside its packages.
+struct Plan {
+    repo_file: String,
     inputs: String,
-    key: &SigningKey,
-) -> Result<()> {
+    settings: String,
+}
+
+/// Everything that decides what is published but not what is built: the `.repo` file, and what the gates go by.
+fn settings(target: &Target, ready: &[Ready], repo_file: &str) -> Result<String> {
+    let mut digest = Digest::new();
+    digest.part("repo file", repo_file.as_bytes());
+    digest.part("profile", &serde_json::to_vec(&target.profile)?);
+    for ready in ready {
+        digest.part("waivers", &serde_json::to_vec(&ready.recipe.waivers)?);
+    }
+    Ok(digest.hex())
+}
+
+fn repo_file(places: &Places, target: &Target, url: &str) -> Result<String> {
     let data = json!({
         "id": REPOSITORY,
         "title": format!("DAOS packages for {} {}", target.profile.title, target.arch),
@@ -197,7 +223,11 @@ fn publish_all(
         "module_hotfixes": target.profile.module_hotfixes,
     });
     let template = "repository.repo.hbs";
-    let repo_file = spec::render(template, &world::template(places, template)?, &data)?;
+    Ok(spec::render(template, &world::template(places, template)?, &data)?)
+}
+
+fn publish_all(target: &Target, done: &[Done], folder: &Path, plan: Plan, key: &SigningKey) -> Result<()> {
+    let Plan { repo_file, inputs, settings } = plan;
     let packages: Vec<PathBuf> = done.iter().flat_map(|done| done.artifact.rpms.clone()).collect();
     let sources: Vec<PathBuf> = done.iter().map(|done| done.artifact.srpm.clone()).collect();
     let time = done.iter().map(|done| done.ready.workspace.time).max().unwrap_or(0);
@@ -209,6 +239,7 @@ fn publish_all(
         sources: &sources,
         extra: Vec::new(),
         inputs,
+        settings,
         time,
     };
     publish::publish::<anyhow::Error>(&description, key, |signed| {
@@ -312,7 +343,9 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
         let parent = places.state.join("work");
         let room = Room::make(&parent, "rebuild-at-another-place-")
             .with_context(|| format!("cannot make a folder in `{}`", parent.display()))?;
-        let second = job.build_apart(room.path())?;
+        // And a state of its own: crates and documents are made again too.
+        let apart = Job { state: room.path(), ..job.clone() };
+        let second = apart.build_apart(&room.path().join("build"))?;
         let left: Vec<PathBuf> = first.rpms.iter().chain([&first.srpm]).cloned().collect();
         let right: Vec<PathBuf> = second.rpms.iter().chain([&second.srpm]).cloned().collect();
         results.extend(compare::compare(&left, &right)?);

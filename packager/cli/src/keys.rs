@@ -43,6 +43,11 @@ pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(Sign
         return Ok((SigningKey::load(path)?, false));
     }
     let path = places.keys.join(format!("{DEVELOPMENT}.secret.asc"));
+    // Two first builds at once make one key.
+    std::fs::create_dir_all(&places.keys).with_context(|| format!("cannot make `{}`", places.keys.display()))?;
+    let lock = places.keys.join(".lock");
+    let held = std::fs::File::create(&lock).with_context(|| format!("cannot make `{}`", lock.display()))?;
+    held.lock().with_context(|| format!("cannot lock `{}`", lock.display()))?;
     if !path.exists() {
         eprintln!("packager: making a development key in {} (`--sign-key` names another)", places.keys.display());
         let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;

@@ -1,5 +1,7 @@
 //! Operations that build nothing: targets, plan, spec, check.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 use packager_resolve::plan::Provider;
 use packager_rpm::{Inspected, check as gates, lint};
@@ -99,6 +101,7 @@ pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
     let target = world::target(places, &options.target)?;
     let packages = options.packages.iter().map(|path| Inspected::open(path)).collect::<Result<Vec<_>, _>>()?;
     let mut findings = Vec::new();
+    let mut seen: Vec<PathBuf> = Vec::new();
     for ready in world::ready(places, &target)? {
         let (ours, files): (Vec<Inspected>, Vec<_>) = packages
             .iter()
@@ -110,10 +113,18 @@ pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
         if ours.is_empty() {
             continue;
         }
+        seen.extend(files.iter().cloned());
         let mut found = gates(&ours, &ready.recipe, &target);
         found.extend(lint::run(&files)?);
         packager_rpm::gates::waive(&mut found, &ready.recipe);
         findings.extend(found);
+    }
+    if let Some(stray) = packages.iter().find(|package| !seen.contains(&package.path)) {
+        bail!(
+            "`{}` comes from no recipe for {}\nhint: name binary packages that were built from these sources",
+            stray.path.display(),
+            target.name
+        );
     }
     let open = findings.iter().filter(|finding| finding.waived.is_none()).count();
     let mut text = String::new();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use packager_rpm::{KeyError, SigningKey, sign};
 use packager_source::Room;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::metadata;
@@ -65,6 +66,8 @@ pub struct Description<'d> {
     pub extra: Vec<(String, Vec<u8>)>,
     /// Build keys and whatever else decides the contents.
     pub inputs: String,
+    /// Hash over what decides the rest: the `.repo` file, and what the gates go by.
+    pub settings: String,
     /// Time of the sources.
     pub time: i64,
 }
@@ -74,6 +77,8 @@ pub struct Description<'d> {
 pub struct Published {
     /// See [`Description::inputs`].
     pub inputs: String,
+    /// See [`Description::settings`].
+    pub settings: String,
     /// Fingerprint of the key.
     pub key: String,
     /// Files with their sizes, relative to the repository.
@@ -148,7 +153,12 @@ fn record(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result
     let mut files = Vec::new();
     list(new, new, &mut files).map_err(RepoError::at(new))?;
     files.sort();
-    let published = Published { inputs: description.inputs.clone(), key: key.public()?.facts().fingerprint, files };
+    let published = Published {
+        inputs: description.inputs.clone(),
+        settings: description.settings.clone(),
+        key: key.public()?.facts().fingerprint,
+        files,
+    };
     let path = new.join(RECORD);
     fs::write(&path, serde_json::to_vec_pretty(&published)?).map_err(RepoError::at(&path))?;
     Ok(published)
@@ -171,8 +181,13 @@ fn list(root: &Path, folder: &Path, files: &mut Vec<(String, u64)>) -> io::Resul
 /// Puts `new` where `folder` is; the old one goes away with the temporary folder.
 fn exchange(new: &Path, folder: &Path) -> Result<(), RepoError> {
     if folder.exists() {
-        let exchanged = renameat_with(CWD, new, CWD, folder, RenameFlags::EXCHANGE);
-        return exchanged.map_err(|error| RepoError::at(folder)(error.into()));
+        return match renameat_with(CWD, new, CWD, folder, RenameFlags::EXCHANGE) {
+            // A file system without exchange, as NFS: two renames, and a moment without a repository between them.
+            Err(Errno::INVAL) => fs::rename(folder, new.with_file_name("old"))
+                .and_then(|()| fs::rename(new, folder))
+                .map_err(RepoError::at(folder)),
+            other => other.map_err(|error| RepoError::at(folder)(error.into())),
+        };
     }
     fs::rename(new, folder).map_err(RepoError::at(folder))
 }

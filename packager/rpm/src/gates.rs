@@ -52,7 +52,9 @@ pub fn check(packages: &[Inspected], recipe: &Concrete, target: &Target) -> Vec<
         permissions(package, recipe, &mut report);
         for file in &package.files {
             leaks(package, file, &mut report);
-            if let Some(facts) = elf::facts(&file.content).filter(|_| !package.is_debug()) {
+            if let Some(facts) =
+                elf::facts(&file.content).filter(|_| !package.is_debug() || elf::facts(&file.content).is_some())
+            {
                 program(file, &facts, target, &mut report);
             }
         }
@@ -158,7 +160,7 @@ fn permissions(package: &Inspected, recipe: &Concrete, report: &mut Report<'_>) 
                 "give the unit the capabilities instead",
             );
         }
-        if file.mode & 0o002 != 0 && file.mode & 0o1000 == 0 && !file.content.is_empty() {
+        if file.mode & 0o002 != 0 && file.mode & 0o1000 == 0 {
             report("world-writable", format!("`{line}`"), "remove the bit");
         }
     }
@@ -172,14 +174,13 @@ fn build_folder(content: &[u8]) -> Option<usize> {
 }
 
 fn leaks(package: &Inspected, file: &File, report: &mut Report<'_>) {
-    if let Some(at) = build_folder(&file.content).filter(|_| !package.is_debug()) {
+    // Sources may speak of a folder of that name; programs must not.
+    if let Some(at) = build_folder(&file.content).filter(|_| !package.is_debug() || elf::facts(&file.content).is_some())
+    {
         let end = file.content.len().min(at + 100);
         let shown = String::from_utf8_lossy(&file.content[at..end]);
         let shown = shown.split(['\0', '\n', '"']).next().unwrap_or_default().to_owned();
-        // Sources may speak of a folder of that name; programs must not.
-        if elf::facts(&file.content).is_some() || !package.is_debug() {
-            report("build-path", format!("`{}` contains `{shown}`", file.path), "remap the path with compiler flags");
-        }
+        report("build-path", format!("`{}` contains `{shown}`", file.path), "remap the path with compiler flags");
     }
 }
 

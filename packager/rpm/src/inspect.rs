@@ -109,7 +109,11 @@ impl Inspected {
             license: metadata.get_license()?.to_owned(),
             source_rpm: metadata.get_source_rpm().unwrap_or_default().to_owned(),
             payload: payload.to_owned(),
-            sha256_files: matches!(metadata.get_file_digest_algorithm(), Ok(DigestAlgorithm::Sha2_256) | Err(_)),
+            // Without the tag rpm means MD5; a package without files has none.
+            sha256_files: match metadata.get_file_digest_algorithm() {
+                Ok(algorithm) => algorithm == DigestAlgorithm::Sha2_256,
+                Err(_) => files.is_empty(),
+            },
             build_host: metadata.get_build_host().unwrap_or_default().to_owned(),
             vendor: metadata.get_vendor().unwrap_or_default().to_owned(),
             installed_bytes: metadata.get_installed_size()?,

@@ -13,12 +13,20 @@ const NOT_HERE: [(&str, &str); 3] = [
     ("no-group-tag", "no supported distribution uses groups; rpm ignores the tag"),
 ];
 
+/// What it says when it came to its end.
+const CLOSING: &str = "specfiles checked";
+
 /// rpmlint that does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum LintError {
     /// Not installed.
     #[error("`rpmlint` is not installed\nhint: run `scripts/packager`, which installs what builds need")]
     Missing,
+    /// It gave up.
+    #[error(
+        "`rpmlint` did not finish:\n{0}\nhint: run `rpmlint` by hand over the packages below the packager's `artifacts/`"
+    )]
+    Failed(String),
     /// Another reason.
     #[error("cannot run `rpmlint`")]
     Start(#[source] io::Error),
@@ -30,13 +38,25 @@ pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name.contains("-debuginfo-") || name.contains("-debugsource-")
     };
-    let packages = packages.iter().filter(|path| !debug(path));
-    let output = match Command::new("rpmlint").args(packages).env("LC_ALL", "C.UTF-8").output() {
+    let packages: Vec<&PathBuf> = packages.iter().filter(|path| !debug(path)).collect();
+    if packages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let output = match Command::new("rpmlint")
+        .args(packages)
+        .env("LC_ALL", "C.UTF-8")
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .output()
+    {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LintError::Missing),
         Err(error) => return Err(LintError::Start(error)),
     };
-    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).filter(applies).collect())
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !said.contains(CLOSING) {
+        return Err(LintError::Failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    Ok(said.lines().filter_map(parse).filter(applies).collect())
 }
 
 fn applies(finding: &Finding) -> bool {

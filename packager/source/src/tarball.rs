@@ -85,7 +85,7 @@ impl Contents {
     }
 }
 
-fn is_executable(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_executable(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o100 != 0)
 }

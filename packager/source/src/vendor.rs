@@ -1,7 +1,7 @@
 //! The crates a workspace needs, as one tarball that makes its build independent of any network.
 //!
 //! cargo itself vendors, prunes `Cargo.lock` to what the shipped members reach, and checks every crate against it. Nothing may be in the
-//! pruned lock that is not in the committed one. Crates that only other operating systems compile are
+//! pruned lock that is not in the committed one. Crates that no program needs (other operating systems', tests') are
 //! hollowed: cargo wants to read their manifests, and nothing else of them is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,8 @@ pub struct Crate {
     pub license: String,
     /// SHA-256 of the crate file.
     pub sha256: String,
+    /// It becomes part of the programs; the others run while they are built.
+    pub linked: bool,
 }
 
 /// What vendoring gives; lies in a folder of its own.
@@ -43,7 +45,7 @@ pub struct Vendored {
     pub tarball: PathBuf,
     /// `Cargo.lock` of the shipped members, as cargo itself prunes it.
     pub lock: String,
-    /// The crates that are compiled.
+    /// The crates that are compiled, for the programs or to build them.
     pub crates: Vec<Crate>,
 }
 
@@ -105,6 +107,12 @@ struct MetadataPackage {
     version: String,
     license: Option<String>,
     source: Option<String>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +123,59 @@ struct Resolve {
 #[derive(Deserialize)]
 struct Node {
     id: String,
+    deps: Vec<Edge>,
+}
+
+/// A dependency.
+#[derive(Deserialize)]
+struct Edge {
+    pkg: String,
+    dep_kinds: Vec<Kind>,
+}
+
+/// `build`, `dev`, or nothing for what is linked.
+#[derive(Deserialize)]
+struct Kind {
+    kind: Option<String>,
+}
+
+impl Metadata {
+    /// What the members reach over edges of which `follow` accepts one kind, through packages that `pass` accepts.
+    fn reached(
+        &self,
+        follow: impl Fn(Option<&str>) -> bool,
+        pass: impl Fn(&MetadataPackage) -> bool,
+    ) -> BTreeSet<&str> {
+        let packages: BTreeMap<&str, &MetadataPackage> =
+            self.packages.iter().map(|package| (package.id.as_str(), package)).collect();
+        let nodes: BTreeMap<&str, &Node> = self.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+        let mut queue: Vec<&str> = self
+            .packages
+            .iter()
+            .filter(|package| package.source.is_none())
+            .map(|package| package.id.as_str())
+            .collect();
+        let mut reached = BTreeSet::new();
+        while let Some(id) = queue.pop() {
+            if !packages.get(id).is_some_and(|package| pass(package)) || !reached.insert(id) {
+                continue;
+            }
+            let edges = nodes.get(id).into_iter().flat_map(|node| &node.deps);
+            queue.extend(
+                edges
+                    .filter(|edge| edge.dep_kinds.iter().any(|kind| follow(kind.kind.as_deref())))
+                    .map(|edge| edge.pkg.as_str()),
+            );
+        }
+        reached
+    }
+}
+
+impl MetadataPackage {
+    /// It runs inside the compiler.
+    fn is_macro(&self) -> bool {
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "proc-macro"))
+    }
 }
 
 impl Vendored {
@@ -181,6 +242,9 @@ impl Vendored {
         fs::write(ready.join("crates.json"), listed).map_err(io_at(&ready))?;
         fs::write(ready.join("Cargo.lock"), &lock).map_err(io_at(&ready))?;
         let folder = store.join(key);
+        if let Some(stored) = Vendored::stored(store, key) {
+            return Ok(stored); // another packager was faster
+        }
         if folder.exists() {
             // Not readable as complete: left by an older packager.
             fs::remove_dir_all(&folder).map_err(io_at(&folder))?;
@@ -190,7 +254,7 @@ impl Vendored {
     }
 }
 
-/// The crates that one of our platforms compiles, for the target or for build scripts.
+/// The crates that one of our platforms compiles, for the programs or for build scripts; not for tests.
 fn compiled(
     cargo: &Path,
     tree: &Path,
@@ -200,18 +264,19 @@ fn compiled(
         .iter()
         .filter_map(|(name, version, sum)| Some(((name.as_str(), version.as_str()), sum.as_deref()?)))
         .collect();
-    let mut crates = BTreeSet::new();
+    let mut crates: BTreeMap<(String, String), Crate> = BTreeMap::new();
     for platform in PLATFORMS {
         let mut command = Command::new(cargo);
         command.args(["metadata", "--format-version=1", "--frozen", "--filter-platform", platform]).current_dir(tree);
         let output =
             run(&mut command, "metadata", "the vendored tree is incomplete; this is a mistake in the packager")?;
         let metadata: Metadata = serde_json::from_slice(&output).map_err(VendorError::Metadata)?;
-        let used: BTreeSet<&str> = metadata.resolve.nodes.iter().map(|node| node.id.as_str()).collect();
+        let used = metadata.reached(|kind| kind != Some("dev"), |_| true);
+        let linked = metadata.reached(|kind| kind.is_none(), |package| !package.is_macro());
         for package in
             metadata.packages.iter().filter(|package| package.source.is_some() && used.contains(package.id.as_str()))
         {
-            crates.insert(Crate {
+            let entry = crates.entry((package.name.clone(), package.version.clone())).or_insert_with(|| Crate {
                 name: package.name.clone(),
                 version: package.version.clone(),
                 license: package.license.clone().unwrap_or_else(|| "NOASSERTION".to_owned()),
@@ -220,10 +285,12 @@ fn compiled(
                     .copied()
                     .unwrap_or_default()
                     .to_owned(),
+                linked: false,
             });
+            entry.linked |= linked.contains(package.id.as_str());
         }
     }
-    Ok(crates.into_iter().collect())
+    Ok(crates.into_values().collect())
 }
 
 fn hollow_others(vendor: &Path, crates: &[Crate]) -> Result<(), VendorError> {

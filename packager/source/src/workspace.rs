@@ -9,7 +9,7 @@ use git2::{Repository, Status, StatusOptions};
 
 use crate::digest::Digest;
 use crate::manifest::{self, ManifestError};
-use crate::tarball::Contents;
+use crate::tarball::{self, Contents};
 
 /// A workspace in the file system, restricted to what one recipe ships.
 #[derive(Debug, Clone)]
@@ -114,7 +114,11 @@ impl Workspace {
             match file.as_str() {
                 "Cargo.toml" => digest.part(file, self.manifest.as_bytes()),
                 "Cargo.lock" => digest.part(file, self.reached.as_bytes()),
-                _ => digest.part(file, &fs::read(self.root.join(file))?),
+                _ => {
+                    let path = self.root.join(file);
+                    digest.part(file, &fs::read(&path)?);
+                    digest.part("executable", &[u8::from(tarball::is_executable(&path)?)]);
+                }
             }
         }
         Ok(digest.hex())

@@ -125,6 +125,7 @@ pub(crate) fn publish(target: &str, id: &str, packages: &[PathBuf], repo_file: S
         sources: &[],
         extra: Vec::new(),
         inputs: String::new(),
+        settings: String::new(),
         time: 0,
     };
     let nothing = |_: &[PathBuf]| Ok::<_, RepoError>(Vec::new());
