@@ -52,9 +52,7 @@ pub fn check(packages: &[Inspected], recipe: &Concrete, target: &Target) -> Vec<
         permissions(package, recipe, &mut report);
         for file in &package.files {
             leaks(package, file, &mut report);
-            if let Some(facts) =
-                elf::facts(&file.content).filter(|_| !package.is_debug() || elf::facts(&file.content).is_some())
-            {
+            if let Some(facts) = elf::facts(&file.content).filter(|_| !package.is_debug()) {
                 program(file, &facts, target, &mut report);
             }
         }
