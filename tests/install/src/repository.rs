@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use packager_repo::publish::{self, Description, RepoError};
 use packager_rpm::{Inspected, SigningKey};
@@ -23,6 +24,8 @@ pub struct Repository {
     id: String,
 }
 
+static BUILDING: Mutex<()> = Mutex::new(());
+
 impl Repository {
     /// The repository of a target, as `scripts/packager build` makes it.
     #[must_use]
@@ -31,6 +34,8 @@ impl Repository {
         let folder = match std::env::var_os("INSTALL_SUITE_DIST") {
             Some(dist) => PathBuf::from(dist).join(target),
             None => {
+                // Tests that run side by side wait for one build instead of each making its own.
+                let _one = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut build = Command::new(host::workspace().join("scripts/packager"));
                 build.args(["build", "--target", target]).current_dir(host::workspace());
                 Outcome::of(&mut build).ok();
