@@ -35,10 +35,15 @@ pub fn build_key(inputs: Inputs<'_>, toolchain: &Toolchain) -> String {
         digest.part(name, hash.as_bytes());
     }
     digest.part("time", &time.to_le_bytes());
-    let Toolchain { rust, zig: _, zig_version, zigbuild: _, zigbuild_version, rpm_version, bwrap: _ } = toolchain;
-    for (name, version) in
-        [("rust", &rust.version), ("zig", zig_version), ("zigbuild", zigbuild_version), ("rpm", rpm_version)]
-    {
+    let Toolchain { rust, zig: _, zig_version, zigbuild: _, zigbuild_version, rpm_version, helpers, bwrap: _ } =
+        toolchain;
+    for (name, version) in [
+        ("rust", &rust.version),
+        ("zig", zig_version),
+        ("zigbuild", zigbuild_version),
+        ("rpm", rpm_version),
+        ("helpers", helpers),
+    ] {
         digest.part(name, version.as_bytes());
     }
     digest.hex()

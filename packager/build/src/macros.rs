@@ -50,6 +50,8 @@ pub fn for_target(target: &Target) -> String {
         "%install %{?_enable_debug_packages:%{?buildsubdir:%{debug_package}}}\\\n%%install\\\n%{nil}".to_owned(),
         "%_docdir_fmt %%{NAME}".to_owned(),
         "%__arch_install_post %{nil}".to_owned(),
+        // rpm 4.19 and later would require users and groups, which older ones cannot provide.
+        "%_use_weak_usergroup_deps 1".to_owned(),
         "%optflags -O2 -g".to_owned(),
         format!("%cargo_triple {}", triple(target.arch)),
         format!("%cargo_target {}.{}", triple(target.arch), profile.glibc),

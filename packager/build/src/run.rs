@@ -4,14 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-/// Set by the signal handler; every running step ends soon after.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// How often a running program is looked at: short against any build, long against the cost of looking.
-const POLL: Duration = Duration::from_millis(20);
+use packager_source::stop::{self, Interrupted, unless_interrupted};
 
 /// Bytes of the log's end that an error message shows.
 const TAIL_BYTES: u64 = 4000;
@@ -57,8 +51,8 @@ pub enum RunError {
         log: PathBuf,
     },
     /// The user stopped it.
-    #[error("interrupted")]
-    Interrupted,
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The log.
     #[error("cannot write the log `{path}`")]
     Log {
@@ -68,11 +62,6 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
-}
-
-/// An error when the user asked to stop: for work that is done in this process, between its pieces.
-pub fn unless_interrupted() -> Result<(), RunError> {
-    if INTERRUPTED.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
 }
 
 /// Runs to the end. Output goes to the log's end.
@@ -88,19 +77,10 @@ pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError
             program: command.get_program().to_string_lossy().into_owned(),
             source,
         })?;
-    let status = loop {
-        let waited = child.try_wait();
-        match waited.map_err(|source| RunError::Start { program: step.to_owned(), source })? {
-            Some(status) => break status,
-            None if INTERRUPTED.load(Ordering::Relaxed) => {
-                // The sandbox dies with its first process, and with us. A process that is gone already is no error.
-                let _gone = child.kill();
-                let _reaped = child.wait();
-                return Err(RunError::Interrupted);
-            }
-            None => std::thread::sleep(POLL),
-        }
-    };
+    // The sandbox dies with its first process, and with us.
+    let status = stop::wait(&mut child)
+        .map_err(|source| RunError::Start { program: step.to_owned(), source })?
+        .ok_or(Interrupted)?;
     if status.success() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
-use packager_source::{Digest, Room, Workspace, digest};
+use packager_source::{Digest, Room, Workspace, digest, keep};
 
 use crate::documents;
 use crate::key::{GENERATION, Inputs, build_key};
@@ -196,6 +196,7 @@ impl Job<'_> {
             documents::make(self.recipe, &vendored.crates, &self.sandbox(room.path())?, &made, log)?;
             fs::rename(&made, &kept).map_err(BuildError::at(&kept))?;
         }
+        keep::used(&kept);
         fs::copy(&kept, to).map(drop).map_err(BuildError::at(to))
     }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use packager_source::keep;
+
 /// The folder of all artifacts.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -33,7 +35,9 @@ impl Store {
     /// The artifact of a key, if it was built.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Artifact> {
-        Artifact::read(key, &self.folder.join(key)).ok()
+        let folder = self.folder.join(key);
+        keep::used(&folder);
+        Artifact::read(key, &folder).ok()
     }
 
     /// Takes a finished folder.

@@ -65,6 +65,8 @@ pub struct Toolchain {
     pub zigbuild_version: String,
     /// `rpmbuild --version`.
     pub rpm_version: String,
+    /// Versions of the programs that rpmbuild runs over what was compiled.
+    pub helpers: String,
     /// The sandbox program.
     pub bwrap: PathBuf,
 }
@@ -93,8 +95,17 @@ impl Toolchain {
             });
         };
         find("rpmbuild", "`rpm` (Debian) or `rpm-build`")?;
-        find("find-debuginfo", "`debugedit`")?;
-        find("eu-strip", "`elfutils`")?;
+        let mut helpers = String::new();
+        for (name, package) in [
+            ("find-debuginfo", "`debugedit`"),
+            ("eu-strip", "`elfutils`"),
+            ("gzip", "`gzip`"),
+            ("xz", "`xz-utils` or `xz`"),
+        ] {
+            let text = said(&find(name, package)?, &["--version"])?;
+            helpers.push_str(text.lines().next().unwrap_or_default());
+            helpers.push('\n');
+        }
         find("createrepo_c", "`createrepo-c` (Debian) or `createrepo_c`")?;
         find("rpmkeys", "`rpm`")?;
         find("rpmlint", "`rpmlint`")?;
@@ -106,6 +117,7 @@ impl Toolchain {
             zigbuild_version: distribution_version(&libraries, "cargo_zigbuild"),
             zigbuild,
             rpm_version: said(Path::new("rpmbuild"), &["--version"])?,
+            helpers,
             bwrap: find("bwrap", "`bubblewrap`")?,
         })
     }

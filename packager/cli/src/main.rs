@@ -10,6 +10,7 @@ mod keys;
 mod places;
 mod plain;
 mod progress;
+mod publication;
 mod report;
 mod world;
 
@@ -67,7 +68,7 @@ fn catch_signals() -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
     std::thread::spawn(move || {
         for _ in signals.forever() {
-            if packager_build::run::INTERRUPTED.swap(true, Ordering::Relaxed) {
+            if packager_source::stop::INTERRUPTED.swap(true, Ordering::Relaxed) {
                 std::process::exit(1);
             }
         }

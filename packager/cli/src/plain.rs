@@ -103,18 +103,14 @@ pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
     let mut findings = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
     for ready in world::ready(places, &target)? {
-        let (ours, files): (Vec<Inspected>, Vec<_>) = packages
-            .iter()
-            .filter(|package| {
-                package.source_rpm.starts_with(&format!("{}-{}-", ready.recipe.name, ready.recipe.version))
-            })
-            .map(|package| (package.clone(), package.path.clone()))
-            .unzip();
+        let source = format!("{}-{}-", ready.recipe.name, ready.recipe.version);
+        let ours: Vec<&Inspected> = packages.iter().filter(|package| package.source_rpm.starts_with(&source)).collect();
+        let files: Vec<PathBuf> = ours.iter().map(|package| package.path.clone()).collect();
         if ours.is_empty() {
             continue;
         }
         seen.extend(files.iter().cloned());
-        let mut found = gates(&ours, &ready.recipe, &target);
+        let mut found = gates(ours, &packages, &ready.recipe, &target);
         found.extend(lint::run(&files)?);
         packager_rpm::gates::waive(&mut found, &ready.recipe);
         findings.extend(found);

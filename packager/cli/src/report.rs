@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use packager_source::stop::unless_interrupted;
 use serde_json::{Value, json};
 
 /// The result of an operation.
@@ -47,7 +48,9 @@ impl Report {
 pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
     let mut message = String::new();
     let mut hints = Vec::new();
-    for cause in error.chain() {
+    // Whatever a step says that was cut short, the reason is this one.
+    let interrupted = unless_interrupted().map_err(anyhow::Error::from).err();
+    for cause in interrupted.as_ref().unwrap_or(error).chain() {
         let mut lines: Vec<String> = Vec::new();
         for line in cause.to_string().lines() {
             match line.strip_prefix("hint: ") {

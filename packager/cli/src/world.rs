@@ -11,6 +11,7 @@ use packager_recipe::{Concrete, Facts, Recipe, Target, TargetName, evaluate, spe
 use packager_resolve::plan::CapabilityList;
 use packager_resolve::{Plan, plan};
 use packager_source::Workspace;
+use packager_source::workspace::modified;
 
 use crate::places::Places;
 
@@ -23,6 +24,8 @@ pub(crate) struct Ready {
     pub(crate) workspace: Workspace,
     pub(crate) beside: PathBuf,
     pub(crate) spec: String,
+    /// Sources, recipe, profiles or templates have changes that are not committed.
+    pub(crate) modified: bool,
 }
 
 /// All target names, sorted.
@@ -30,7 +33,11 @@ pub(crate) fn target_names(places: &Places) -> Result<Vec<String>> {
     let folder = places.root.join("specs/targets");
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
-        let system = entry?.file_name().to_string_lossy().into_owned();
+        let entry = entry?;
+        if !entry.path().is_dir() {
+            continue;
+        }
+        let system = entry.file_name().to_string_lossy().into_owned();
         for arch in profile(places, &system)?.arches() {
             names.push(TargetName { system: system.clone(), arch }.to_string());
         }
@@ -105,12 +112,21 @@ fn one(places: &Places, folder: &Path, target: &Target, template: &str) -> Resul
     let changelog = root.join(&recipe.source.changelog.value);
     let changelog = fs::read_to_string(&changelog).with_context(|| format!("cannot read `{}`", changelog.display()))?;
     let beside = folder.join("files");
-    let facts =
-        Facts { version: workspace.version.clone(), changelog, source_time: workspace.time, beside: texts(&beside)? };
+    let facts = Facts {
+        version: workspace.version.clone(),
+        changelog,
+        source_time: workspace.time,
+        beside: texts(&beside)?,
+        cargo_packages: workspace.packages.clone(),
+        programs: workspace.programs.clone(),
+    };
     let concrete = evaluate(&recipe, page, target, &facts)
         .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
     let spec = spec::render(SPEC_TEMPLATE, template, &concrete)?;
-    Ok(Ready { recipe: concrete, workspace, beside, spec })
+    let rest = [folder, &places.root.join("specs/targets"), &places.root.join("templates")]
+        .map(|path| path.strip_prefix(&places.root).unwrap_or(path).to_owned());
+    let modified = workspace.modified || modified(&places.root, &rest)?;
+    Ok(Ready { recipe: concrete, workspace, beside, spec, modified })
 }
 
 /// `SOURCE_DATE_EPOCH`, when it is set.
@@ -129,8 +145,10 @@ fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            texts.insert(name, text);
+            if !path.is_dir() {
+                let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+                texts.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+            }
         }
     }
     Ok(texts)

@@ -57,12 +57,6 @@ impl Page<'_> {
         self.place(Some(place.referenced), message.into(), hint)
     }
 
-    /// A finding about the file as a whole.
-    #[must_use]
-    pub fn whole(&self, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
-        self.place(None, message.into(), hint)
-    }
-
     /// What the YAML reader found, in our words and with a suggestion for misspelt keys.
     #[must_use]
     pub fn reading(&self, error: &Error) -> Diagnostic {

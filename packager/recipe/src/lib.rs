@@ -8,6 +8,7 @@ pub mod changelog;
 pub mod concrete;
 pub mod diagnostic;
 mod evaluate;
+mod package;
 mod scriptlet;
 pub mod spec;
 pub mod sysusers;

@@ -15,12 +15,27 @@ pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
                 lines.push(format!("getent group {group} >/dev/null || groupadd -r {id}{group} || :"));
             }
             (Some("u"), Some(user)) => {
+                // `uid`, `uid:gid`, `uid:group`, or a path that only systemd can read an owner from.
+                let (uid, group) = match field(2) {
+                    Some(id) if id.starts_with('/') => return Err(line.to_owned()),
+                    Some(id) => {
+                        id.split_once(':').map_or((Some(id), Some(id)), |(uid, group)| (Some(uid), Some(group)))
+                    }
+                    None => (None, None),
+                };
+                let uid = uid.filter(|uid| *uid != "-").map(|uid| format!("-u {uid} ")).unwrap_or_default();
+                let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+                let (group, gid) = match group.filter(|group| *group != "-") {
+                    Some(name) if !is_number(name) => (name, String::new()),
+                    Some(gid) => (user, format!("-g {gid} ")),
+                    None => (user, String::new()),
+                };
                 let comment = field(3).unwrap_or("");
                 let home = field(4).unwrap_or("/");
                 let shell = field(5).unwrap_or("/sbin/nologin");
-                lines.push(format!("getent group {user} >/dev/null || groupadd -r {user} || :"));
+                lines.push(format!("getent group {group} >/dev/null || groupadd -r {gid}{group} || :"));
                 lines.push(format!(
-                    "getent passwd {user} >/dev/null || useradd -r -g {user} -d {home} -s {shell} -c \"{comment}\" {user} || :"
+                    "getent passwd {user} >/dev/null || useradd -r {uid}-g {group} -d {home} -s {shell} -c \"{comment}\" {user} || :"
                 ));
             }
             (Some("m"), Some(user)) => {
@@ -70,6 +85,15 @@ mod tests {
         assert!(lines[0].contains("groupadd -r daos_daemons"));
         assert!(lines[2].contains("-d /var/lib/daos -s /sbin/nologin -c \"DAOS server\" daos_server"));
         assert!(lines[3].starts_with("usermod -a -G daos_daemons daos_server"));
+    }
+
+    #[test]
+    fn numbers_that_are_given_are_kept() {
+        let lines = pre_install("u daos_server 951:952 - - -\n").expect("understood");
+        assert!(lines[0].ends_with("groupadd -r -g 952 daos_server || :"), "{}", lines[0]);
+        assert!(lines[1].contains("useradd -r -u 951 -g daos_server"), "{}", lines[1]);
+        let lines = pre_install("u daos_server 951:daos_daemons - - -\n").expect("understood");
+        assert!(lines[1].contains("useradd -r -u 951 -g daos_daemons"), "{}", lines[1]);
     }
 
     #[test]

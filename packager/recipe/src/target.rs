@@ -31,15 +31,6 @@ impl Arch {
         }
     }
 
-    /// What rpm calls the architecture in `name(isa)`.
-    #[must_use]
-    pub fn isa(self) -> &'static str {
-        match self {
-            Arch::X86_64 => "x86-64",
-            Arch::Aarch64 => "aarch-64",
-        }
-    }
-
     /// File name of the program loader.
     #[must_use]
     pub fn loader(self) -> &'static str {

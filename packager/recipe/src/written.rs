@@ -55,13 +55,13 @@ pub struct Source {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Cargo {
     /// Cargo packages to build.
-    pub packages: Vec<String>,
+    pub packages: Vec<Spanned<String>>,
     /// Binaries with a hidden `manpage` subcommand.
     #[serde(default)]
-    pub manual: Vec<String>,
+    pub manual: Vec<Spanned<String>>,
     /// Binaries with `completion bash|zsh|fish`.
     #[serde(default)]
-    pub completions: Vec<String>,
+    pub completions: Vec<Spanned<String>>,
     /// Oldest compiler that builds it.
     pub rust: String,
 }
@@ -82,7 +82,7 @@ pub struct Package {
     pub files: Vec<Spanned<Entry>>,
 }
 
-/// One thing in a package. Exactly one of the keys up to `doc` says what it is.
+/// One thing in a package. Exactly one of the keys up to `doc` says what it is; `to` and `config` belong to a `file`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entry {
@@ -133,6 +133,57 @@ pub struct Waiver {
     pub containing: Option<String>,
     /// Why it is right as it is.
     pub reason: String,
+}
+
+impl Entry {
+    /// The keys of which exactly one says what an entry is.
+    pub(crate) const KINDS: [&'static str; 11] = [
+        "binary",
+        "completions",
+        "file",
+        "directory",
+        "unit",
+        "sysctl",
+        "tmpfiles",
+        "sysusers",
+        "firewalld",
+        "licence",
+        "doc",
+    ];
+
+    /// Those of them that are there.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        let there = [
+            self.binary.is_some(),
+            self.completions.is_some(),
+            self.file.is_some(),
+            self.directory.is_some(),
+            self.unit.is_some(),
+            self.sysctl.is_some(),
+            self.tmpfiles.is_some(),
+            self.sysusers.is_some(),
+            self.firewalld.is_some(),
+            self.licence.is_some(),
+            self.doc.is_some(),
+        ];
+        Entry::KINDS.into_iter().zip(there).filter(|(_, there)| *there).map(|(kind, _)| kind).collect()
+    }
+
+    /// Further keys that are there although entries of this kind have no use for them.
+    pub(crate) fn useless(&self, kind: &str) -> Vec<&'static str> {
+        let owned = !["completions", "licence", "doc"].contains(&kind);
+        [
+            ("to", self.to.is_some(), kind == "file"),
+            ("config", self.config, kind == "file"),
+            ("mode", self.mode.is_some(), owned),
+            ("user", self.user.is_some(), owned),
+            ("group", self.group.is_some(), owned),
+        ]
+        .into_iter()
+        .filter(|(_, there, useful)| *there && !useful)
+        .map(|(key, _, _)| key)
+        .collect()
+    }
 }
 
 impl Recipe {

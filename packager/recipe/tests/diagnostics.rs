@@ -19,6 +19,8 @@ fn facts() -> Facts {
         changelog: "## Unreleased\n- 100% new.\n".to_owned(),
         source_time: 1_790_000_000,
         beside: [("demo.conf".to_owned(), String::new())].into(),
+        cargo_packages: ["hello".to_owned()].into(),
+        programs: ["hello".to_owned()].into(),
     }
 }
 
@@ -61,6 +63,25 @@ fn an_unknown_file_beside_the_recipe() {
        |         ^
     hint: write `demo.conf`
     ");
+}
+
+#[test]
+fn a_program_that_the_sources_do_not_have() {
+    let text = messages("binary: hello", "binary: helo");
+    assert!(text.contains("the source tree has no program `helo`") && text.contains("hint: write `hello`"), "{text}");
+    let text = messages("packages: [hello]", "packages: [hallo]");
+    assert!(text.contains("the source tree has no cargo package `hallo`") && text.contains("write `hello`"), "{text}");
+}
+
+#[test]
+fn an_entry_of_two_kinds_or_with_a_useless_key() {
+    let text = messages("{ file: demo.conf,", "{ file: demo.conf, doc: LICENSE,");
+    assert!(
+        text.contains("this entry is `file`, `doc` at once") && text.contains("hint: make an entry of each"),
+        "{text}"
+    );
+    let text = messages("{ file: demo.conf,", "{ unit: demo.conf,");
+    assert!(text.contains("`to` means nothing for a `unit`") && text.contains("`config` means nothing"), "{text}");
 }
 
 #[test]

@@ -43,7 +43,14 @@ fn rendered(name: &str) -> String {
         beside.insert(name, fs::read_to_string(&path).expect("a text"));
     }
     let changelog = "## Unreleased\n\n- 100% of it.\n".to_owned();
-    let facts = Facts { version: "0.1.0".to_owned(), changelog, source_time: 1_790_000_000, beside };
+    let facts = Facts {
+        version: "0.1.0".to_owned(),
+        changelog,
+        source_time: 1_790_000_000,
+        beside,
+        cargo_packages: recipe.cargo.packages.iter().map(|name| name.value.clone()).collect(),
+        programs: ["daos_server", "daos_engine", "daos_agent", "dmg", "daos"].map(str::to_owned).into(),
+    };
     let concrete = evaluate(&recipe, page, &target, &facts).expect("no findings");
     spec::render("cargo.spec.hbs", &read("templates/cargo.spec.hbs".to_owned()), &concrete).expect("rendered")
 }

@@ -5,20 +5,21 @@ use std::path::Path;
 use std::process::Command;
 
 use packager_rpm::SigningKey;
+use packager_source::stop;
 
 use crate::publish::RepoError;
 
 /// Writes `repodata/` for the packages below a folder. gzip, because every dnf reads it; no databases, because dnf makes
 /// its own; times from the sources, so the same packages give the same metadata.
 pub fn write(folder: &Path, time: i64) -> Result<(), RepoError> {
-    let output = Command::new("createrepo_c")
+    let mut createrepo = Command::new("createrepo_c");
+    createrepo
         .args(["--quiet", "--no-database", "--compress-type=gz", "--general-compress-type=gz", "--checksum=sha256"])
         .args(["--unique-md-filenames", "--set-timestamp-to-revision"])
         .arg(format!("--revision={time}"))
         .env("SOURCE_DATE_EPOCH", time.to_string())
-        .arg(folder)
-        .output()
-        .map_err(RepoError::at(Path::new("createrepo_c")))?;
+        .arg(folder);
+    let output = stop::output(&mut createrepo).map_err(RepoError::at(Path::new("createrepo_c")))?;
     if output.status.success() {
         return Ok(());
     }

@@ -31,12 +31,18 @@ pub struct Finding {
     pub waived: Option<String>,
 }
 
-/// Runs all gates that look at packages themselves over the packages of one recipe.
+/// Runs all gates that look at packages themselves over the packages of one recipe; `all` are the packages that are published
+/// together, which may answer their requirements.
 #[must_use]
-pub fn check(packages: &[Inspected], recipe: &Concrete, target: &Target) -> Vec<Finding> {
+pub fn check<'p>(
+    packages: impl IntoIterator<Item = &'p Inspected>,
+    all: &'p [Inspected],
+    recipe: &Concrete,
+    target: &Target,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let distribution = CapabilityList::new(&target.name, target.capabilities());
-    let ours = CapabilityList::new("our packages", packages.iter().flat_map(offered));
+    let ours = CapabilityList::new("our packages", all.iter().flat_map(offered));
     for package in packages {
         let mut report = |finding: &str, message: String, hint: &str| {
             findings.push(Finding {
@@ -56,7 +62,7 @@ pub fn check(packages: &[Inspected], recipe: &Concrete, target: &Target) -> Vec<
                 program(file, &facts, target, &mut report);
             }
         }
-        if !package.is_debug() && !licence_present(package, packages) {
+        if !package.is_debug() && !licence_present(package, all) {
             report(
                 "no-licence",
                 "neither it nor a package of ours that it requires holds a licence text".to_owned(),

@@ -56,10 +56,10 @@ pub struct Inspected {
     pub payload: String,
     /// Files are hashed with SHA-256.
     pub sha256_files: bool,
-    /// Build host.
-    pub build_host: String,
     /// Vendor.
     pub vendor: String,
+    /// Size of the package file.
+    pub bytes: u64,
     /// Installed size in bytes.
     pub installed_bytes: u64,
     /// As rpm writes them.
@@ -114,8 +114,8 @@ impl Inspected {
                 Ok(algorithm) => algorithm == DigestAlgorithm::Sha2_256,
                 Err(_) => files.is_empty(),
             },
-            build_host: metadata.get_build_host().unwrap_or_default().to_owned(),
             vendor: metadata.get_vendor().unwrap_or_default().to_owned(),
+            bytes: std::fs::metadata(path)?.len(),
             installed_bytes: metadata.get_installed_size()?,
             requires: written(metadata.get_requires()?),
             provides: written(metadata.get_provides()?),

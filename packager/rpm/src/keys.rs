@@ -244,16 +244,17 @@ impl VerifyingKey {
             return Err(KeyError::NotRsa { path: path.to_owned(), algorithm: format!("{algorithm:?}") });
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        // The newest self-signature counts: extending a key adds one, and leaves the old ones.
         let lifetime = self
             .key
             .details
             .users
             .iter()
             .flat_map(|user| &user.signatures)
-            .filter_map(|signature| signature.key_expiration_time())
+            .max_by_key(|signature| signature.created().map(|time| time.as_secs()))
+            .and_then(|signature| signature.key_expiration_time())
             .map(|lifetime| u64::from(lifetime.as_secs()))
-            .filter(|seconds| *seconds > 0)
-            .max();
+            .filter(|seconds| *seconds > 0);
         let made = u64::from(self.key.created_at().as_secs());
         if lifetime.is_some_and(|seconds| made + seconds < now) {
             return Err(KeyError::Expired { path: path.to_owned() });

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
+use packager_source::stop;
+
 use crate::gates::Finding;
 
 /// Checks of rpmlint that do not apply to what it is shown here, each with the reason.
@@ -44,12 +46,9 @@ pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
     }
     // A person's own filters are not to silence the gate; the spell checker behind it wants to write there.
     let settings = tempfile::tempdir().map_err(LintError::Start)?;
-    let output = match Command::new("rpmlint")
-        .args(packages)
-        .env("LC_ALL", "C.UTF-8")
-        .env("XDG_CONFIG_HOME", settings.path())
-        .output()
-    {
+    let mut rpmlint = Command::new("rpmlint");
+    rpmlint.args(packages).env("LC_ALL", "C.UTF-8").env("XDG_CONFIG_HOME", settings.path());
+    let output = match stop::output(&mut rpmlint) {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LintError::Missing),
         Err(error) => return Err(LintError::Start(error)),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use packager_source::stop;
 use rpm::Package;
 use rpm::signature::pgp::{Signer, Verifier};
 
@@ -90,13 +91,13 @@ pub fn verify_with_rpm(paths: &[PathBuf], key: &VerifyingKey) -> Result<(), Sign
         command.arg("--dbpath").arg(&database);
         command
     };
-    let imported = rpmkeys().arg("--import").arg(&key_file).output().map_err(failed(&key_file))?;
+    let imported = stop::output(rpmkeys().arg("--import").arg(&key_file)).map_err(failed(&key_file))?;
     if !imported.status.success() {
         let said = String::from_utf8_lossy(&imported.stderr).trim().to_owned();
         return Err(SignError::RpmRejected { path: key_file, said });
     }
     for path in paths {
-        let checked = rpmkeys().args(["--checksig", "--verbose"]).arg(path).output().map_err(failed(path))?;
+        let checked = stop::output(rpmkeys().args(["--checksig", "--verbose"]).arg(path)).map_err(failed(path))?;
         let said = String::from_utf8_lossy(&checked.stdout).into_owned();
         if !checked.status.success() || !said.contains("Signature") {
             return Err(SignError::RpmRejected { path: path.clone(), said: said.trim().to_owned() });

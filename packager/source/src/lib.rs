@@ -6,8 +6,10 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: it reads source trees and writes tarballs
 
 pub mod digest;
+pub mod keep;
 mod manifest;
 pub mod room;
+pub mod stop;
 pub mod tarball;
 pub mod vendor;
 pub mod workspace;

@@ -116,6 +116,33 @@ pub(crate) fn package_name(text: &str) -> Result<Option<String>, ManifestError> 
     Ok(document.get("package").and_then(|package| package.get("name")).and_then(Item::as_str).map(str::to_owned))
 }
 
+/// The programs of a member: those its manifest names, and those that cargo finds by their place. `has` tells whether a file
+/// of the member is there, `sources` lists what lies in its `src/bin`.
+pub(crate) fn programs(
+    text: &str,
+    has: impl Fn(&str) -> bool,
+    sources: &[String],
+) -> Result<BTreeSet<String>, ManifestError> {
+    let document: DocumentMut = text.parse()?;
+    let Some(package) = document.get("package") else { return Ok(BTreeSet::new()) };
+    let mut programs: BTreeSet<String> = document
+        .get("bin")
+        .and_then(Item::as_array_of_tables)
+        .into_iter()
+        .flatten()
+        .filter_map(|program| program.get("name").and_then(Item::as_str))
+        .map(str::to_owned)
+        .collect();
+    if package.get("autobins").and_then(Item::as_bool).unwrap_or(true) {
+        // A `[[bin]]` with this path gives the program its name instead.
+        let named = text.contains("src/main.rs");
+        let name = package.get("name").and_then(Item::as_str).filter(|_| !named && has("src/main.rs"));
+        programs.extend(name.map(str::to_owned));
+        programs.extend(sources.iter().map(|source| source.strip_suffix(".rs").unwrap_or(source).to_owned()));
+    }
+    Ok(programs)
+}
+
 /// `name version` of every package of a `Cargo.lock` with its checksum.
 pub(crate) fn locked(text: &str) -> Result<BTreeSet<(String, String, Option<String>)>, ManifestError> {
     let document: DocumentMut = text.parse()?;
@@ -132,7 +159,7 @@ pub(crate) fn locked(text: &str) -> Result<BTreeSet<(String, String, Option<Stri
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{hollow, prune, restrict};
+    use super::{hollow, programs, prune, restrict};
 
     #[test]
     fn members_that_are_not_shipped_vanish() {
@@ -162,6 +189,16 @@ mod tests {
             package("x", "source = \"registry\"\nchecksum = \"00\"\n")
         );
         assert_eq!(pruned, rest);
+    }
+
+    #[test]
+    fn programs_are_named_or_found_by_their_place() {
+        let has = |file: &str| file == "src/main.rs";
+        let other = ["other.rs".to_owned(), "folder".to_owned()];
+        let found = programs("[package]\nname = \"demo\"\n", has, &other).expect("a manifest");
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["demo", "folder", "other"]);
+        let named = "[package]\nname = \"demo-cli\"\n[[bin]]\nname = \"demo\"\npath = \"src/main.rs\"\n";
+        assert_eq!(programs(named, has, &[]).expect("a manifest").into_iter().collect::<Vec<_>>(), ["demo"]);
     }
 
     #[test]

@@ -12,8 +12,10 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
+use crate::keep;
 use crate::manifest::{self, ManifestError};
 use crate::room::Room;
+use crate::stop;
 use crate::tarball::Contents;
 use crate::workspace::Workspace;
 
@@ -185,6 +187,7 @@ impl Vendored {
         let crates = serde_json::from_slice(&fs::read(folder.join("crates.json")).ok()?).ok()?;
         let lock = fs::read_to_string(folder.join("Cargo.lock")).ok()?;
         let tarball = folder.join("vendor.tar.xz");
+        keep::used(&folder);
         tarball.is_file().then_some(Vendored { tarball, lock, crates })
     }
 
@@ -321,8 +324,8 @@ fn hollow_others(vendor: &Path, crates: &[Crate]) -> Result<(), VendorError> {
 fn run(command: &mut Command, what: &'static str, hint: &'static str) -> Result<Vec<u8>, VendorError> {
     // The workspace's own settings must not reach into the staged copy.
     command.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
-    let output =
-        command.output().map_err(|source| VendorError::Io { path: PathBuf::from(command.get_program()), source })?;
+    let output = stop::output(command)
+        .map_err(|source| VendorError::Io { path: PathBuf::from(command.get_program()), source })?;
     if output.status.success() {
         return Ok(output.stdout);
     }

@@ -22,10 +22,12 @@ pub struct Workspace {
     pub version: String,
     /// Seconds since 1970: of the last commit that changed one of the files.
     pub time: i64,
-    /// That commit.
-    pub commit: Option<String>,
-    /// Some files differ from the commit.
+    /// Some files differ from what is committed.
     pub modified: bool,
+    /// Names of the cargo packages among the files.
+    pub packages: BTreeSet<String>,
+    /// Names of the programs they build.
+    pub programs: BTreeSet<String>,
     /// The root manifest with only the members that are shipped.
     pub manifest: String,
     /// The committed `Cargo.lock`.
@@ -98,13 +100,25 @@ impl Workspace {
             .map_err(|source| WorkspaceError::Read { path: manifest_path.clone(), source })?;
         let manifest_error = |source| WorkspaceError::Manifest { path: manifest_path.clone(), source };
         let (manifest, version) = manifest::restrict(&text, &files).map_err(manifest_error)?;
-        let (lock, reached) = locked(root, &files)?;
-        let (commit, commit_time, modified) = match &repository {
+        let Members { packages, programs } = members(root, &files)?;
+        let (lock, reached) = locked(root, &packages)?;
+        let (commit_time, modified) = match &repository {
             Some(repository) => history(repository, root, include).map_err(git_error)?,
-            None => (None, None, false),
+            None => (None, false),
         };
         let time = time.or(commit_time).ok_or_else(|| WorkspaceError::NoTime(root.to_owned()))?;
-        Ok(Workspace { root: root.to_owned(), files, version, time, commit, modified, manifest, lock, reached })
+        Ok(Workspace {
+            root: root.to_owned(),
+            files,
+            version,
+            time,
+            modified,
+            packages,
+            programs,
+            manifest,
+            lock,
+            reached,
+        })
     }
 
     /// Hash over all names and contents.
@@ -137,23 +151,69 @@ impl Workspace {
     }
 }
 
-/// The lock, and what the members among the files may reach in it.
-fn locked(root: &Path, files: &BTreeSet<String>) -> Result<(String, String), WorkspaceError> {
-    let read = |file: &str| {
-        let path = root.join(file);
-        fs::read_to_string(&path).map_err(|source| WorkspaceError::Read { path, source })
-    };
-    let at = |file: &str| {
-        let path = root.join(file);
-        move |source| WorkspaceError::Manifest { path, source }
-    };
-    let mut members = BTreeSet::new();
-    for file in files.iter().filter(|file| file.ends_with("Cargo.toml")) {
-        members.extend(manifest::package_name(&read(file)?).map_err(at(file))?);
+/// What the shipped members are called and build.
+#[derive(Default)]
+struct Members {
+    packages: BTreeSet<String>,
+    programs: BTreeSet<String>,
+}
+
+fn read(root: &Path, file: &str) -> Result<String, WorkspaceError> {
+    let path = root.join(file);
+    fs::read_to_string(&path).map_err(|source| WorkspaceError::Read { path, source })
+}
+
+fn members(root: &Path, files: &BTreeSet<String>) -> Result<Members, WorkspaceError> {
+    let mut members = Members::default();
+    for file in files.iter().filter(|file| *file == "Cargo.toml" || file.ends_with("/Cargo.toml")) {
+        let at = |source| WorkspaceError::Manifest { path: root.join(file), source };
+        let folder = file.strip_suffix("Cargo.toml").unwrap_or_default();
+        let place = format!("{folder}src/bin/");
+        let sources: BTreeSet<String> =
+            files.iter().filter_map(|path| path.strip_prefix(&place)?.split('/').next().map(str::to_owned)).collect();
+        let sources: Vec<String> = sources.into_iter().collect();
+        let text = read(root, file)?;
+        members.packages.extend(manifest::package_name(&text).map_err(at)?);
+        let has = |path: &str| files.contains(&format!("{folder}{path}"));
+        members.programs.extend(manifest::programs(&text, has, &sources).map_err(at)?);
     }
-    let lock = read("Cargo.lock")?;
-    let reached = manifest::prune(&lock, &members).map_err(at("Cargo.lock"))?;
+    Ok(members)
+}
+
+/// The lock, and what the members may reach in it.
+fn locked(root: &Path, members: &BTreeSet<String>) -> Result<(String, String), WorkspaceError> {
+    let lock = read(root, "Cargo.lock")?;
+    let reached = manifest::prune(&lock, members)
+        .map_err(|source| WorkspaceError::Manifest { path: root.join("Cargo.lock"), source })?;
     Ok((lock, reached))
+}
+
+/// Whether git knows of changes below some paths that are not committed. Nothing is modified where there is no git.
+pub fn modified(root: &Path, paths: &[PathBuf]) -> Result<bool, WorkspaceError> {
+    let git_error = |source| WorkspaceError::Git { root: root.to_owned(), source };
+    match Repository::discover(root) {
+        Ok(repository) => changed(&repository, &below(&repository, root), paths).map_err(git_error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Where a folder lies in the repository's tree.
+fn below(repository: &Repository, root: &Path) -> PathBuf {
+    let place = repository.workdir().and_then(|top| {
+        let (root, top) = (root.canonicalize().ok()?, top.canonicalize().ok()?);
+        root.strip_prefix(top).ok().map(Path::to_owned)
+    });
+    place.unwrap_or_default()
+}
+
+fn changed(repository: &Repository, base: &Path, paths: &[PathBuf]) -> Result<bool, git2::Error> {
+    let mut options = StatusOptions::new();
+    options.include_untracked(true).recurse_untracked_dirs(false);
+    for path in paths {
+        options.pathspec(base.join(path));
+    }
+    let statuses = repository.statuses(Some(&mut options))?;
+    Ok(statuses.iter().any(|entry| !entry.status().is_ignored() && entry.status() != Status::CURRENT))
 }
 
 /// Paths that say from when the sources are. The root manifest and the lock also change with members that are not shipped.
@@ -179,19 +239,11 @@ fn gather(root: &Path, path: &str, git: Option<&Repository>, files: &mut BTreeSe
     Ok(())
 }
 
-/// The last commit that changed an included path, its time, and whether something is uncommitted.
-fn history(
-    repository: &Repository,
-    root: &Path,
-    include: &[String],
-) -> Result<(Option<String>, Option<i64>, bool), git2::Error> {
-    let Ok(head) = repository.head() else { return Ok((None, None, false)) };
-    let base = repository.workdir().and_then(|top| {
-        let (root, top) = (root.canonicalize().ok()?, top.canonicalize().ok()?);
-        root.strip_prefix(top).ok().map(Path::to_owned)
-    });
-    let paths: Vec<PathBuf> =
-        dated(include).into_iter().map(|path| base.clone().unwrap_or_default().join(path)).collect();
+/// The time of the last commit that changed an included path, and whether something is uncommitted.
+fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<(Option<i64>, bool), git2::Error> {
+    let Ok(head) = repository.head() else { return Ok((None, false)) };
+    let base = below(repository, root);
+    let paths: Vec<PathBuf> = dated(include).into_iter().map(|path| base.join(path)).collect();
     let ids = |commit: &git2::Commit<'_>| -> Result<Vec<Option<git2::Oid>>, git2::Error> {
         let tree = commit.tree()?;
         Ok(paths.iter().map(|path| tree.get_path(path).ok().map(|entry| entry.id())).collect())
@@ -204,12 +256,6 @@ fn history(
         }
         commit = parent;
     }
-    let mut options = StatusOptions::new();
-    options.include_untracked(true).recurse_untracked_dirs(false);
-    for path in &paths {
-        options.pathspec(path);
-    }
-    let statuses = repository.statuses(Some(&mut options))?;
-    let modified = statuses.iter().any(|entry| !entry.status().is_ignored() && entry.status() != Status::CURRENT);
-    Ok((Some(commit.id().to_string()), Some(commit.time().seconds()), modified))
+    let all: Vec<PathBuf> = include.iter().map(PathBuf::from).collect();
+    Ok((Some(commit.time().seconds()), changed(repository, &base, &all)?))
 }

@@ -1,0 +1,253 @@
+//! Binary packages: every entry of `files:` becomes an install line, a `%files` line and scriptlet lines.
+
+use serde_saphyr::Spanned;
+
+use crate::concrete::{Package, SourceFile};
+use crate::diagnostic::{Diagnostic, Page, nearest};
+use crate::evaluate::{Facts, wrapped};
+use crate::scriptlet;
+use crate::sysusers;
+use crate::written::{self, Entry, Recipe};
+
+/// First number of the sources that lie beside the recipe; the ones before are made by the packager.
+const FIRST_BESIDE: usize = 10;
+
+/// Where the pieces of packages come together.
+pub(crate) struct Gathering<'r> {
+    pub(crate) recipe: &'r Recipe,
+    pub(crate) page: Page<'r>,
+    pub(crate) facts: &'r Facts,
+    pub(crate) sources: &'r mut Vec<SourceFile>,
+    pub(crate) install: &'r mut Vec<String>,
+    pub(crate) findings: &'r mut Vec<Diagnostic>,
+}
+
+impl Gathering<'_> {
+    pub(crate) fn package(&mut self, name: &str, written: &written::Package) -> Package {
+        let main = name == self.recipe.name.value;
+        let mut package = Package {
+            name: name.to_owned(),
+            main,
+            summary: written.summary.clone(),
+            description: wrapped(written.description.as_deref().unwrap_or(&self.recipe.description)),
+            requires: Vec::new(),
+            requires_pre: Vec::new(),
+            pre: Vec::new(),
+            post: Vec::new(),
+            preun: Vec::new(),
+            files: Vec::new(),
+            special_modes: Vec::new(),
+        };
+        for requirement in &written.requires {
+            package.requires.push(self.requirement(requirement));
+        }
+        let mut units = Vec::new();
+        for entry in &written.files {
+            self.entry(entry, &mut package, &mut units);
+        }
+        package.post.extend(scriptlet::units_post(&units));
+        package.preun.extend(scriptlet::units_preun(&units));
+        if !package.pre.is_empty() {
+            package
+                .requires_pre
+                .extend(["/usr/sbin/useradd", "/usr/sbin/groupadd", "/usr/bin/getent"].map(str::to_owned));
+        }
+        package
+    }
+
+    fn requirement(&mut self, written: &Spanned<String>) -> String {
+        let text = written.value.trim();
+        if self.recipe.packages.contains_key(text) {
+            return format!("{text}%{{?_isa}} = %{{version}}-%{{release}}");
+        }
+        let own = self.recipe.packages.keys().map(String::as_str);
+        if let Some(near) = nearest(text, own).filter(|_| text.starts_with(self.recipe.name.value.as_str())) {
+            let finding =
+                self.page.at(written, format!("no package `{text}` in this recipe"), Some(format!("write `{near}`")));
+            self.findings.push(finding);
+        }
+        text.to_owned()
+    }
+
+    fn entry(&mut self, spanned: &Spanned<Entry>, package: &mut Package, units: &mut Vec<String>) {
+        let entry = &spanned.value;
+        if !self.one_kind(spanned) {
+            return;
+        }
+        match entry {
+            Entry { binary: Some(program), .. } => {
+                self.known_program(spanned, program);
+                let from = format!("target/%{{cargo_triple}}/release/{program}");
+                let to = format!("/usr/bin/{program}");
+                self.install(&from, &to, "0755");
+                let line = self.listed(spanned, "0755", &to, package);
+                package.files.push(line);
+                if has(&self.recipe.cargo.manual, program) {
+                    let page = format!("/usr/share/man/man8/{program}.8");
+                    self.install(&format!("docs/{program}.8"), &page, "0644");
+                    package.files.push(format!("{page}*"));
+                }
+            }
+            Entry { completions: Some(programs), .. } => {
+                for program in programs {
+                    if !has(&self.recipe.cargo.completions, program) {
+                        let hint = Some("add it to `cargo: completions:`".to_owned());
+                        self.findings.push(self.page.at(
+                            spanned,
+                            format!("no completions are made for `{program}`"),
+                            hint,
+                        ));
+                    }
+                    for (from, to) in completion_files(program) {
+                        self.install(&from, &to, "0644");
+                        package.files.push(to);
+                    }
+                }
+            }
+            Entry { directory: Some(path), .. } => {
+                self.install.push(format!("install -d -m 0755 %{{buildroot}}{path}"));
+                let line = self.listed(spanned, "0755", path, package);
+                package.files.push(format!("%dir {line}"));
+            }
+            Entry { file: Some(file), to: Some(to), .. } => {
+                self.beside(spanned, file, to);
+                let line = self.listed(spanned, "0644", to, package);
+                package.files.push(if entry.config { format!("%config(noreplace) {line}") } else { line });
+            }
+            Entry { file: Some(file), to: None, .. } => {
+                self.findings.push(self.page.at(
+                    spanned,
+                    format!("`{file}` goes nowhere"),
+                    Some("add `to:`".to_owned()),
+                ));
+            }
+            Entry { unit: Some(unit), .. } => {
+                self.at_home(spanned, unit, "/usr/lib/systemd/system", package);
+                units.push(unit.clone());
+            }
+            Entry { sysctl: Some(file), .. } => {
+                let to = self.at_home(spanned, file, "/usr/lib/sysctl.d", package);
+                package.post.push(scriptlet::sysctl_post(&to));
+            }
+            Entry { tmpfiles: Some(file), .. } => {
+                let to = self.at_home(spanned, file, "/usr/lib/tmpfiles.d", package);
+                package.post.push(scriptlet::tmpfiles_post(&to));
+            }
+            Entry { firewalld: Some(file), .. } => {
+                package.files.push("%dir /usr/lib/firewalld".to_owned());
+                package.files.push("%dir /usr/lib/firewalld/services".to_owned());
+                self.at_home(spanned, file, "/usr/lib/firewalld/services", package);
+            }
+            Entry { sysusers: Some(file), .. } => {
+                self.at_home(spanned, file, "/usr/lib/sysusers.d", package);
+                match sysusers::pre_install(self.facts.beside.get(file).map_or("", String::as_str)) {
+                    Ok(lines) => package.pre.extend(lines),
+                    Err(line) => {
+                        let message = format!("`{file}` has a line that `%pre` cannot do: `{line}`");
+                        self.findings.push(self.page.at(
+                            spanned,
+                            message,
+                            Some("use lines of kinds g, u and m".to_owned()),
+                        ));
+                    }
+                }
+            }
+            Entry { licence: Some(path), .. } => package.files.push(format!("%license {path}")),
+            Entry { doc: Some(path), .. } => package.files.push(format!("%doc {path}")),
+            _ => unreachable!("`one_kind` saw a kind"),
+        }
+    }
+
+    /// Whether the entry says once what it is, and nothing that its kind has no use for.
+    fn one_kind(&mut self, spanned: &Spanned<Entry>) -> bool {
+        let kinds = spanned.value.kinds();
+        let kind = match kinds.as_slice() {
+            [kind] => *kind,
+            [] => {
+                let hint = format!("begin it with one of {}", listing(&Entry::KINDS));
+                self.findings.push(self.page.at(spanned, "this entry does not say what it is", Some(hint)));
+                return false;
+            }
+            several => {
+                let message = format!("this entry is {} at once", listing(several));
+                self.findings.push(self.page.at(spanned, message, Some("make an entry of each".to_owned())));
+                return false;
+            }
+        };
+        for key in spanned.value.useless(kind) {
+            let message = format!("`{key}` means nothing for a `{kind}`");
+            self.findings.push(self.page.at(spanned, message, Some("remove it".to_owned())));
+        }
+        true
+    }
+
+    fn known_program(&mut self, spanned: &Spanned<Entry>, program: &str) {
+        if !self.facts.programs.contains(program) {
+            let known = self.facts.programs.iter().map(String::as_str);
+            let hint = nearest(program, known).map(|near| format!("write `{near}`"));
+            let finding = self.page.at(spanned, format!("the source tree has no program `{program}`"), hint);
+            self.findings.push(finding);
+        }
+    }
+
+    /// A file beside the recipe that goes into the folder of its kind.
+    fn at_home(&mut self, spanned: &Spanned<Entry>, file: &str, folder: &str, package: &mut Package) -> String {
+        let to = format!("{folder}/{file}");
+        self.beside(spanned, file, &to);
+        let line = self.listed(spanned, "0644", &to, package);
+        package.files.push(line);
+        to
+    }
+
+    fn beside(&mut self, spanned: &Spanned<Entry>, file: &str, to: &str) {
+        if !self.facts.beside.contains_key(file) {
+            let near =
+                nearest(file, self.facts.beside.keys().map(String::as_str)).map(|near| format!("write `{near}`"));
+            self.findings.push(self.page.at(spanned, format!("no file `{file}` beside the recipe, in `files/`"), near));
+        }
+        let number = match self.sources.iter().find(|source| source.beside_recipe && source.name == file) {
+            Some(known) => known.number,
+            None => {
+                let number = FIRST_BESIDE + self.sources.iter().filter(|source| source.beside_recipe).count();
+                self.sources.push(SourceFile { number, name: file.to_owned(), beside_recipe: true });
+                number
+            }
+        };
+        self.install(&format!("%{{SOURCE{number}}}"), to, "0644");
+    }
+
+    fn install(&mut self, from: &str, to: &str, mode: &str) {
+        self.install.push(format!("install -D -p -m {mode} {from} %{{buildroot}}{to}"));
+    }
+
+    /// The path with its permission bits and owners.
+    fn listed(&mut self, spanned: &Spanned<Entry>, default_mode: &str, path: &str, package: &mut Package) -> String {
+        let entry = &spanned.value;
+        let mode = entry.mode.as_deref().unwrap_or(default_mode);
+        if u32::from_str_radix(mode, 8).is_err() || mode.len() != 4 {
+            let hint = Some("write four octal digits in quotes, like `\"0640\"`".to_owned());
+            self.findings.push(self.page.at(spanned, format!("`{mode}` are no permission bits"), hint));
+        }
+        let (user, group) = (entry.user.as_deref().unwrap_or("root"), entry.group.as_deref().unwrap_or("root"));
+        if entry.mode.is_some() || user != "root" || group != "root" {
+            package.special_modes.push(format!("{path} {mode} {user} {group}"));
+        }
+        format!("%attr({mode}, {user}, {group}) {path}")
+    }
+}
+
+fn completion_files(program: &str) -> [(String, String); 3] {
+    [
+        (format!("docs/{program}.bash"), format!("/usr/share/bash-completion/completions/{program}")),
+        (format!("docs/_{program}"), format!("/usr/share/zsh/site-functions/_{program}")),
+        (format!("docs/{program}.fish"), format!("/usr/share/fish/vendor_completions.d/{program}.fish")),
+    ]
+}
+
+fn has(names: &[Spanned<String>], wanted: &str) -> bool {
+    names.iter().any(|name| name.value == wanted)
+}
+
+fn listing(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
