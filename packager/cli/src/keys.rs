@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use packager_repo::verify as repository;
 use packager_rpm::{SigningKey, VerifyingKey, sign as signing};
 use serde_json::json;
 
@@ -73,27 +74,15 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Report> {
     let mut packages: Vec<PathBuf> = Vec::new();
     let mut repositories = 0_usize;
     for path in &options.paths {
-        if !path.is_dir() {
+        if path.is_dir() {
+            packages.extend(repository::verify(path, &key)?);
+            repositories += 1;
+        } else {
+            signing::verify(path, &key)?;
             packages.push(path.clone());
-            continue;
-        }
-        let repomd = path.join("repodata/repomd.xml");
-        key.verify_file(&repomd, &path.join("repodata/repomd.xml.asc"))?;
-        repositories += 1;
-        for part in ["Packages", "Source"] {
-            let folder = path.join(part);
-            for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
-                let file = entry?.path();
-                if file.extension().is_some_and(|extension| extension == "rpm") {
-                    packages.push(file);
-                }
-            }
         }
     }
     packages.sort();
-    for package in &packages {
-        signing::verify(package, &key)?;
-    }
     let text =
         format!("{} packages and {repositories} repositories are as signed by {}\n", packages.len(), key.facts().user);
     Ok(Report::new(text, json!({ "packages": packages, "repositories": repositories, "key": key.facts() })))

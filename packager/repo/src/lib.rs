@@ -4,7 +4,9 @@
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
+pub mod listing;
 pub mod metadata;
 pub mod publish;
+pub mod verify;
 
 pub use publish::{Description, Published, RepoError};

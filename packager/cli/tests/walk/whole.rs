@@ -93,8 +93,24 @@ fn what_must_not_work(yard: &Yard, repo: &Path, package: &Path) {
     changed[last] ^= 1;
     fs::write(package, changed).expect("written");
     let text = yard.bad(&["verify", "--key", key, place], 1);
+    assert!(text.contains("is not what") && text.contains("its SHA-256 is") && text.contains("hint:"), "{text}");
+    let text = yard.bad(&["verify", "--key", key, package.to_str().expect("text")], 1);
     assert!(text.contains("is not what was signed") && text.contains("hint:"), "{text}");
-    fs::write(package, good).expect("written");
+    fs::write(package, &good).expect("written");
+    // A package that is signed, but that nobody published.
+    let stray = repo.join("Packages/stray.rpm");
+    fs::write(&stray, good).expect("written");
+    let text = yard.bad(&["verify", "--key", key, place], 1);
+    assert!(text.contains("stray.rpm` is in no metadata"), "{text}");
+    fs::remove_file(&stray).expect("removed");
+    // Metadata below the signed file.
+    let files = fs::read_dir(repo.join("repodata")).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let primary = files.into_iter().find(|path| path.to_string_lossy().ends_with("-primary.xml.gz")).expect("primary");
+    let whole = fs::read(&primary).expect("readable");
+    fs::write(&primary, &whole[..whole.len() - 1]).expect("written");
+    let text = yard.bad(&["verify", "--key", key, place], 1);
+    assert!(text.contains("primary.xml.gz` is not what") && text.contains("bytes instead of"), "{text}");
+    fs::write(&primary, whole).expect("written");
     let repomd = repo.join("repodata/repomd.xml");
     let text = fs::read_to_string(&repomd).expect("readable");
     fs::write(&repomd, text.replace("<revision>", "<revision>1")).expect("written");
