@@ -19,10 +19,11 @@ use crate::stages::BuildError;
 /// What a document is called, who makes it, and with which arguments.
 fn wanted(recipe: &Concrete) -> Vec<(String, &str, Vec<&'static str>)> {
     let mut documents = Vec::new();
-    for program in &recipe.manual {
+    let Some(build) = &recipe.cargo else { return documents };
+    for program in &build.manual {
         documents.push((format!("{program}.8"), program.as_str(), vec!["manpage"]));
     }
-    for program in &recipe.completions {
+    for program in &build.completions {
         documents.push((format!("{program}.bash"), program.as_str(), vec!["completion", "bash"]));
         documents.push((format!("_{program}"), program.as_str(), vec!["completion", "zsh"]));
         documents.push((format!("{program}.fish"), program.as_str(), vec!["completion", "fish"]));
@@ -47,7 +48,7 @@ pub(crate) fn make(
         cargo.args(["-c", "cd \"$1\" && shift && exec cargo \"$@\"", "sh"]).arg(&tree);
         cargo.args(["build", "--frozen", "--target-dir", "/build/target"]);
         cargo.args(["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"]);
-        for package in &recipe.cargo_packages {
+        for package in recipe.cargo.iter().flat_map(|build| &build.packages) {
             cargo.args(["-p", package]);
         }
         let programs: BTreeSet<&str> = documents.iter().map(|(_, program, _)| *program).collect();

@@ -20,12 +20,16 @@ pub struct Inputs<'i> {
     pub beside: &'i [(String, String)],
     /// `SOURCE_DATE_EPOCH`.
     pub time: i64,
+    /// Keys of the builds that are linked against, by recipe.
+    pub linked: &'i [(String, String)],
+    /// Versions of the GNU tools and their environment, for upstream projects; those do not see the Rust compiler.
+    pub gnu: Option<&'i str>,
 }
 
 /// The key in hexadecimal.
 #[must_use]
 pub fn build_key(inputs: Inputs<'_>, toolchain: &Toolchain) -> String {
-    let Inputs { spec, macros, source, beside, time } = inputs;
+    let Inputs { spec, macros, source, beside, time, linked, gnu } = inputs;
     let mut digest = Digest::new();
     digest.part("generation", GENERATION.as_bytes());
     digest.part("spec", spec.as_bytes());
@@ -35,15 +39,19 @@ pub fn build_key(inputs: Inputs<'_>, toolchain: &Toolchain) -> String {
         digest.part(name, hash.as_bytes());
     }
     digest.part("time", &time.to_le_bytes());
+    for (recipe, key) in linked {
+        digest.part("linked", recipe.as_bytes());
+        digest.part("key", key.as_bytes());
+    }
     let Toolchain { rust, zig: _, zig_version, zigbuild: _, zigbuild_version, rpm_version, helpers, bwrap: _ } =
         toolchain;
-    for (name, version) in [
-        ("rust", &rust.version),
-        ("zig", zig_version),
-        ("zigbuild", zigbuild_version),
-        ("rpm", rpm_version),
-        ("helpers", helpers),
-    ] {
+    let compilers = match gnu {
+        Some(gnu) => vec![("gnu", gnu)],
+        None => vec![("rust", rust.version.as_str()), ("zigbuild", zigbuild_version)],
+    };
+    for (name, version) in
+        compilers.into_iter().chain([("zig", zig_version.as_str()), ("rpm", rpm_version), ("helpers", helpers)])
+    {
         digest.part(name, version.as_bytes());
     }
     digest.hex()

@@ -3,15 +3,18 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: it runs rpmbuild and keeps its results
 
 pub mod documents;
+pub mod gnu;
 pub mod key;
 pub mod macros;
 pub mod run;
 pub mod sandbox;
 pub mod stages;
 pub mod store;
+mod sysroot;
 pub mod tools;
 
+pub use gnu::Gnu;
 pub use run::RunError;
-pub use stages::{BuildError, Job};
+pub use stages::{BuildError, Job, Linked, Origin};
 pub use store::{Artifact, Store};
 pub use tools::{ToolError, Toolchain};

@@ -9,6 +9,20 @@ use crate::tools::triple;
 pub const BASE: [&str; 3] =
     ["/usr/lib/rpm/macros", "/usr/lib/rpm/platform/%{_target}/macros", "/usr/lib/rpm/fileattrs/*.attr"];
 
+/// Where sources are unpacked.
+pub const BUILDDIR: &str = "/build/sources-are-unpacked-and-compiled-here";
+
+/// Further lines for upstream projects: `configure` must know that it builds for another machine, even of the same kind.
+#[must_use]
+pub fn for_upstream(target: &Target) -> String {
+    let vendor = target.profile.vendor.to_lowercase();
+    format!(
+        "%_host {}-{vendor}-linux-gnu\n%_build {}-pc-linux-gnu\n%_smp_mflags -j%(echo ${{CARGO_BUILD_JOBS:-1}})\n",
+        target.arch,
+        std::env::consts::ARCH
+    )
+}
+
 /// The text of the macro file for a target.
 #[must_use]
 pub fn for_target(target: &Target) -> String {
@@ -17,7 +31,7 @@ pub fn for_target(target: &Target) -> String {
         format!("# Generated for {}.", target.name),
         "%_topdir /build".to_owned(),
         // Longer than any folder below /usr/src/debug that replaces it: debugedit cannot lengthen paths that are stored inline.
-        "%_builddir /build/sources-are-unpacked-and-compiled-here".to_owned(),
+        format!("%_builddir {BUILDDIR}"),
         "%_tmppath /tmp".to_owned(),
         "%_dbpath /build/home/rpmdb".to_owned(),
         format!("%dist {}", profile.dist),

@@ -13,6 +13,18 @@ use crate::tools::Toolchain;
 /// The host name inside, and the build host in the packages.
 pub const HOST: &str = "packager.invalid";
 
+/// Where a build finds the target's headers and libraries.
+pub const SYSROOT: &str = "/sysroot";
+
+/// What an upstream project sees beside its work folder.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Seen as [`SYSROOT`].
+    pub sysroot: PathBuf,
+    /// Further variables.
+    pub environment: Vec<(String, String)>,
+}
+
 /// A sandbox over one work folder.
 #[derive(Debug, Clone)]
 pub struct Sandbox<'t> {
@@ -24,6 +36,8 @@ pub struct Sandbox<'t> {
     pub time: i64,
     /// Parallel jobs.
     pub jobs: usize,
+    /// For upstream projects.
+    pub upstream: Option<Upstream>,
 }
 
 impl Sandbox<'_> {
@@ -52,6 +66,12 @@ impl Sandbox<'_> {
         bwrap.arg("--ro-bind").arg(&self.toolchain.zig).arg("/toolchain/zig");
         bwrap.arg("--ro-bind").arg(&self.toolchain.zigbuild).arg("/toolchain/bin/cargo-zigbuild");
         bwrap.arg("--bind").arg(&self.work).arg("/build");
+        if let Some(Upstream { sysroot, environment }) = &self.upstream {
+            bwrap.arg("--ro-bind").arg(sysroot).arg(SYSROOT);
+            for (name, value) in environment {
+                bwrap.args(["--setenv", name, value]);
+            }
+        }
         let path = "/toolchain/bin:/toolchain/rust/bin:/usr/bin:/usr/sbin";
         let (time, jobs) = (self.time.to_string(), self.jobs.to_string());
         for (name, value) in [

@@ -12,11 +12,13 @@ use packager_source::vendor::{VendorError, Vendored};
 use packager_source::{Digest, Room, Workspace, digest, keep};
 
 use crate::documents;
+use crate::gnu::Gnu;
 use crate::key::{GENERATION, Inputs, build_key};
 use crate::macros;
 use crate::run::{RunError, run};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Upstream};
 use crate::store::{Artifact, Store};
+use crate::sysroot;
 use crate::tools::Toolchain;
 
 /// Why a build failed.
@@ -34,6 +36,9 @@ pub enum BuildError {
     /// Vendoring.
     #[error("vendoring the crates of `{0}`")]
     Vendor(String, #[source] Box<VendorError>),
+    /// A package that is linked against.
+    #[error(transparent)]
+    Package(Box<packager_rpm::PackageError>),
     /// A step in the sandbox.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -61,6 +66,26 @@ impl BuildError {
     }
 }
 
+/// Where the sources come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'j> {
+    /// A cargo workspace.
+    Workspace(&'j Workspace),
+    /// An upstream release that was fetched.
+    Archive(&'j Path),
+}
+
+/// A finished build that another one links against.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    /// Its recipe.
+    pub recipe: String,
+    /// Its key.
+    pub key: String,
+    /// Its binary packages, without debug information.
+    pub packages: Vec<PathBuf>,
+}
+
 /// Everything about one build.
 #[derive(Clone)]
 pub struct Job<'j> {
@@ -69,7 +94,13 @@ pub struct Job<'j> {
     /// For which target.
     pub target: &'j Target,
     /// From which sources.
-    pub workspace: &'j Workspace,
+    pub origin: Origin<'j>,
+    /// Time of the sources in seconds since 1970.
+    pub time: i64,
+    /// The GNU compiler, for upstream projects.
+    pub gnu: Option<&'j Gnu>,
+    /// What is linked against: recipe, build key, and packages to unpack.
+    pub linked: &'j [Linked],
     /// The folder of the recipe's own files.
     pub beside: &'j Path,
     /// The rendered spec.
@@ -95,28 +126,54 @@ impl Job<'_> {
             beside.push((source.name.clone(), digest::file(&path).map_err(BuildError::at(&path))?));
         }
         let source = self.source_key()?;
-        let macros = macros::for_target(self.target);
-        let time = self.workspace.time;
-        Ok(build_key(
-            Inputs { spec: self.spec, macros: &macros, source: &source, beside: &beside, time },
-            self.toolchain,
-        ))
+        let macros = self.macros();
+        let linked: Vec<_> = self.linked.iter().map(|linked| (linked.recipe.clone(), linked.key.clone())).collect();
+        let gnu = self.gnu.map(|gnu| format!("{}{:?}", gnu.version, gnu.environment(self.target, macros::BUILDDIR)));
+        let inputs = Inputs {
+            spec: self.spec,
+            macros: &macros,
+            source: &source,
+            beside: &beside,
+            time: self.time,
+            linked: &linked,
+            gnu: gnu.as_deref(),
+        };
+        Ok(build_key(inputs, self.toolchain))
+    }
+
+    fn macros(&self) -> String {
+        let mut macros = macros::for_target(self.target);
+        if self.recipe.cargo.is_none() {
+            macros.push_str(&macros::for_upstream(self.target));
+        }
+        macros
     }
 
     fn source_key(&self) -> Result<String, BuildError> {
-        self.workspace.digest().map_err(BuildError::at(&self.workspace.root))
+        match (self.origin, &self.recipe.archive) {
+            (Origin::Workspace(workspace), _) => workspace.digest().map_err(BuildError::at(&workspace.root)),
+            (Origin::Archive(_), Some(archive)) => Ok(archive.sha256.clone()),
+            (Origin::Archive(path), None) => digest::file(path).map_err(BuildError::at(path)),
+        }
     }
 
-    /// Vendored crates, made or from an earlier run.
-    pub fn vendored(&self) -> Result<Vendored, BuildError> {
+    /// Vendored crates, made or from an earlier run; none for upstream projects.
+    pub fn vendored(&self) -> Result<Option<Vendored>, BuildError> {
+        match self.origin {
+            Origin::Workspace(workspace) => self.vendor(workspace).map(Some),
+            Origin::Archive(_) => Ok(None),
+        }
+    }
+
+    fn vendor(&self, workspace: &Workspace) -> Result<Vendored, BuildError> {
         let cargo = self.toolchain.rust.sysroot.join("bin/cargo");
         let mut key = Digest::new();
         key.part("generation", GENERATION.as_bytes());
         key.part("rust", self.toolchain.rust.version.as_bytes());
         key.part("source", self.source_key()?.as_bytes());
-        key.part("time", &self.workspace.time.to_le_bytes());
+        key.part("time", &self.time.to_le_bytes());
         let store = self.state.join("vendored");
-        Vendored::make(self.workspace, &cargo, self.offline, &store, &key.hex())
+        Vendored::make(workspace, &cargo, self.offline, &store, &key.hex())
             .map_err(|error| BuildError::Vendor(self.recipe.name.clone(), Box::new(error)))
     }
 
@@ -127,15 +184,18 @@ impl Job<'_> {
             let path = work.join(folder);
             fs::create_dir_all(&path).map_err(BuildError::at(&path))?;
         }
-        (self.progress)("crates");
         let key = self.key()?;
-        let vendored = self.vendored()?;
-        (self.progress)("sources");
-        let [main, vendor, docs] = [0, 1, 2].map(|number| sources.join(&self.recipe.sources[number].name));
-        let contents = self.workspace.contents(&self.recipe.folder(), &vendored.lock);
-        contents.write(&main, self.workspace.time).map_err(BuildError::at(&main))?;
-        fs::copy(&vendored.tarball, &vendor).map_err(BuildError::at(&vendor))?;
-        self.documents(&contents, &vendored, &docs, log)?;
+        let place = match self.origin {
+            Origin::Workspace(workspace) => {
+                self.workspace_sources(workspace, &sources, log)?;
+                &workspace.root
+            }
+            Origin::Archive(path) => {
+                (self.progress)("sources");
+                fs::copy(path, sources.join(&self.recipe.sources[0].name)).map_err(BuildError::at(path))?;
+                path
+            }
+        };
         for source in self.recipe.sources.iter().filter(|source| source.beside_recipe) {
             let to = sources.join(&source.name);
             fs::copy(self.beside.join(&source.name), &to).map_err(BuildError::at(&to))?;
@@ -147,7 +207,7 @@ impl Job<'_> {
         }
         // Everything was read once for the key and once for the package: the same, or the key would lie.
         if self.key()? != key {
-            return Err(BuildError::Changed(self.workspace.root.clone()));
+            return Err(BuildError::Changed(place.to_owned()));
         }
         let spec = work.join("SPECS").join(format!("{}.spec", self.recipe.name));
         fs::write(&spec, self.spec).map_err(BuildError::at(&spec))?;
@@ -165,6 +225,18 @@ impl Job<'_> {
         made.into_iter().next().ok_or_else(|| BuildError::NoPackages(log.to_owned()))
     }
 
+    /// The tarballs of a cargo project.
+    fn workspace_sources(&self, workspace: &Workspace, sources: &Path, log: &Path) -> Result<(), BuildError> {
+        (self.progress)("crates");
+        let vendored = self.vendor(workspace)?;
+        (self.progress)("sources");
+        let [main, vendor, docs] = [0, 1, 2].map(|number| sources.join(&self.recipe.sources[number].name));
+        let contents = workspace.contents(&self.recipe.folder(), &vendored.lock);
+        contents.write(&main, self.time).map_err(BuildError::at(&main))?;
+        fs::copy(&vendored.tarball, &vendor).map_err(BuildError::at(&vendor))?;
+        self.documents(&contents, &vendored, &docs, log)
+    }
+
     /// Documents, made or from an earlier run with the same sources and compiler.
     fn documents(
         &self,
@@ -177,8 +249,9 @@ impl Job<'_> {
         key.part("generation", GENERATION.as_bytes());
         key.part("source", self.source_key()?.as_bytes());
         key.part("rust", self.toolchain.rust.version.as_bytes());
-        key.part("time", &self.workspace.time.to_le_bytes());
-        key.part("wanted", format!("{:?}{:?}", self.recipe.manual, self.recipe.completions).as_bytes());
+        key.part("time", &self.time.to_le_bytes());
+        let wanted = self.recipe.cargo.as_ref().map(|build| (&build.manual, &build.completions));
+        key.part("wanted", format!("{wanted:?}").as_bytes());
         let store = self.state.join("documents");
         let kept = store.join(format!("{}.tar.xz", key.hex()));
         if !kept.is_file() {
@@ -256,11 +329,13 @@ impl Job<'_> {
 
     fn rpmbuild(&self, work: &Path, arguments: &[&str], what: &str, step: &str, log: &Path) -> Result<(), BuildError> {
         let macros_path = work.join("macros");
-        fs::write(&macros_path, macros::for_target(self.target)).map_err(BuildError::at(&macros_path))?;
+        fs::write(&macros_path, self.macros()).map_err(BuildError::at(&macros_path))?;
         let arch = self.target.arch.name();
         let platform = format!("{arch}-linux");
         let read = macros::BASE.map(|path| path.replace("%{_target}", &platform));
-        let mut command = self.sandbox(work)?.command("rpmbuild");
+        let mut sandbox = self.sandbox(work)?;
+        sandbox.upstream = self.upstream(work, log)?;
+        let mut command = sandbox.command("rpmbuild");
         command.args(arguments).args(["--target", &platform]);
         command.arg("--macros").arg(format!("{}:/build/macros", read.join(":")));
         command.arg(what);
@@ -270,7 +345,21 @@ impl Job<'_> {
 
     fn sandbox(&self, work: &Path) -> Result<Sandbox<'_>, BuildError> {
         fs::create_dir_all(work.join("home")).map_err(BuildError::at(work))?;
-        Ok(Sandbox { toolchain: self.toolchain, work: work.to_owned(), time: self.workspace.time, jobs: self.jobs })
+        let (work, time) = (work.to_owned(), self.time);
+        Ok(Sandbox { toolchain: self.toolchain, work, time, jobs: self.jobs, upstream: None })
+    }
+
+    /// The sysroot of this build, made once per work folder, and the compiler's environment.
+    fn upstream(&self, work: &Path, log: &Path) -> Result<Option<Upstream>, BuildError> {
+        let Some(gnu) = self.gnu else { return Ok(None) };
+        let sysroot = work.join("sysroot");
+        if !sysroot.is_dir() {
+            (self.progress)("sysroot");
+            let floor = sysroot::floor(self.toolchain, gnu, self.target, &self.state.join("sysroots"), log)?;
+            let packages: Vec<PathBuf> = self.linked.iter().flat_map(|linked| linked.packages.clone()).collect();
+            sysroot::with_packages(&floor, &packages, &sysroot)?;
+        }
+        Ok(Some(Upstream { sysroot, environment: gnu.environment(self.target, macros::BUILDDIR) }))
     }
 
     /// A work folder that vanishes with the value, and a log that stays.
@@ -289,7 +378,7 @@ impl Job<'_> {
     fn settle(&self, path: &Path) -> Result<(), BuildError> {
         use std::os::unix::fs::PermissionsExt;
         use std::time::{Duration, UNIX_EPOCH};
-        let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(self.workspace.time).unwrap_or(0));
+        let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(self.time).unwrap_or(0));
         let touch = || -> io::Result<()> {
             fs::set_permissions(path, fs::Permissions::from_mode(0o644))?;
             fs::File::options().append(true).open(path)?.set_modified(time)

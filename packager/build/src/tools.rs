@@ -146,7 +146,8 @@ fn rust_for(arch: Arch) -> Result<Rust, ToolError> {
     Err(ToolError::NoStd { triple, debian })
 }
 
-fn said(program: &Path, arguments: &[&str]) -> Result<String, ToolError> {
+/// What a program prints, without blanks around it.
+pub(crate) fn said(program: &Path, arguments: &[&str]) -> Result<String, ToolError> {
     let output = Command::new(program)
         .args(arguments)
         .output()

@@ -2,11 +2,11 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use packager_build::{Artifact, Job, Store, Toolchain};
+use packager_build::{Artifact, Gnu, Job, Linked, Origin, Store, Toolchain};
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
@@ -22,7 +22,7 @@ use crate::plain::described;
 use crate::progress::Line;
 use crate::publication::{self, Plan, Signer};
 use crate::report::Report;
-use crate::world::{self, Ready};
+use crate::world::{self, Ready, Sources};
 
 /// What every building operation needs.
 struct Yard<'y> {
@@ -40,11 +40,17 @@ impl<'y> Yard<'y> {
         Ok(Yard { places, target, toolchain, offline, jobs })
     }
 
-    fn job<'j>(&'j self, ready: &'j Ready, progress: &'j (dyn Fn(&str) + Sync)) -> Job<'j> {
+    fn job<'j>(&'j self, ready: &'j Ready, inputs: &'j Inputs, progress: &'j (dyn Fn(&str) + Sync)) -> Job<'j> {
         Job {
             recipe: &ready.recipe,
             target: self.target,
-            workspace: &ready.workspace,
+            origin: match &ready.sources {
+                Sources::Workspace(workspace) => Origin::Workspace(workspace),
+                Sources::Copies(_) => Origin::Archive(&inputs.archive),
+            },
+            time: ready.time,
+            gnu: inputs.gnu.as_ref(),
+            linked: &inputs.linked,
             beside: &ready.beside,
             spec: &ready.spec,
             toolchain: &self.toolchain,
@@ -54,6 +60,57 @@ impl<'y> Yard<'y> {
             progress,
         }
     }
+
+    /// What a recipe needs beside itself. `known` are the builds before it.
+    fn inputs(&self, ready: &Ready, known: &[Linked]) -> Result<Inputs> {
+        let archive =
+            ready.recipe.archive.as_ref().map(|archive| self.places.state.join("archives").join(&archive.sha256));
+        let gnu = match ready.sources {
+            Sources::Copies(_) => Some(Gnu::find(self.target.arch, &ready.recipe.tools)?),
+            Sources::Workspace(_) => None,
+        };
+        let linked = known.iter().filter(|linked| ready.links.contains(&linked.recipe)).cloned().collect();
+        Ok(Inputs { archive: archive.unwrap_or_default(), gnu, linked })
+    }
+
+    /// The inputs and build keys of recipes in their order.
+    fn keys(&self, ready: &[Ready]) -> Result<Vec<(Inputs, String)>> {
+        let silent = |_: &str| ();
+        let mut known: Vec<Linked> = Vec::new();
+        let mut keys = Vec::new();
+        for ready in ready {
+            let inputs = self.inputs(ready, &known)?;
+            let key = self.job(ready, &inputs, &silent).key()?;
+            known.push(Linked { recipe: ready.recipe.name.clone(), key: key.clone(), packages: Vec::new() });
+            keys.push((inputs, key));
+        }
+        Ok(keys)
+    }
+}
+
+/// What a recipe needs beside itself.
+struct Inputs {
+    /// The archive of an upstream release.
+    archive: PathBuf,
+    gnu: Option<Gnu>,
+    linked: Vec<Linked>,
+}
+
+impl Inputs {
+    /// Names the packages of the builds that were finished meanwhile.
+    fn fill(&mut self, done: &[Done]) {
+        for linked in &mut self.linked {
+            if let Some(done) = done.iter().find(|done| done.ready.recipe.name == linked.recipe) {
+                linked.packages.clone_from(&done.artifact.rpms);
+                linked.packages.retain(|path| !is_debug(path));
+            }
+        }
+    }
+}
+
+fn is_debug(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.contains("-debuginfo-") || name.contains("-debugsource-")
 }
 
 fn store(places: &Places) -> Store {
@@ -64,12 +121,12 @@ fn store(places: &Places) -> Store {
 pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<Report> {
     let target = world::target(places, &options.which.target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
-    let (_, ready) = world::planned(places, &target, &options.which.packages)?;
+    let ready = world::fetched(places, &target, &options.which.packages, options.offline)?;
     let mut made = Vec::new();
-    for ready in &ready {
+    for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
         let progress = |what: &str| line.step(what);
-        let path = yard.job(ready, &progress).source_package(&std::path::absolute(&options.out)?)?;
+        let path = yard.job(ready, &inputs, &progress).source_package(&std::path::absolute(&options.out)?)?;
         line.end("source package made");
         made.push(path);
     }
@@ -123,13 +180,13 @@ fn one_target(
 ) -> Result<(String, Value)> {
     let start = Instant::now();
     let yard = Yard::new(places, target, options.offline, options.jobs)?;
-    let (_, ready) = world::planned(places, target, &options.packages)?;
+    let ready = world::fetched(places, target, &options.packages, options.offline)?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     let url = options.base_url.clone().unwrap_or_else(|| format!("file://{}", folder.display()));
-    let silent = |_: &str| ();
-    let keys = ready.iter().map(|ready| yard.job(ready, &silent).key()).collect::<Result<Vec<_>, _>>()?;
+    let keys = yard.keys(&ready)?;
     let fingerprint = key.public()?.facts().fingerprint;
-    let plan = Plan::new(places, target, &ready, &keys, &url)?;
+    let plain: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
+    let plan = Plan::new(places, target, &ready, &plain, &url)?;
     if publish::current(&folder).is_some_and(|record| plan.made(&record, &fingerprint)) {
         let seconds = start.elapsed().as_secs_f64();
         let text =
@@ -140,8 +197,9 @@ fn one_target(
         ));
     }
     let mut built = Built { done: Vec::new(), packages: Vec::new(), stages: Vec::new() };
-    for (ready, build_key) in ready.into_iter().zip(keys) {
-        build_one(&yard, ready, &build_key, &mut built)?;
+    for (ready, (mut inputs, build_key)) in ready.into_iter().zip(keys) {
+        inputs.fill(&built.done);
+        build_one(&yard, ready, &inputs, &build_key, &mut built)?;
     }
     let line = Line::begin(&target.name);
     line.step("gates");
@@ -150,7 +208,7 @@ fn one_target(
     publication::publish(target, &built, &folder, plan, key)?;
     line.end("repository published");
     built.stages.extend(line.stages());
-    for kept in ["artifacts", "vendored", "documents"] {
+    for kept in ["artifacts", "archives", "vendored", "documents", "sysroots"] {
         let kept = places.state.join(kept);
         keep::prune(&kept, keep::UNUSED)
             .with_context(|| format!("cannot remove what is old from `{}`", kept.display()))?;
@@ -159,10 +217,10 @@ fn one_target(
     Ok(publication::closing(target, &built, &folder, signer, start.elapsed().as_secs_f64()))
 }
 
-fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str, built: &mut Built) -> Result<()> {
+fn build_one(yard: &Yard<'_>, ready: Ready, inputs: &Inputs, build_key: &str, built: &mut Built) -> Result<()> {
     let line = Line::begin(&format!("{}.{}", ready.recipe.nvr(), ready.recipe.arch));
     let progress = |what: &str| line.step(what);
-    let job = yard.job(&ready, &progress);
+    let job = yard.job(&ready, inputs, &progress);
     let (artifact, state) = match store(yard.places).get(build_key) {
         Some(artifact) => (artifact, "cached"),
         None => (job.build(&store(yard.places))?, "built"),
@@ -183,8 +241,8 @@ fn build_one(yard: &Yard<'_>, ready: Ready, build_key: &str, built: &mut Built) 
     }
     let components = job
         .vendored()?
-        .crates
         .into_iter()
+        .flat_map(|vendored| vendored.crates)
         .filter(|part| part.linked)
         .map(|part| Component { name: part.name, version: part.version, license: part.license, sha256: part.sha256 })
         .collect();
@@ -223,17 +281,22 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
     let Which { target, packages } = &options.which;
     let target = world::target(places, target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
-    let (_, ready) = world::planned(places, &target, packages)?;
+    let ready = world::fetched(places, &target, packages, options.offline)?;
+    let store = store(places);
+    let mut known: Vec<Linked> = Vec::new();
     let mut results = Vec::new();
     for ready in &ready {
         let line = Line::begin(&ready.recipe.nvr());
         let progress = |what: &str| line.step(what);
-        let job = yard.job(ready, &progress);
-        let store = store(places);
+        let inputs = yard.inputs(ready, &known)?;
+        let job = yard.job(ready, &inputs, &progress);
         let first = match store.get(&job.key()?) {
             Some(first) => first,
             None => job.build(&store)?,
         };
+        let mut linkable = first.rpms.clone();
+        linkable.retain(|path| !is_debug(path));
+        known.push(Linked { recipe: ready.recipe.name.clone(), key: first.key.clone(), packages: linkable });
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");
         let room = Room::make(&parent, "rebuild-at-another-place-")

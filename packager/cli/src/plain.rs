@@ -71,6 +71,13 @@ pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
                 step.packages.join(", "),
                 step.why
             ));
+            for option in &step.options {
+                let state = if option.on { "on" } else { "off" };
+                text.push_str(&format!("  {} {state}: {}\n", option.name, option.why));
+            }
+            for recipe in &step.links {
+                text.push_str(&format!("  links against the packages of `{recipe}`\n"));
+            }
             for need in step.needs.iter().filter(|need| explained.is_none_or(|package| need.package == *package)) {
                 let from = match &need.provider {
                     Provider::Recipe { recipe, package } => format!("`{package}` of the recipe `{recipe}`"),

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use packager_recipe::{Target, spec};
+use packager_recipe::Target;
+use packager_recipe::spec::Templates;
 use packager_repo::publish::{self, Description, Published, RepoError};
 use packager_rpm::sbom::{self, Component};
 use packager_rpm::{Inspected, SigningKey, sign};
@@ -35,7 +36,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// For recipes with their build keys, published under an address.
-    pub(crate) fn new(places: &Places, target: &Target, ready: &[Ready], keys: &[String], url: &str) -> Result<Plan> {
+    pub(crate) fn new(places: &Places, target: &Target, ready: &[Ready], keys: &[&str], url: &str) -> Result<Plan> {
         let repo_file = repo_file(places, target, url)?;
         let settings = settings(target, ready, &repo_file)?;
         Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file })
@@ -67,7 +68,7 @@ fn repo_file(places: &Places, target: &Target, url: &str) -> Result<String> {
         "module_hotfixes": target.profile.module_hotfixes,
     });
     let template = "repository.repo.hbs";
-    Ok(spec::render(template, &world::template(places, template)?, &data)?)
+    Ok(Templates::new([])?.render(template, &world::template(places, template)?, &data)?)
 }
 
 /// Signs, checks what was signed with rpm itself, and publishes.
@@ -76,7 +77,7 @@ pub(crate) fn publish(target: &Target, built: &Built, folder: &Path, plan: Plan,
     let done = &built.done;
     let packages: Vec<PathBuf> = built.packages.iter().map(|package| package.path.clone()).collect();
     let sources: Vec<PathBuf> = done.iter().map(|done| done.artifact.srpm.clone()).collect();
-    let time = done.iter().map(|done| done.ready.workspace.time).max().unwrap_or(0);
+    let time = done.iter().map(|done| done.ready.time).max().unwrap_or(0);
     let description = Description {
         folder,
         id: REPOSITORY,
@@ -115,7 +116,7 @@ fn bill(path: &Path, done: &[Done], target: &Target) -> Result<(PathBuf, Vec<u8>
     let has_programs = package.files.iter().any(|file| packager_rpm::elf::facts(&file.content).is_some());
     let components: &[Component] = if has_programs { &owner.components } else { &[] };
     let sum = packager_source::digest::file(path)?;
-    let document = sbom::document(&package, &sum, components, owner.ready.workspace.time, &target.name);
+    let document = sbom::document(&package, &sum, components, owner.ready.time, &target.name);
     let mut name = path.as_os_str().to_owned();
     name.push(".spdx.json");
     Ok((PathBuf::from(name), serde_json::to_vec_pretty(&document)?))

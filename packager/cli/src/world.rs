@@ -1,31 +1,47 @@
 //! Reads profiles, recipes and templates, and brings them together for one target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use packager_recipe::changelog::parse_day;
 use packager_recipe::diagnostic::{Page, nearest};
+use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
 use packager_recipe::{Concrete, Facts, Recipe, Target, TargetName, evaluate, spec};
 use packager_resolve::plan::CapabilityList;
 use packager_resolve::{Plan, plan};
-use packager_source::Workspace;
+use packager_source::archive::{Copy, Place};
 use packager_source::workspace::modified;
+use packager_source::{Archives, Workspace};
+use serde_saphyr::Spanned;
 
 use crate::places::Places;
+use crate::progress::Line;
 
-/// The template of the one build system that there is.
-const SPEC_TEMPLATE: &str = "cargo.spec.hbs";
+/// Seconds of a day.
+const DAY_SECONDS: i64 = 86_400;
 
 /// A recipe with everything that one target needs to build it.
 pub(crate) struct Ready {
     pub(crate) recipe: Concrete,
-    pub(crate) workspace: Workspace,
+    pub(crate) sources: Sources,
+    /// Seconds since 1970.
+    pub(crate) time: i64,
     pub(crate) beside: PathBuf,
     pub(crate) spec: String,
+    /// Recipes whose packages it links against, and theirs.
+    pub(crate) links: Vec<String>,
     /// Sources, recipe, profiles or templates have changes that are not committed.
     pub(crate) modified: bool,
+}
+
+/// Where the sources come from.
+pub(crate) enum Sources {
+    Workspace(Workspace),
+    /// Copies of one upstream release.
+    Copies(Vec<Copy>),
 }
 
 /// All target names, sorted.
@@ -73,34 +89,95 @@ pub(crate) fn template(places: &Places, name: &str) -> Result<String> {
     fs::read_to_string(&path).with_context(|| format!("cannot read the template `{}`", path.display()))
 }
 
+/// The store of upstream archives.
+pub(crate) fn archives(places: &Places) -> Archives {
+    Archives::new(places.state.join("archives"))
+}
+
+/// A recipe as written.
+struct Written {
+    folder: PathBuf,
+    /// As messages name it.
+    file: String,
+    text: String,
+    recipe: Recipe,
+}
+
+impl Written {
+    fn read(places: &Places, folder: PathBuf) -> Result<Written> {
+        let path = folder.join("recipe.yaml");
+        let file = path.strip_prefix(&places.root).unwrap_or(&path).to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{file}`"))?;
+        let recipe = Recipe::parse(Page { file: &file, text: &text })?;
+        Ok(Written { folder, file, text, recipe })
+    }
+
+    fn page(&self) -> Page<'_> {
+        Page { file: &self.file, text: &self.text }
+    }
+}
+
 /// All recipes, evaluated for a target and rendered.
 pub(crate) fn ready(places: &Places, target: &Target) -> Result<Vec<Ready>> {
     let folder = places.root.join("specs");
-    let template = template(places, SPEC_TEMPLATE)?;
-    let mut names = Vec::new();
+    let mut folders = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
         let path = entry?.path();
         if path.join("recipe.yaml").is_file() {
-            names.push(path);
+            folders.push(path);
         }
     }
-    names.sort();
-    names.iter().map(|folder| one(places, folder, target, &template)).collect()
+    folders.sort();
+    let recipes = folders.into_iter().map(|folder| Written::read(places, folder)).collect::<Result<Vec<_>>>()?;
+    let built: BTreeSet<String> = recipes
+        .iter()
+        .flat_map(|written| &written.recipe.packages)
+        .flat_map(|(name, package)| package.provides.iter().chain([name]))
+        .cloned()
+        .collect();
+    let parts = spec::PARTS
+        .iter()
+        .map(|part| Ok((*part, template(places, &format!("{part}.hbs"))?)))
+        .collect::<Result<Vec<_>>>()?;
+    let templates = Templates::new(parts.iter().map(|(name, text)| (*name, text.as_str())))?;
+    recipes.iter().map(|written| one(places, written, target, &built, &templates)).collect()
 }
 
-fn one(places: &Places, folder: &Path, target: &Target, template: &str) -> Result<Ready> {
-    let path = folder.join("recipe.yaml");
-    let file = path.strip_prefix(&places.root).unwrap_or(&path).to_string_lossy().into_owned();
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{file}`"))?;
-    let page = Page { file: &file, text: &text };
-    let recipe = Recipe::parse(page)?;
-    let root = folder.join(&recipe.source.path.value);
+fn one(
+    places: &Places,
+    written: &Written,
+    target: &Target,
+    built: &BTreeSet<String>,
+    templates: &Templates,
+) -> Result<Ready> {
+    let Written { folder, recipe, .. } = written;
+    let beside = folder.join("files");
+    let facts = Facts { beside: texts(&beside)?, built: built.clone(), ..Facts::default() };
+    let (sources, facts) = match &recipe.source.path {
+        Some(path) => workspace(written, path, facts)?,
+        None => upstream(places, recipe, facts)?,
+    };
+    let concrete = evaluate(recipe, written.page(), target, &facts)
+        .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
+    let spec = templates.render(&concrete.template, &template(places, &concrete.template)?, &concrete)?;
+    let rest = [folder, &places.root.join("specs/targets"), &places.root.join("templates")]
+        .map(|path| path.strip_prefix(&places.root).unwrap_or(path).to_owned());
+    let changed = match &sources {
+        Sources::Workspace(workspace) => workspace.modified,
+        Sources::Copies(_) => false,
+    };
+    let modified = changed || modified(&places.root, &rest)?;
+    Ok(Ready { recipe: concrete, sources, time: facts.source_time, beside, spec, links: Vec::new(), modified })
+}
+
+/// A cargo workspace, and what evaluation needs to know of it.
+fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<(Sources, Facts)> {
+    let Written { folder, recipe, .. } = written;
+    let page = written.page();
+    let root = folder.join(&path.value);
     let root = root.canonicalize().map_err(|_| {
-        page.at(
-            &recipe.source.path,
-            format!("no folder `{}`", root.display()),
-            Some("name it relative to the recipe".to_owned()),
-        )
+        let hint = Some("name it relative to the recipe".to_owned());
+        page.at(path, format!("no folder `{}`", root.display()), hint)
     })?;
     let include: Vec<String> = recipe.source.include.iter().map(|path| path.value.clone()).collect();
     for path in &recipe.source.include {
@@ -109,24 +186,38 @@ fn one(places: &Places, folder: &Path, target: &Target, template: &str) -> Resul
         }
     }
     let workspace = Workspace::open(&root, &include, epoch()?)?;
-    let changelog = root.join(&recipe.source.changelog.value);
+    let changelog = recipe.source.changelog.as_ref().map(|path| root.join(&path.value)).unwrap_or_default();
     let changelog = fs::read_to_string(&changelog).with_context(|| format!("cannot read `{}`", changelog.display()))?;
-    let beside = folder.join("files");
     let facts = Facts {
         version: workspace.version.clone(),
         changelog,
         source_time: workspace.time,
-        beside: texts(&beside)?,
         cargo_packages: workspace.packages.clone(),
         programs: workspace.programs.clone(),
+        ..facts
     };
-    let concrete = evaluate(&recipe, page, target, &facts)
-        .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
-    let spec = spec::render(SPEC_TEMPLATE, template, &concrete)?;
-    let rest = [folder, &places.root.join("specs/targets"), &places.root.join("templates")]
-        .map(|path| path.strip_prefix(&places.root).unwrap_or(path).to_owned());
-    let modified = workspace.modified || modified(&places.root, &rest)?;
-    Ok(Ready { recipe: concrete, workspace, beside, spec, modified })
+    Ok((Sources::Workspace(workspace), facts))
+}
+
+/// An upstream release, and which copy of it is at hand.
+fn upstream(places: &Places, recipe: &Recipe, facts: Facts) -> Result<(Sources, Facts)> {
+    let copies: Vec<Copy> = recipe
+        .source
+        .archives
+        .iter()
+        .map(|archive| {
+            let archive = &archive.value;
+            let place = match (&archive.url, &archive.debian) {
+                (Some(url), _) => Place::Url(url.clone()),
+                (None, path) => Place::Debian(path.clone().unwrap_or_default()),
+            };
+            Copy { place, sha256: archive.sha256.clone() }
+        })
+        .collect();
+    let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
+    let archive = archives(places).at_hand(&copies).unwrap_or(0);
+    let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
+    Ok((Sources::Copies(copies), Facts { archive, source_time, ..facts }))
 }
 
 /// `SOURCE_DATE_EPOCH`, when it is set.
@@ -154,17 +245,41 @@ fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
     Ok(texts)
 }
 
-/// The plan for packages of a target, and what it needs.
+/// The plan for packages of a target, and what it needs in the order of building.
 pub(crate) fn planned(places: &Places, target: &Target, wanted: &[String]) -> Result<(Plan, Vec<Ready>)> {
     let ready = ready(places, target)?;
     let recipes: Vec<Concrete> = ready.iter().map(|ready| ready.recipe.clone()).collect();
     let distribution = CapabilityList::new(&target.name, target.capabilities());
     let plan = plan(&recipes, wanted, &distribution)?;
-    let mut ordered = Vec::new();
+    let mut ordered: Vec<Ready> = Vec::new();
     let mut rest = ready;
     for step in plan.waves.iter().flatten() {
         let at = rest.iter().position(|ready| ready.recipe.name == step.recipe).context("a step without a recipe")?;
-        ordered.push(rest.swap_remove(at));
+        let mut ready = rest.swap_remove(at);
+        // What a library links against is needed too when something links against the library.
+        let further = ordered.iter().filter(|done| step.links.contains(&done.recipe.name)).flat_map(|done| &done.links);
+        let links: BTreeSet<&String> = step.links.iter().chain(further).collect();
+        ready.links = links.into_iter().cloned().collect();
+        ordered.push(ready);
     }
     Ok((plan, ordered))
+}
+
+/// As [`planned`], with the archives of upstream releases fetched.
+pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], offline: bool) -> Result<Vec<Ready>> {
+    let (_, ready) = planned(places, target, wanted)?;
+    let archives = archives(places);
+    let mut any = false;
+    for ready in &ready {
+        let Sources::Copies(copies) = &ready.sources else { continue };
+        if archives.at_hand(copies).is_none() {
+            let line = Line::begin(&ready.recipe.nvr());
+            line.step("fetching the sources");
+            archives.fetch(copies, offline).with_context(|| ready.recipe.name.clone())?;
+            line.end("sources fetched");
+            any = true;
+        }
+    }
+    // Which copy was had decides names in the spec.
+    if any { Ok(planned(places, target, wanted)?.1) } else { Ok(ready) }
 }

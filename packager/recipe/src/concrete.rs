@@ -32,16 +32,22 @@ pub struct Concrete {
     pub target: String,
     /// rpm's architecture.
     pub arch: String,
-    /// Flags for the compiler, the same in our sandbox and in anyone's rebuild.
-    pub rustflags: String,
-    /// Oldest compiler.
-    pub rust: String,
-    /// Cargo packages to build.
-    pub cargo_packages: Vec<String>,
-    /// Programs with a manual page.
-    pub manual: Vec<String>,
-    /// Programs with completions.
-    pub completions: Vec<String>,
+    /// File name of the spec template.
+    pub template: String,
+    /// The cargo build; absent for upstream projects.
+    pub cargo: Option<CargoBuild>,
+    /// The archive of an upstream project; absent for cargo projects.
+    pub archive: Option<Archive>,
+    /// Patches by source number.
+    pub patches: Vec<usize>,
+    /// Lines of `%build`, for upstream projects.
+    pub build: Vec<String>,
+    /// Programs that the build runs.
+    pub tools: Vec<String>,
+    /// Packages of other recipes that are linked against.
+    pub libraries: Vec<String>,
+    /// What may be on or off, and which it is.
+    pub options: Vec<Chosen>,
     /// All sources, in the order of their numbers.
     pub sources: Vec<SourceFile>,
     /// Lines of `%install`.
@@ -52,6 +58,43 @@ pub struct Concrete {
     pub changelog: Vec<ChangelogEntry>,
     /// Accepted findings.
     pub waivers: Vec<Waiver>,
+}
+
+/// What cargo builds.
+#[derive(Debug, Clone, Serialize)]
+pub struct CargoBuild {
+    /// Flags for the compiler, the same in our sandbox and in anyone's rebuild.
+    pub rustflags: String,
+    /// Oldest compiler.
+    pub rust: String,
+    /// Cargo packages to build.
+    pub packages: Vec<String>,
+    /// Programs with a manual page.
+    pub manual: Vec<String>,
+    /// Programs with completions.
+    pub completions: Vec<String>,
+}
+
+/// The archive of an upstream release.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct Archive {
+    /// Its file name.
+    pub name: String,
+    /// Its hash.
+    pub sha256: String,
+    /// Its top folder.
+    pub folder: String,
+}
+
+/// An option and what was chosen.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its name.
+    pub name: String,
+    /// On or off.
+    pub on: bool,
+    /// Why.
+    pub why: String,
 }
 
 /// A source of the spec.
@@ -78,6 +121,8 @@ pub struct Package {
     pub description: String,
     /// `Requires` as written into the spec.
     pub requires: Vec<String>,
+    /// `Provides` as written into the spec.
+    pub provides: Vec<String>,
     /// `Requires` that must hold before `%pre` runs.
     pub requires_pre: Vec<String>,
     /// Lines of `%pre`.
@@ -86,6 +131,8 @@ pub struct Package {
     pub post: Vec<String>,
     /// Lines of `%preun`.
     pub preun: Vec<String>,
+    /// Lines of `%postun`.
+    pub postun: Vec<String>,
     /// Lines of `%files`.
     pub files: Vec<String>,
     /// Paths with permission bits beyond plain ones, or other owners: declared, so the gates accept exactly these.

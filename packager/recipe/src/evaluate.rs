@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_saphyr::Spanned;
-
 use crate::changelog;
-use crate::concrete::{ChangelogEntry, Concrete, SourceFile};
+use crate::concrete::{ChangelogEntry, Concrete};
 use crate::diagnostic::{Diagnostic, Page, nearest};
 use crate::package::Gathering;
 use crate::target::Target;
+use crate::upstream::{self, Built};
 use crate::written::Recipe;
 
 /// What evaluation needs to know about the world.
@@ -26,6 +25,10 @@ pub struct Facts {
     pub cargo_packages: BTreeSet<String>,
     /// Names of the programs they build.
     pub programs: BTreeSet<String>,
+    /// Which of the recipe's archives is at hand; the first when none is.
+    pub archive: usize,
+    /// Packages that other recipes build, with the further names they provide.
+    pub built: BTreeSet<String>,
 }
 
 /// Evaluates a recipe, or says everything that is wrong with it.
@@ -36,16 +39,10 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         let hint = Some(format!("add `{name}:` below `packages:`"));
         findings.push(page.at(&recipe.name, format!("no package is named `{name}` like the recipe"), hint));
     }
-    let mut sources = ["", "-vendor", "-docs"]
-        .iter()
-        .enumerate()
-        .map(|(number, part)| SourceFile {
-            number,
-            name: format!("{name}-{}{part}.tar.xz", facts.version),
-            beside_recipe: false,
-        })
-        .collect::<Vec<_>>();
-    let mut install = Vec::new();
+    let method = upstream::method(recipe, page, target, facts, &mut findings);
+    let version = recipe.version.as_ref().map_or(&facts.version, |version| &version.value).clone();
+    let mut sources = upstream::first_sources(&name, &version, method.archive.as_ref());
+    let mut install = upstream::install(recipe, &method.options);
     let mut packages = Vec::new();
     for (package_name, written) in &recipe.packages {
         let mut gathering =
@@ -61,16 +58,18 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
             findings.push(page.at(waiver, format!("a waiver for an unknown package `{package}`"), hint));
         }
     }
-    cargo_names(recipe, page, facts, &mut findings);
+    let patches = upstream::patches(recipe, page, facts, &mut sources, &mut findings);
+    let changelog = changelog_entries(recipe, &version, facts);
     if !findings.is_empty() {
         return Err(findings);
     }
-    let plain = |names: &[Spanned<String>]| names.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
+    let Built { template, cargo, archive, build, tools, libraries, options } = method;
     Ok(Concrete {
-        version: facts.version.clone(),
+        version,
         release: recipe.release,
         dist: target.profile.dist.clone(),
-        summary: recipe.summary.clone(),
+        // rpm has one summary for the source package and the binary package of its name.
+        summary: packages.first().map_or(&recipe.summary, |main| &main.summary).clone(),
         license: recipe.license.clone(),
         maintainer: recipe.maintainer.clone(),
         vendor: target.profile.vendor.clone(),
@@ -78,31 +77,21 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         description: wrapped(&recipe.description),
         target: target.name.clone(),
         arch: target.arch.name().to_owned(),
-        rustflags: rustflags(&name, &facts.version, target),
-        rust: recipe.cargo.rust.clone(),
-        cargo_packages: plain(&recipe.cargo.packages),
-        manual: plain(&recipe.cargo.manual),
-        completions: plain(&recipe.cargo.completions),
+        template,
+        cargo,
+        archive,
+        patches,
+        build,
+        tools,
+        libraries,
+        options,
         sources,
         install,
         packages,
-        changelog: changelog_entries(recipe, facts),
+        changelog,
         waivers: recipe.waivers.iter().map(|waiver| waiver.value.clone()).collect(),
         name,
     })
-}
-
-/// Names below `cargo:` that the workspace does not have: found here, not after minutes of compiling.
-fn cargo_names(recipe: &Recipe, page: Page<'_>, facts: &Facts, findings: &mut Vec<Diagnostic>) {
-    let mut check = |names: &[Spanned<String>], known: &BTreeSet<String>, what: &str| {
-        for name in names.iter().filter(|name| !known.contains(&name.value)) {
-            let hint = nearest(&name.value, known.iter().map(String::as_str)).map(|near| format!("write `{near}`"));
-            findings.push(page.at(name, format!("the source tree has no {what} `{}`", name.value), hint));
-        }
-    };
-    check(&recipe.cargo.packages, &facts.cargo_packages, "cargo package");
-    check(&recipe.cargo.manual, &facts.programs, "program");
-    check(&recipe.cargo.completions, &facts.programs, "program");
 }
 
 /// Width at which tools show descriptions without breaking lines themselves.
@@ -129,29 +118,25 @@ pub(crate) fn wrapped(prose: &str) -> String {
     paragraphs.join("\n\n")
 }
 
-/// Flags for rustc. Paths are remapped in panic messages only: debug information keeps them for `find-debuginfo`, which
-/// rewrites them to `/usr/src/debug` and collects the sources.
-fn rustflags(name: &str, version: &str, target: &Target) -> String {
-    format!(
-        "-C target-cpu={} -C relro-level=full -C relocation-model=pic -C link-arg=-Wl,--build-id=sha1 --remap-path-scope=macro \
-         --remap-path-prefix=%{{_builddir}}/{name}-{version}=/usr/src/debug/{name}-{version} \
-         --remap-path-prefix=%{{_builddir}}=/usr/src/debug",
-        target.cpu()
-    )
-}
-
-fn changelog_entries(recipe: &Recipe, facts: &Facts) -> Vec<ChangelogEntry> {
+fn changelog_entries(recipe: &Recipe, version: &str, facts: &Facts) -> Vec<ChangelogEntry> {
     let today = facts.source_time.div_euclid(86_400);
+    if recipe.cargo.is_none() {
+        let mut items = vec![format!("Packaged from the upstream release {version}")];
+        items.extend(recipe.patches.iter().map(|patch| format!("{}: {}", patch.value.file, patch.value.reason)));
+        let items = items.into_iter().map(|item| item.replace('%', "%%")).collect();
+        let evr = format!("{version}-{}", recipe.release);
+        return vec![ChangelogEntry { date: changelog::rpm_date(today), evr, items }];
+    }
     changelog::parse(&facts.changelog)
         .into_iter()
         .map(|release| {
-            let version = release.version.unwrap_or_else(|| facts.version.clone());
-            let number = if version == facts.version { recipe.release } else { 1 };
+            let version_of = release.version.unwrap_or_else(|| version.to_owned());
+            let number = if version_of == version { recipe.release } else { 1 };
             // A bare percent sign would begin a macro.
             let items = release.items.into_iter().map(|item| item.replace('%', "%%")).collect();
             ChangelogEntry {
                 date: changelog::rpm_date(release.day.unwrap_or(today)),
-                evr: format!("{version}-{number}"),
+                evr: format!("{version_of}-{number}"),
                 items,
             }
         })

@@ -13,6 +13,7 @@ mod scriptlet;
 pub mod spec;
 pub mod sysusers;
 pub mod target;
+mod upstream;
 pub mod written;
 
 pub use concrete::Concrete;

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Page, nearest};
 use crate::evaluate::{Facts, wrapped};
 use crate::scriptlet;
 use crate::sysusers;
-use crate::written::{self, Entry, Recipe};
+use crate::written::{self, Cargo, Entry, Recipe};
 
 /// First number of the sources that lie beside the recipe; the ones before are made by the packager.
 const FIRST_BESIDE: usize = 10;
@@ -28,13 +28,15 @@ impl Gathering<'_> {
         let mut package = Package {
             name: name.to_owned(),
             main,
-            summary: written.summary.clone(),
+            summary: written.summary.as_ref().unwrap_or(&self.recipe.summary).clone(),
             description: wrapped(written.description.as_deref().unwrap_or(&self.recipe.description)),
             requires: Vec::new(),
+            provides: written.provides.iter().map(|name| format!("{name} = %{{version}}-%{{release}}")).collect(),
             requires_pre: Vec::new(),
             pre: Vec::new(),
             post: Vec::new(),
             preun: Vec::new(),
+            postun: Vec::new(),
             files: Vec::new(),
             special_modes: Vec::new(),
         };
@@ -82,7 +84,7 @@ impl Gathering<'_> {
                 self.install(&from, &to, "0755");
                 let line = self.listed(spanned, "0755", &to, package);
                 package.files.push(line);
-                if has(&self.recipe.cargo.manual, program) {
+                if self.cargo().is_some_and(|cargo| has(&cargo.manual, program)) {
                     let page = format!("/usr/share/man/man8/{program}.8");
                     self.install(&format!("docs/{program}.8"), &page, "0644");
                     package.files.push(format!("{page}*"));
@@ -90,7 +92,7 @@ impl Gathering<'_> {
             }
             Entry { completions: Some(programs), .. } => {
                 for program in programs {
-                    if !has(&self.recipe.cargo.completions, program) {
+                    if !self.cargo().is_some_and(|cargo| has(&cargo.completions, program)) {
                         let hint = Some("add it to `cargo: completions:`".to_owned());
                         self.findings.push(self.page.at(
                             spanned,
@@ -152,6 +154,19 @@ impl Gathering<'_> {
                     }
                 }
             }
+            Entry { installed: Some(path), .. } => {
+                let line = if entry.mode.is_some() || entry.user.is_some() || entry.group.is_some() {
+                    self.listed(spanned, "0644", path, package)
+                } else {
+                    path.clone()
+                };
+                package.files.push(if entry.config { format!("%config(noreplace) {line}") } else { line });
+                // What the loader finds by name must be in its cache.
+                if path.contains(".so.") && package.postun.is_empty() {
+                    package.post.push(scriptlet::LOADER_CACHE.to_owned());
+                    package.postun.push(scriptlet::LOADER_CACHE.to_owned());
+                }
+            }
             Entry { licence: Some(path), .. } => package.files.push(format!("%license {path}")),
             Entry { doc: Some(path), .. } => package.files.push(format!("%doc {path}")),
             _ => unreachable!("`one_kind` saw a kind"),
@@ -179,6 +194,10 @@ impl Gathering<'_> {
             self.findings.push(self.page.at(spanned, message, Some("remove it".to_owned())));
         }
         true
+    }
+
+    fn cargo(&self) -> Option<&Cargo> {
+        self.recipe.cargo.as_ref()
     }
 
     fn known_program(&mut self, spanned: &Spanned<Entry>, program: &str) {

@@ -3,6 +3,9 @@
 //! The macros of systemd-rpm-macros are not used: they differ between the distributions, and a build host need not have
 //! them. Every line ends in success: a failing scriptlet leaves a half-installed package behind.
 
+/// `%post` and `%postun` line of packages with libraries, for distributions whose glibc has no file trigger for it.
+pub(crate) const LOADER_CACHE: &str = "[ ! -x /sbin/ldconfig ] || /sbin/ldconfig";
+
 /// `%post` for units: presets on first installation, as distribution policy demands; never `enable`.
 pub(crate) fn units_post(units: &[String]) -> Vec<String> {
     when_any(units, "if [ $1 -eq 1 ] && [ -x /usr/bin/systemctl ]; then", |names| {

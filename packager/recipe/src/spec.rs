@@ -17,12 +17,44 @@ pub struct RenderError {
     pub source: Box<handlebars::RenderError>,
 }
 
-/// Fills a template.
-pub fn render(name: &str, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
-    let mut engine = Handlebars::new();
-    engine.set_strict_mode(true);
-    engine.register_escape_fn(no_escape);
-    engine
-        .render_template(template, data)
-        .map_err(|source| RenderError { name: name.to_owned(), source: Box::new(source) })
+/// The parts that all spec templates share, as `{{> name}}`.
+pub const PARTS: [&str; 2] = ["declarations", "sections"];
+
+/// A part that is no template.
+#[derive(Debug, thiserror::Error)]
+#[error("template part `{name}` cannot be read")]
+pub struct PartError {
+    /// Its name.
+    pub name: String,
+    /// What the template engine says, with line and column.
+    #[source]
+    pub source: Box<handlebars::TemplateError>,
+}
+
+/// Templates that share parts.
+#[derive(Debug)]
+pub struct Templates {
+    engine: Handlebars<'static>,
+}
+
+impl Templates {
+    /// With parts by name.
+    pub fn new<'p>(parts: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Templates, PartError> {
+        let mut engine = Handlebars::new();
+        engine.set_strict_mode(true);
+        engine.register_escape_fn(no_escape);
+        for (name, text) in parts {
+            engine
+                .register_partial(name, text)
+                .map_err(|source| PartError { name: name.to_owned(), source: Box::new(source) })?;
+        }
+        Ok(Templates { engine })
+    }
+
+    /// Fills a template.
+    pub fn render(&self, name: &str, template: &str, data: &impl Serialize) -> Result<String, RenderError> {
+        self.engine
+            .render_template(template, data)
+            .map_err(|source| RenderError { name: name.to_owned(), source: Box::new(source) })
+    }
 }

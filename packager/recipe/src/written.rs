@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
+use crate::changelog::parse_day;
 use crate::diagnostic::{Diagnostic, Page};
+use crate::target::Arch;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,6 +17,8 @@ use crate::diagnostic::{Diagnostic, Page};
 pub struct Recipe {
     /// Name of the source package.
     pub name: Spanned<String>,
+    /// Version of an upstream release; a cargo workspace has its own.
+    pub version: Option<Spanned<String>>,
     /// The number before the dist tag.
     pub release: u32,
     /// One line, no period.
@@ -29,8 +33,24 @@ pub struct Recipe {
     pub description: String,
     /// Where the sources are.
     pub source: Source,
-    /// How the binaries are made.
-    pub cargo: Cargo,
+    /// Changes to an upstream release.
+    #[serde(default)]
+    pub patches: Vec<Spanned<Patch>>,
+    /// A cargo workspace. One of the next three says how the binaries are made.
+    pub cargo: Option<Cargo>,
+    /// A project with a `configure` script.
+    pub autotools: Option<Autotools>,
+    /// A project with makefiles.
+    pub make: Option<Make>,
+    /// Programs that the build runs.
+    #[serde(default)]
+    pub tools: Vec<Spanned<String>>,
+    /// Packages of other recipes that are linked against.
+    #[serde(default)]
+    pub libraries: Vec<Spanned<String>>,
+    /// What may be on or off.
+    #[serde(default)]
+    pub options: BTreeMap<String, Spanned<Choice>>,
     /// The binary packages by name.
     pub packages: BTreeMap<String, Package>,
     /// Findings of the gates that are accepted.
@@ -38,16 +58,90 @@ pub struct Recipe {
     pub waivers: Vec<Spanned<Waiver>>,
 }
 
-/// A cargo workspace in the file system.
+/// A cargo workspace in the file system, or the archive of an upstream release.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Source {
-    /// Its root, relative to the recipe file.
-    pub path: Spanned<String>,
+    /// Root of the workspace, relative to the recipe file.
+    pub path: Option<Spanned<String>>,
     /// Files and folders that go into the source tarball.
+    #[serde(default)]
     pub include: Vec<Spanned<String>>,
     /// The changelog in the workspace that becomes `%changelog`.
-    pub changelog: Spanned<String>,
+    pub changelog: Option<Spanned<String>>,
+    /// Copies of one release; the first that can be had is used.
+    #[serde(default)]
+    pub archives: Vec<Spanned<Archive>>,
+    /// Day of the release, `2025-01-31`.
+    pub released: Option<Spanned<String>>,
+}
+
+/// An archive. One of `url` and `debian` says where it is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Archive {
+    /// Its address.
+    pub url: Option<String>,
+    /// Its path below `pool/main/` of a Debian mirror.
+    pub debian: Option<String>,
+    /// Its hash, in hexadecimal.
+    pub sha256: String,
+    /// Its top folder; `<name>-<version>` when absent.
+    pub folder: Option<String>,
+}
+
+/// A change to an upstream release.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Patch {
+    /// Beside the recipe.
+    pub file: String,
+    /// Why it is needed.
+    pub reason: String,
+}
+
+/// A project with a `configure` script.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Autotools {
+    /// Makes `configure` where the archive has none.
+    pub bootstrap: Option<String>,
+    /// Arguments of `configure`.
+    #[serde(default)]
+    pub configure: Vec<String>,
+}
+
+/// A project with makefiles.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Make {
+    /// Arguments of `make`.
+    #[serde(default)]
+    pub build: Vec<String>,
+    /// Further arguments of `make install`.
+    #[serde(default)]
+    pub install: Vec<String>,
+}
+
+/// Something that may be on or off, with the arguments of either.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Choice {
+    /// Wanted.
+    pub default: bool,
+    /// Only on these architectures; on all when absent.
+    pub arches: Option<Vec<Arch>>,
+    /// Packages of other recipes that it links against.
+    #[serde(default)]
+    pub libraries: Vec<String>,
+    /// Arguments when it is on.
+    #[serde(default)]
+    pub on: Vec<String>,
+    /// Arguments when it is off.
+    #[serde(default)]
+    pub off: Vec<String>,
+    /// Why it is off by default, or what it is for.
+    pub reason: Option<String>,
 }
 
 /// The cargo project.
@@ -70,13 +164,16 @@ pub struct Cargo {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Package {
-    /// One line, no period.
-    pub summary: String,
+    /// One line, no period; the recipe's when absent.
+    pub summary: Option<String>,
     /// Prose; the recipe's when absent.
     pub description: Option<String>,
     /// Own packages by name (same version and release), or capabilities of the target.
     #[serde(default)]
     pub requires: Vec<Spanned<String>>,
+    /// Further names it answers to, with its version and release.
+    #[serde(default)]
+    pub provides: Vec<String>,
     /// What the package contains.
     #[serde(default)]
     pub files: Vec<Spanned<Entry>>,
@@ -104,6 +201,8 @@ pub struct Entry {
     pub sysusers: Option<String>,
     /// A service definition for firewalld, beside the recipe.
     pub firewalld: Option<String>,
+    /// A path or pattern below the build root that `make install` filled.
+    pub installed: Option<String>,
     /// A licence text in the source tree.
     pub licence: Option<String>,
     /// A document in the source tree.
@@ -137,7 +236,7 @@ pub struct Waiver {
 
 impl Entry {
     /// The keys of which exactly one says what an entry is.
-    pub(crate) const KINDS: [&'static str; 11] = [
+    pub(crate) const KINDS: [&'static str; 12] = [
         "binary",
         "completions",
         "file",
@@ -147,6 +246,7 @@ impl Entry {
         "tmpfiles",
         "sysusers",
         "firewalld",
+        "installed",
         "licence",
         "doc",
     ];
@@ -163,6 +263,7 @@ impl Entry {
             self.tmpfiles.is_some(),
             self.sysusers.is_some(),
             self.firewalld.is_some(),
+            self.installed.is_some(),
             self.licence.is_some(),
             self.doc.is_some(),
         ];
@@ -174,7 +275,7 @@ impl Entry {
         let owned = !["completions", "licence", "doc"].contains(&kind);
         [
             ("to", self.to.is_some(), kind == "file"),
-            ("config", self.config, kind == "file"),
+            ("config", self.config, ["file", "installed"].contains(&kind)),
             ("mode", self.mode.is_some(), owned),
             ("user", self.user.is_some(), owned),
             ("group", self.group.is_some(), owned),
@@ -186,6 +287,17 @@ impl Entry {
     }
 }
 
+/// How a recipe says its binaries are made.
+#[derive(Debug, Clone, Copy)]
+pub enum Method<'r> {
+    /// A cargo workspace.
+    Cargo(&'r Cargo),
+    /// `configure` and `make`.
+    Autotools(&'r Autotools),
+    /// `make`.
+    Make(&'r Make),
+}
+
 impl Recipe {
     /// Reads a recipe.
     pub fn parse(page: Page<'_>) -> Result<Recipe, Diagnostic> {
@@ -195,6 +307,67 @@ impl Recipe {
                 return Err(page.at(waiver, "a waiver needs a reason", None));
             }
         }
+        recipe.whole(page)?;
         Ok(recipe)
+    }
+
+    /// How the binaries are made. Checked when the recipe was read.
+    #[must_use]
+    pub fn method(&self) -> Method<'_> {
+        match (&self.cargo, &self.autotools, &self.make) {
+            (Some(cargo), _, _) => Method::Cargo(cargo),
+            (_, Some(autotools), _) => Method::Autotools(autotools),
+            (_, _, Some(make)) => Method::Make(make),
+            _ => unreachable!("`parse` refuses a recipe without one"),
+        }
+    }
+
+    /// What its kind of source and its way of building need.
+    fn whole(&self, page: Page<'_>) -> Result<(), Diagnostic> {
+        let at_name = |message: &str, hint: &str| Err(page.at(&self.name, message, Some(hint.to_owned())));
+        let ways = [self.cargo.is_some(), self.autotools.is_some(), self.make.is_some()];
+        if ways.iter().filter(|way| **way).count() != 1 {
+            return at_name("the recipe does not say how it is built", "give one of `cargo`, `autotools`, `make`");
+        }
+        let source = &self.source;
+        if self.cargo.is_some() {
+            if source.path.is_none() || source.changelog.is_none() || source.include.is_empty() {
+                return at_name(
+                    "a cargo project needs its workspace",
+                    "give `source:` `path`, `include` and `changelog`",
+                );
+            }
+            if let Some(version) = &self.version {
+                let hint = Some("remove the key".to_owned());
+                return Err(page.at(version, "the version of a cargo project is its workspace's", hint));
+            }
+            return Ok(());
+        }
+        if source.archives.is_empty() || self.version.is_none() || source.released.is_none() {
+            return at_name(
+                "an upstream project needs a version and its archive",
+                "give `version`, and `source:` `archives` and `released`",
+            );
+        }
+        if let Some(released) = source.released.as_ref().filter(|day| parse_day(&day.value).is_none()) {
+            let hint = Some("write it like `2025-01-31`".to_owned());
+            return Err(page.at(released, format!("`{}` is no day", released.value), hint));
+        }
+        for archive in &source.archives {
+            let value = &archive.value;
+            if value.url.is_some() == value.debian.is_some() {
+                return Err(page.at(archive, "an archive has either `url` or `debian`", None));
+            }
+            if value.sha256.len() != 64 || !value.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+                let hint = Some("write the 64 lower-case digits that `sha256sum` prints".to_owned());
+                return Err(page.at(archive, format!("`{}` is no SHA-256", value.sha256), hint));
+            }
+        }
+        for patch in &self.patches {
+            if patch.value.reason.trim().is_empty() {
+                return Err(page.at(patch, "a patch needs a reason", None));
+            }
+        }
+        Ok(())
     }
 }

@@ -21,6 +21,7 @@ fn facts() -> Facts {
         beside: [("demo.conf".to_owned(), String::new())].into(),
         cargo_packages: ["hello".to_owned()].into(),
         programs: ["hello".to_owned()].into(),
+        ..Facts::default()
     }
 }
 

@@ -2,11 +2,12 @@
 
 #![allow(clippy::disallowed_methods)] // a suite: it reads the project's recipes
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use packager_recipe::diagnostic::Page;
+use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
 use packager_recipe::{Facts, Recipe, Target, TargetName, evaluate, spec};
 
@@ -28,16 +29,20 @@ fn root() -> &'static Path {
 }
 
 fn rendered(name: &str) -> String {
+    rendered_of("daos", name)
+}
+
+fn rendered_of(recipe: &str, name: &str) -> String {
     let name = TargetName::parse(name).expect("a good name");
     let read = |path: String| fs::read_to_string(root().join(path)).expect("a file of the project");
     let text = read(format!("specs/targets/{}/target.yaml", name.system));
     let profile = Profile::parse(Page { file: "target.yaml", text: &text }).expect("a good profile");
     let target = Target::new(&name, profile).expect("the architecture is in the profile");
-    let text = read("specs/daos/recipe.yaml".to_owned());
+    let text = read(format!("specs/{recipe}/recipe.yaml"));
     let page = Page { file: "recipe.yaml", text: &text };
     let recipe = Recipe::parse(page).expect("a good recipe");
     let mut beside = BTreeMap::new();
-    for entry in fs::read_dir(root().join("specs/daos/files")).expect("the recipe's files") {
+    for entry in fs::read_dir(root().join("specs").join(&recipe.name.value).join("files")).into_iter().flatten() {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         beside.insert(name, fs::read_to_string(&path).expect("a text"));
@@ -48,16 +53,33 @@ fn rendered(name: &str) -> String {
         changelog,
         source_time: 1_790_000_000,
         beside,
-        cargo_packages: recipe.cargo.packages.iter().map(|name| name.value.clone()).collect(),
+        cargo_packages: recipe.cargo.iter().flat_map(|cargo| &cargo.packages).map(|name| name.value.clone()).collect(),
+        archive: 0,
+        built: BTreeSet::new(),
         programs: ["daos_server", "daos_engine", "daos_agent", "dmg", "daos"].map(str::to_owned).into(),
     };
     let concrete = evaluate(&recipe, page, &target, &facts).expect("no findings");
-    spec::render("cargo.spec.hbs", &read("templates/cargo.spec.hbs".to_owned()), &concrete).expect("rendered")
+    let parts = spec::PARTS.map(|part| (part, read(format!("templates/{part}.hbs"))));
+    let templates = Templates::new(parts.iter().map(|(name, text)| (*name, text.as_str()))).expect("good parts");
+    templates
+        .render(&concrete.template, &read(format!("templates/{}", concrete.template)), &concrete)
+        .expect("rendered")
 }
 
 #[test]
 fn the_whole_spec_for_one_target() {
     insta::assert_snapshot!(rendered("openeuler-22.03-aarch64"));
+}
+
+#[test]
+fn the_whole_spec_of_an_upstream_project() {
+    insta::assert_snapshot!(rendered_of("isa-l", "openeuler-22.03-aarch64"));
+}
+
+#[test]
+fn options_without_their_libraries_are_off() {
+    let spec = rendered_of("libfabric", "openeuler-22.03-aarch64");
+    assert!(spec.contains("--disable-opx --disable-psm2 --disable-ucx --disable-verbs"), "{spec}");
 }
 
 /// Every other target, as the lines in which it differs from the first.
@@ -83,6 +105,9 @@ fn a_percent_sign_in_the_changelog_is_no_macro() {
 
 #[test]
 fn a_template_that_asks_for_something_unknown_is_an_error() {
-    let error = spec::render("t", "{{nothing}}", &BTreeMap::<String, String>::new()).expect_err("strict");
+    let error = Templates::new([])
+        .expect("no parts")
+        .render("t", "{{nothing}}", &BTreeMap::<String, String>::new())
+        .expect_err("strict");
     assert!(error.to_string().contains("template `t`"));
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use packager_recipe::Concrete;
+use packager_recipe::concrete::Chosen;
 use serde::Serialize;
 
 use crate::capability::Capability;
@@ -87,6 +88,10 @@ pub struct Step {
     pub why: String,
     /// What it needs at run time beside what its binaries will show.
     pub needs: Vec<Need>,
+    /// Recipes whose packages it links against.
+    pub links: Vec<String>,
+    /// What may be on or off, and which it is.
+    pub options: Vec<Chosen>,
 }
 
 /// What is built for one target. Steps of one wave do not need each other.
@@ -129,10 +134,7 @@ pub enum PlanError {
 
 /// Plans the wanted packages (all, when none is named) and what they need.
 pub fn plan(recipes: &[Concrete], wanted: &[String], distribution: &dyn Repository) -> Result<Plan, PlanError> {
-    let owner: BTreeMap<&str, &Concrete> = recipes
-        .iter()
-        .flat_map(|recipe| recipe.packages.iter().map(move |package| (package.name.as_str(), recipe)))
-        .collect();
+    let owner = owners(recipes);
     let mut queue: Vec<(&Concrete, String)> = Vec::new();
     if wanted.is_empty() {
         queue.extend(recipes.iter().map(|recipe| (recipe, "all packages were asked for".to_owned())));
@@ -159,11 +161,35 @@ pub fn plan(recipes: &[Concrete], wanted: &[String], distribution: &dyn Reposito
                 queue.push((owner[package.as_str()], format!("`{}` requires `{}`", need.package, need.requirement)));
             }
         }
+        let mut links = BTreeSet::new();
+        for library in &recipe.libraries {
+            // Evaluation refuses names that no recipe builds.
+            if let Some(other) = owner.get(library.as_str()).filter(|other| other.name != recipe.name) {
+                links.insert(other.name.clone());
+                queue.push((other, format!("`{}` links against `{library}`", recipe.name)));
+            }
+        }
+        before.extend(links.iter().cloned());
         let packages = recipe.packages.iter().map(|package| package.name.clone()).collect();
-        let step = Step { recipe: recipe.name.clone(), nvr: recipe.nvr(), packages, why, needs };
+        let (links, options) = (links.into_iter().collect(), recipe.options.clone());
+        let step = Step { recipe: recipe.name.clone(), nvr: recipe.nvr(), packages, why, needs, links, options };
         steps.insert(recipe.name.clone(), (step, before));
     }
     Ok(Plan { target: distribution.name().to_owned(), waves: waves(steps)? })
+}
+
+/// Who builds a package, by its name and by the further names it provides.
+fn owners(recipes: &[Concrete]) -> BTreeMap<&str, &Concrete> {
+    let mut owners = BTreeMap::new();
+    for recipe in recipes {
+        for package in &recipe.packages {
+            owners.insert(package.name.as_str(), recipe);
+            for provided in &package.provides {
+                owners.insert(provided.split(' ').next().unwrap_or_default(), recipe);
+            }
+        }
+    }
+    owners
 }
 
 fn needs_of(

@@ -141,6 +141,13 @@ impl Inspected {
     }
 }
 
+/// Unpacks a package's files below a folder.
+pub fn extract(path: &Path, folder: &Path) -> Result<(), PackageError> {
+    Package::open(path)
+        .and_then(|package| package.extract(folder))
+        .map_err(|source| PackageError { path: path.to_owned(), source })
+}
+
 fn written(dependencies: Vec<rpm::Dependency>) -> Vec<String> {
     dependencies
         .into_iter()

@@ -12,5 +12,5 @@ pub mod sbom;
 pub mod sign;
 
 pub use gates::{Finding, check};
-pub use inspect::{Inspected, PackageError};
+pub use inspect::{Inspected, PackageError, extract};
 pub use keys::{KeyError, SigningKey, VerifyingKey};

@@ -9,11 +9,23 @@ use packager_source::stop;
 use crate::gates::Finding;
 
 /// Checks of rpmlint that do not apply to what it is shown here, each with the reason.
-const NOT_HERE: [(&str, &str); 3] = [
+const NOT_HERE: [(&str, &str); 9] = [
     ("unknown-key", "rpmlint asks the host's key database; signatures are checked against the given key by `verify`"),
     ("no-signature", "packages are signed after the gates, and a gate of our own checks the signature"),
+    ("shlib-policy-name-error", SUSE),
+    ("outside-libdir-files", SUSE),
+    ("non-versioned-file-in-library-package", SUSE),
+    ("executable-in-library-package", SUSE),
+    (
+        "missing-hash-section",
+        "the GNU hash section is enough for every loader that we build for; distributions left the other one",
+    ),
+    ("no-library-dependency-on", "rpmlint looks for the requirement under the build host's architecture"),
     ("no-group-tag", "no supported distribution uses groups; rpm ignores the tag"),
 ];
+
+/// Whose rule it is.
+const SUSE: &str = "SUSE's policy of one package per library version; Enterprise Linux and openEuler have none such";
 
 /// What it says when it came to its end.
 const CLOSING: &str = "specfiles checked";

@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it reads source trees and writes tarballs
 
+pub mod archive;
 pub mod digest;
 pub mod keep;
 mod manifest;
@@ -14,6 +15,7 @@ pub mod tarball;
 pub mod vendor;
 pub mod workspace;
 
+pub use archive::Archives;
 pub use digest::Digest;
 pub use room::Room;
 pub use vendor::Vendored;

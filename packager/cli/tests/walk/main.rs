@@ -7,5 +7,6 @@
 
 mod mistakes;
 mod stops;
+mod upstream;
 mod whole;
 mod yard;

@@ -1,0 +1,201 @@
+//! How a recipe's binaries are made: a cargo workspace, or an upstream release with `configure` or makefiles. Options become
+//! arguments here.
+
+use std::collections::BTreeSet;
+
+use serde_saphyr::Spanned;
+
+use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
+use crate::diagnostic::{Diagnostic, Page, nearest};
+use crate::evaluate::Facts;
+use crate::target::Target;
+use crate::written::{Autotools, Cargo, Make, Method, Recipe};
+
+/// First number of the patches.
+const FIRST_PATCH: usize = 100;
+
+/// What building needs, with nothing left to decide.
+#[derive(Debug, Default)]
+pub(crate) struct Built {
+    pub(crate) template: String,
+    pub(crate) cargo: Option<CargoBuild>,
+    pub(crate) archive: Option<Archive>,
+    pub(crate) build: Vec<String>,
+    pub(crate) tools: Vec<String>,
+    pub(crate) libraries: Vec<String>,
+    pub(crate) options: Vec<Chosen>,
+}
+
+/// Evaluates how the binaries are made.
+pub(crate) fn method(
+    recipe: &Recipe,
+    page: Page<'_>,
+    target: &Target,
+    facts: &Facts,
+    findings: &mut Vec<Diagnostic>,
+) -> Built {
+    if let Method::Cargo(cargo) = recipe.method() {
+        cargo_names(cargo, page, facts, findings);
+        let cargo = Some(cargo_build(recipe, cargo, target, facts));
+        return Built { template: "cargo.spec.hbs".to_owned(), cargo, ..Built::default() };
+    }
+    let mut libraries: Vec<String> = recipe.libraries.iter().map(|library| library.value.clone()).collect();
+    for library in recipe.libraries.iter().filter(|library| !facts.built.contains(&library.value)) {
+        let hint =
+            nearest(&library.value, facts.built.iter().map(String::as_str)).map(|near| format!("write `{near}`"));
+        findings.push(page.at(library, format!("no recipe builds `{}`", library.value), hint));
+    }
+    let mut arguments = Vec::new();
+    let mut options = Vec::new();
+    for (name, choice) in &recipe.options {
+        let choice = &choice.value;
+        let missing = choice.libraries.iter().find(|library| !facts.built.contains(*library));
+        let reason = choice.reason.clone();
+        let (on, why) = if choice.arches.as_ref().is_some_and(|arches| !arches.contains(&target.arch)) {
+            (false, format!("it is not for {}", target.arch))
+        } else if !choice.default {
+            (false, reason.unwrap_or_else(|| "the recipe leaves it off".to_owned()))
+        } else if let Some(missing) = missing {
+            (false, format!("no recipe builds `{missing}`, and a cross build sees nothing else"))
+        } else {
+            (true, reason.unwrap_or_else(|| "the recipe wants it".to_owned()))
+        };
+        arguments.extend(if on { choice.on.clone() } else { choice.off.clone() });
+        if on {
+            libraries.extend(choice.libraries.iter().cloned());
+        }
+        options.push(Chosen { name: name.clone(), on, why });
+    }
+    libraries.sort();
+    libraries.dedup();
+    let build = match recipe.method() {
+        Method::Autotools(autotools) => autotools_lines(autotools, &arguments),
+        Method::Make(make) => make_lines(make, &arguments),
+        Method::Cargo(_) => unreachable!("handled above"),
+    };
+    Built {
+        template: "upstream.spec.hbs".to_owned(),
+        cargo: None,
+        archive: archive(recipe, facts),
+        build,
+        tools: recipe.tools.iter().map(|tool| tool.value.clone()).collect(),
+        libraries,
+        options,
+    }
+}
+
+fn autotools_lines(autotools: &Autotools, arguments: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = autotools.bootstrap.iter().cloned().collect();
+    let all: Vec<&str> = autotools.configure.iter().chain(arguments).map(String::as_str).collect();
+    lines.push(format!("%configure {}", all.join(" ")).trim_end().to_owned());
+    // libtool would write a run path for folders that the loader searches anyway.
+    lines.push(r#"[ ! -f libtool ] || sed -i -e 's|^hardcode_libdir_flag_spec=.*|hardcode_libdir_flag_spec=""|' -e 's|^runpath_var=.*|runpath_var=NO_RUN_PATH|' libtool"#.to_owned());
+    lines.push("%make_build".to_owned());
+    lines
+}
+
+fn make_lines(make: &Make, arguments: &[String]) -> Vec<String> {
+    let all: Vec<&str> = make.build.iter().chain(arguments).map(String::as_str).collect();
+    vec!["%{?set_build_flags}".to_owned(), format!("%make_build {}", all.join(" ")).trim_end().to_owned()]
+}
+
+/// Lines of `%install` that fill the build root.
+pub(crate) fn install(recipe: &Recipe, target_options: &[Chosen]) -> Vec<String> {
+    let line = match recipe.method() {
+        Method::Cargo(_) => return Vec::new(),
+        Method::Autotools(_) => "%make_install".to_owned(),
+        Method::Make(make) => {
+            let mut all: Vec<&str> = make.build.iter().chain(&make.install).map(String::as_str).collect();
+            for chosen in target_options {
+                let choice = &recipe.options[&chosen.name].value;
+                all.extend(if chosen.on { &choice.on } else { &choice.off }.iter().map(String::as_str));
+            }
+            format!("%make_install {}", all.join(" ")).trim_end().to_owned()
+        }
+    };
+    // libtool's own files name folders of the build and help nobody on a system.
+    vec![line, "find %{buildroot} -name '*.la' -delete".to_owned()]
+}
+
+/// The sources that the packager itself brings.
+pub(crate) fn first_sources(name: &str, version: &str, archive: Option<&Archive>) -> Vec<SourceFile> {
+    if let Some(archive) = archive {
+        return vec![SourceFile { number: 0, name: archive.name.clone(), beside_recipe: false }];
+    }
+    ["", "-vendor", "-docs"]
+        .iter()
+        .enumerate()
+        .map(|(number, part)| SourceFile {
+            number,
+            name: format!("{name}-{version}{part}.tar.xz"),
+            beside_recipe: false,
+        })
+        .collect()
+}
+
+/// Adds the patches to the sources and returns their numbers.
+pub(crate) fn patches(
+    recipe: &Recipe,
+    page: Page<'_>,
+    facts: &Facts,
+    sources: &mut Vec<SourceFile>,
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    for (index, patch) in recipe.patches.iter().enumerate() {
+        let file = &patch.value.file;
+        if !facts.beside.contains_key(file) {
+            let near = nearest(file, facts.beside.keys().map(String::as_str)).map(|near| format!("write `{near}`"));
+            findings.push(page.at(patch, format!("no file `{file}` beside the recipe, in `files/`"), near));
+        }
+        sources.push(SourceFile { number: FIRST_PATCH + index, name: file.clone(), beside_recipe: true });
+        numbers.push(FIRST_PATCH + index);
+    }
+    numbers
+}
+
+fn archive(recipe: &Recipe, facts: &Facts) -> Option<Archive> {
+    let version = recipe.version.as_ref().map(|version| version.value.as_str()).unwrap_or_default();
+    let written = &recipe.source.archives.get(facts.archive)?.value;
+    let place = written.url.as_deref().or(written.debian.as_deref()).unwrap_or_default();
+    Some(Archive {
+        name: place.rsplit('/').next().unwrap_or_default().to_owned(),
+        sha256: written.sha256.clone(),
+        folder: written.folder.clone().unwrap_or_else(|| format!("{}-{version}", recipe.name.value)),
+    })
+}
+
+/// Names below `cargo:` that the workspace does not have: found here, not after minutes of compiling.
+fn cargo_names(cargo: &Cargo, page: Page<'_>, facts: &Facts, findings: &mut Vec<Diagnostic>) {
+    let mut check = |names: &[Spanned<String>], known: &BTreeSet<String>, what: &str| {
+        for name in names.iter().filter(|name| !known.contains(&name.value)) {
+            let hint = nearest(&name.value, known.iter().map(String::as_str)).map(|near| format!("write `{near}`"));
+            findings.push(page.at(name, format!("the source tree has no {what} `{}`", name.value), hint));
+        }
+    };
+    check(&cargo.packages, &facts.cargo_packages, "cargo package");
+    check(&cargo.manual, &facts.programs, "program");
+    check(&cargo.completions, &facts.programs, "program");
+}
+
+fn cargo_build(recipe: &Recipe, cargo: &Cargo, target: &Target, facts: &Facts) -> CargoBuild {
+    let plain = |names: &[Spanned<String>]| names.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
+    CargoBuild {
+        rustflags: rustflags(&recipe.name.value, &facts.version, target),
+        rust: cargo.rust.clone(),
+        packages: plain(&cargo.packages),
+        manual: plain(&cargo.manual),
+        completions: plain(&cargo.completions),
+    }
+}
+
+/// Flags for rustc. Paths are remapped in panic messages only: debug information keeps them for `find-debuginfo`, which
+/// rewrites them to `/usr/src/debug` and collects the sources.
+fn rustflags(name: &str, version: &str, target: &Target) -> String {
+    format!(
+        "-C target-cpu={} -C relro-level=full -C relocation-model=pic -C link-arg=-Wl,--build-id=sha1 --remap-path-scope=macro \
+         --remap-path-prefix=%{{_builddir}}/{name}-{version}=/usr/src/debug/{name}-{version} \
+         --remap-path-prefix=%{{_builddir}}=/usr/src/debug",
+        target.cpu()
+    )
+}

@@ -1,0 +1,262 @@
+//! Archives of upstream releases, kept by hash. Nothing enters the store whose SHA-256 is not the one a recipe names, so what
+//! lies in it can be trusted whatever the network gave.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::digest::hex;
+use crate::keep;
+use crate::room::Room;
+use crate::stop::{Interrupted, unless_interrupted};
+
+/// The largest archive of the stack has 16 MB; a server that sends without end is stopped here.
+const ARCHIVE_BYTES_MAX: u64 = 2 << 30;
+
+/// A host that does not answer: the next copy is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A whole transfer of the largest archive over a slow line.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// Where a copy of a release is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `http:`, `https:` or `file:`.
+    Url(String),
+    /// A path below `pool/main/` of the Debian mirrors of this machine.
+    Debian(String),
+}
+
+/// A copy of a release, with the hash of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    /// Where it is.
+    pub place: Place,
+    /// Its hash, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Why no copy was had.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// A file operation.
+    #[error("cannot use `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// None of them.
+    #[error("no copy of the source archive can be had:\n{}\nhint: {hint}", reasons.join("\n"))]
+    None {
+        /// One line for each copy.
+        reasons: Vec<String>,
+        /// Remedy.
+        hint: &'static str,
+    },
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+/// Why one copy was not had.
+#[derive(Debug, thiserror::Error)]
+enum CopyError {
+    #[error("{0}")]
+    Http(#[from] Box<ureq::Error>),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("its SHA-256 is {0}")]
+    Hash(String),
+    #[error("it has more than {ARCHIVE_BYTES_MAX} bytes")]
+    TooLong,
+    #[error("{0}")]
+    Interrupted(#[from] Interrupted),
+}
+
+/// The store of archives.
+#[derive(Debug, Clone)]
+pub struct Archives {
+    folder: PathBuf,
+}
+
+impl Archives {
+    /// A store in a folder, which need not exist yet.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Archives {
+        Archives { folder }
+    }
+
+    /// The archive of a hash, if it is here.
+    #[must_use]
+    pub fn get(&self, sha256: &str) -> Option<PathBuf> {
+        let path = self.folder.join(sha256);
+        keep::used(&path);
+        path.is_file().then_some(path)
+    }
+
+    /// The first of the copies that is here.
+    #[must_use]
+    pub fn at_hand(&self, copies: &[Copy]) -> Option<usize> {
+        copies.iter().position(|copy| self.get(&copy.sha256).is_some())
+    }
+
+    /// Gets the first copy that can be had, and says which one it is.
+    pub fn fetch(&self, copies: &[Copy], offline: bool) -> Result<usize, ArchiveError> {
+        if let Some(at_hand) = self.at_hand(copies) {
+            return Ok(at_hand);
+        }
+        let room = Room::make(&self.folder, ".fetch-")
+            .map_err(|source| ArchiveError::Io { path: self.folder.clone(), source })?;
+        let mut reasons = Vec::new();
+        for (index, copy) in copies.iter().enumerate() {
+            let places = match &copy.place {
+                Place::Url(url) => vec![url.clone()],
+                Place::Debian(path) => {
+                    debian_mirrors().iter().map(|mirror| format!("{mirror}/pool/main/{path}")).collect()
+                }
+            };
+            if places.is_empty() {
+                reasons.push("  this machine has no Debian mirror".to_owned());
+            }
+            for place in places {
+                unless_interrupted()?;
+                if offline && !place.starts_with("file:") {
+                    reasons.push(format!("  {place}: the network is not to be used"));
+                    continue;
+                }
+                let part = room.path().join("part");
+                match fetch_one(&place, &copy.sha256, &part) {
+                    Ok(()) => {
+                        let home = self.folder.join(&copy.sha256);
+                        fs::rename(&part, &home).map_err(|source| ArchiveError::Io { path: home, source })?;
+                        return Ok(index);
+                    }
+                    Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
+                    Err(error) => reasons.push(format!("  {place}: {error}")),
+                }
+            }
+        }
+        let hint = if offline {
+            "run the same command once without `--offline`"
+        } else {
+            "check the network and the recipe's hashes; a copy by hand goes to `archives/<sha256>` in the packager's state folder"
+        };
+        Err(ArchiveError::None { reasons, hint })
+    }
+}
+
+fn fetch_one(place: &str, sha256: &str, part: &Path) -> Result<(), CopyError> {
+    let mut body: Box<dyn Read> = match place.strip_prefix("file://") {
+        Some(path) => Box::new(File::open(path)?),
+        None => {
+            let agent: ureq::Agent = ureq::Agent::config_builder()
+                .timeout_connect(Some(CONNECT_TIMEOUT))
+                .timeout_recv_response(Some(CONNECT_TIMEOUT))
+                .timeout_recv_body(Some(TRANSFER_TIMEOUT))
+                .build()
+                .into();
+            let response = agent.get(place).call().map_err(Box::new)?;
+            Box::new(response.into_body().into_reader())
+        }
+    };
+    let mut file = File::create(part)?;
+    let mut sum = Sha256::new();
+    let mut bytes = 0_u64;
+    let mut block = vec![0_u8; 1 << 16];
+    loop {
+        unless_interrupted()?;
+        let read = body.read(&mut block)?;
+        if read == 0 {
+            break;
+        }
+        bytes += read as u64;
+        if bytes > ARCHIVE_BYTES_MAX {
+            return Err(CopyError::TooLong);
+        }
+        sum.update(&block[..read]);
+        file.write_all(&block[..read])?;
+    }
+    file.sync_all()?;
+    let sum = hex(&sum.finalize());
+    if sum == sha256 { Ok(()) } else { Err(CopyError::Hash(sum)) }
+}
+
+/// The Debian mirrors that this machine installs its own packages from.
+fn debian_mirrors() -> Vec<String> {
+    let mut texts = vec![fs::read_to_string("/etc/apt/sources.list").unwrap_or_default()];
+    for entry in fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten() {
+        texts.push(fs::read_to_string(entry.path()).unwrap_or_default());
+    }
+    mirrors(texts.iter().map(String::as_str))
+}
+
+/// The mirrors in texts of sources.list(5), in either of its formats.
+fn mirrors<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for line in texts.flat_map(str::lines).map(str::trim) {
+        let words = match line.split_once(char::is_whitespace) {
+            Some(("deb" | "deb-src" | "URIs:", words)) => words,
+            _ => continue,
+        };
+        let addresses =
+            words.split_whitespace().filter(|word| word.starts_with("http://") || word.starts_with("https://"));
+        for address in addresses.map(|address| address.trim_end_matches('/')) {
+            // The security archive and those of others have other pools.
+            if address.ends_with("/debian") && !found.iter().any(|known| known == address) {
+                found.push(address.to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ArchiveError, Archives, Copy, Place, mirrors};
+    use crate::digest;
+    use std::fs;
+
+    #[test]
+    fn mirrors_of_both_formats_are_found_once() {
+        let list = "deb [signed-by=/k.gpg] http://one.invalid/debian/ bookworm main\ndeb http://sec.invalid/debian-security b main\n";
+        let deb822 = "Types: deb\nURIs: https://two.invalid/debian http://one.invalid/debian\nSuites: x\n# URIs: http://no.invalid/debian\n";
+        assert_eq!(mirrors([list, deb822].into_iter()), ["http://one.invalid/debian", "https://two.invalid/debian"]);
+    }
+
+    #[test]
+    fn the_first_copy_with_the_right_hash_is_kept_and_no_other() {
+        let room = tempfile::tempdir().expect("a folder");
+        let right = room.path().join("right.tar.gz");
+        fs::write(&right, "right").expect("written");
+        let wrong = room.path().join("wrong.tar.gz");
+        fs::write(&wrong, "wrong").expect("written");
+        let sha256 = digest::file(&right).expect("a hash");
+        let copy = |path: &std::path::Path| Copy {
+            place: Place::Url(format!("file://{}", path.display())),
+            sha256: sha256.clone(),
+        };
+        let archives = Archives::new(room.path().join("archives"));
+        let missing = copy(&room.path().join("nowhere"));
+        let error = archives.fetch(&[missing.clone(), copy(&wrong)], false).expect_err("neither is right");
+        let text = error.to_string();
+        assert!(text.contains("nowhere: ") && text.contains("its SHA-256 is ") && text.contains("hint: "), "{text}");
+        assert_eq!(fs::read_dir(room.path().join("archives")).expect("the store").count(), 0);
+        let copies = [missing, copy(&wrong), copy(&right)];
+        assert_eq!(archives.fetch(&copies, false).expect("the third is right"), 2);
+        // Now by its hash, wherever it came from.
+        assert_eq!(archives.fetch(&copies, true).expect("it is here"), 0);
+        let far = Copy { place: Place::Url("http://far.invalid/x".to_owned()), sha256: "00".repeat(32) };
+        let error = archives.fetch(&[far], true).expect_err("offline");
+        assert!(
+            matches!(error, ArchiveError::None { .. }) && error.to_string().contains("without `--offline`"),
+            "{error}"
+        );
+    }
+}
