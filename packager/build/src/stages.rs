@@ -334,7 +334,10 @@ impl Job<'_> {
         let platform = format!("{arch}-linux");
         let read = macros::BASE.map(|path| path.replace("%{_target}", &platform));
         let mut sandbox = self.sandbox(work)?;
-        sandbox.upstream = self.upstream(work, log)?;
+        // A source package needs no compiler.
+        if !arguments.contains(&"-bs") {
+            sandbox.upstream = self.upstream(work, log)?;
+        }
         let mut command = sandbox.command("rpmbuild");
         command.args(arguments).args(["--target", &platform]);
         command.arg("--macros").arg(format!("{}:/build/macros", read.join(":")));
