@@ -1,11 +1,12 @@
 //! Capabilities as rpm writes them: `name`, `name = 1:2.0-3`, `libc.so.6(GLIBC_2.34)(64bit)`, `/usr/bin/sh`.
 //!
-//! Versions are compared as lib/rpmvercmp.c and lib/rpmds.c of rpm do; the comparison itself is the crate `rpm-version`.
+//! Ranges overlap as in `rpmverOverlap` of rpm: a side without a version overlaps everything, and a release that one side lacks is
+//! not compared. The total order of versions is in `evr.rs`, rich dependencies are in `dependency.rs`.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-use rpm_version::Evr;
+use crate::evr::{Evr, compare_part};
 
 /// How versions must relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +24,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    fn parse(text: &str) -> Option<Relation> {
+    pub(crate) fn parse(text: &str) -> Option<Relation> {
         Some(match text {
             "<" => Relation::Less,
             "<=" => Relation::LessOrEqual,
@@ -66,7 +67,8 @@ pub struct Capability {
 }
 
 impl Capability {
-    /// Reads a capability.
+    /// Reads a capability, and takes what it can of a text that is none: for lists that rpm wrote. [`crate::Dependency::parse`] says
+    /// what is wrong instead.
     #[must_use]
     pub fn parse(text: &str) -> Capability {
         let mut words = text.split_whitespace();
@@ -81,18 +83,38 @@ impl Capability {
     /// Whether the provided capability `self` answers the requirement: same name and overlapping ranges.
     #[must_use]
     pub fn satisfies(&self, requirement: &Capability) -> bool {
-        if self.name != requirement.name {
-            return false;
-        }
-        let (Some((have, provided)), Some((want, required))) = (&self.version, &requirement.version) else {
-            // A requirement without a version takes anything; an unversioned provide answers no versioned requirement.
-            return requirement.version.is_none();
-        };
-        let (have, want) = (have.covers(), want.covers());
-        match compare(provided, required) {
-            Ordering::Less => have.2 || want.0,
-            Ordering::Greater => have.0 || want.2,
-            Ordering::Equal => (have.0 && want.0) || (have.1 && want.1) || (have.2 && want.2),
+        self.name == requirement.name && overlap(self.range().as_ref(), requirement.range().as_ref())
+    }
+
+    /// The versions it is about; all of them when `None`.
+    pub(crate) fn range(&self) -> Option<Range> {
+        self.version.as_ref().map(|(relation, version)| Range { relation: *relation, evr: Evr::split(version) })
+    }
+}
+
+/// All versions on one side of one, or that one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) relation: Relation,
+    pub(crate) evr: Evr,
+}
+
+/// Whether two ranges have a version in common.
+pub(crate) fn overlap(have: Option<&Range>, want: Option<&Range>) -> bool {
+    let (Some(have), Some(want)) = (have, want) else { return true };
+    let order = compare_ranges(&have.evr, &want.evr);
+    let (left, right) = (have.relation.covers(), want.relation.covers());
+    match order {
+        Ordering::Less => left.2 || right.0,
+        Ordering::Greater => left.0 || right.2,
+        Ordering::Equal => {
+            // The side without a release stands for every release of its version.
+            let every = match (&have.evr.release, &want.evr.release) {
+                (Some(_), None) => right.1,
+                (None, Some(_)) => left.1,
+                _ => false,
+            };
+            every || (left.0 && right.0) || (left.1 && right.1) || (left.2 && right.2)
         }
     }
 }
@@ -107,17 +129,18 @@ impl fmt::Display for Capability {
     }
 }
 
-/// Compares `[epoch:]version[-release]`; a release that one side lacks is not compared.
+/// Compares `[epoch:]version[-release]` as dependencies do; a release that one side lacks is not compared.
 #[must_use]
 pub fn compare(left: &str, right: &str) -> Ordering {
-    let (left, right) = (Evr::parse(left), Evr::parse(right));
-    let epoch = |evr: &Evr<'_>| evr.epoch().parse::<u64>().unwrap_or(0);
-    epoch(&left)
-        .cmp(&epoch(&right))
-        .then_with(|| rpm_version::rpm_evr_compare(left.version(), right.version()))
-        .then_with(|| match (left.release(), right.release()) {
-            ("", _) | (_, "") => Ordering::Equal,
-            (a, b) => rpm_version::rpm_evr_compare(a, b),
+    compare_ranges(&Evr::split(left), &Evr::split(right))
+}
+
+fn compare_ranges(left: &Evr, right: &Evr) -> Ordering {
+    compare_part(left.epoch_text(), right.epoch_text())
+        .then_with(|| compare_part(&left.version, &right.version))
+        .then_with(|| match (&left.release, &right.release) {
+            (Some(left), Some(right)) => compare_part(left, right),
+            _ => Ordering::Equal,
         })
 }
 
@@ -170,7 +193,10 @@ mod tests {
         assert!(answers("a = 1.0-1.el9", "a = 1.0"));
         assert!(answers("a = 1.0", "a >= 0.9"));
         assert!(!answers("a = 1.0", "a > 1.0"));
-        assert!(!answers("a", "a = 1.0"));
+        assert!(answers("a", "a = 1.0"));
+        assert!(answers("a >= 1.0", "a < 1.0-1"));
+        assert!(!answers("a = 1.0-1", "a < 1.0"));
+        assert!(!answers("a = 1:1.0-1", "a = 1.0"));
         assert!(!answers("a = 1.0-1", "a = 1.0-2"));
         assert!(answers("a >= 1", "a <= 2"));
         assert!(answers("libc.so.6(GLIBC_2.17)(64bit)", "libc.so.6(GLIBC_2.17)(64bit)"));
