@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::evr::{Evr, compare_part};
+use crate::evr::{Parts, compare_part, parts};
 
 /// How versions must relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,45 +71,46 @@ impl Capability {
     /// what is wrong instead.
     #[must_use]
     pub fn parse(text: &str) -> Capability {
-        let mut words = text.split_whitespace();
-        let name = words.next().unwrap_or_default().to_owned();
-        let version = match (words.next().and_then(Relation::parse), words.next()) {
-            (Some(relation), Some(version)) => Some((relation, version.to_owned())),
-            _ => None,
-        };
-        Capability { name, version }
+        let (name, range) = split(text);
+        Capability { name: name.to_owned(), version: range.map(|(relation, version)| (relation, version.to_owned())) }
     }
 
     /// Whether the provided capability `self` answers the requirement: same name and overlapping ranges.
     #[must_use]
     pub fn satisfies(&self, requirement: &Capability) -> bool {
-        self.name == requirement.name && overlap(self.range().as_ref(), requirement.range().as_ref())
+        self.name == requirement.name && overlap(self.range(), requirement.range())
     }
 
     /// The versions it is about; all of them when `None`.
-    pub(crate) fn range(&self) -> Option<Range> {
-        self.version.as_ref().map(|(relation, version)| Range { relation: *relation, evr: Evr::split(version) })
+    pub(crate) fn range(&self) -> Option<Range<'_>> {
+        self.version.as_ref().map(|(relation, version)| (*relation, version.as_str()))
     }
 }
 
 /// All versions on one side of one, or that one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range {
-    pub(crate) relation: Relation,
-    pub(crate) evr: Evr,
+pub(crate) type Range<'a> = (Relation, &'a str);
+
+/// Name and range of a capability that rpm wrote, without a copy.
+pub(crate) fn split(text: &str) -> (&str, Option<Range<'_>>) {
+    let mut words = text.split_ascii_whitespace();
+    let name = words.next().unwrap_or_default();
+    match (words.next().and_then(Relation::parse), words.next()) {
+        (Some(relation), Some(version)) => (name, Some((relation, version))),
+        _ => (name, None),
+    }
 }
 
 /// Whether two ranges have a version in common.
-pub(crate) fn overlap(have: Option<&Range>, want: Option<&Range>) -> bool {
-    let (Some(have), Some(want)) = (have, want) else { return true };
-    let order = compare_ranges(&have.evr, &want.evr);
-    let (left, right) = (have.relation.covers(), want.relation.covers());
-    match order {
+pub(crate) fn overlap(have: Option<Range<'_>>, want: Option<Range<'_>>) -> bool {
+    let (Some((have, provided)), Some((want, required))) = (have, want) else { return true };
+    let (provided, required) = (parts(provided), parts(required));
+    let (left, right) = (have.covers(), want.covers());
+    match compare_ranges(provided, required) {
         Ordering::Less => left.2 || right.0,
         Ordering::Greater => left.0 || right.2,
         Ordering::Equal => {
             // The side without a release stands for every release of its version.
-            let every = match (&have.evr.release, &want.evr.release) {
+            let every = match (provided.2, required.2) {
                 (Some(_), None) => right.1,
                 (None, Some(_)) => left.1,
                 _ => false,
@@ -132,16 +133,16 @@ impl fmt::Display for Capability {
 /// Compares `[epoch:]version[-release]` as dependencies do; a release that one side lacks is not compared.
 #[must_use]
 pub fn compare(left: &str, right: &str) -> Ordering {
-    compare_ranges(&Evr::split(left), &Evr::split(right))
+    compare_ranges(parts(left), parts(right))
 }
 
-fn compare_ranges(left: &Evr, right: &Evr) -> Ordering {
-    compare_part(left.epoch_text(), right.epoch_text())
-        .then_with(|| compare_part(&left.version, &right.version))
-        .then_with(|| match (&left.release, &right.release) {
+fn compare_ranges(left: Parts<'_>, right: Parts<'_>) -> Ordering {
+    compare_part(left.0.unwrap_or("0"), right.0.unwrap_or("0")).then_with(|| compare_part(left.1, right.1)).then_with(
+        || match (left.2, right.2) {
             (Some(left), Some(right)) => compare_part(left, right),
             _ => Ordering::Equal,
-        })
+        },
+    )
 }
 
 #[cfg(test)]

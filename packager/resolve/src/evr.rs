@@ -69,7 +69,7 @@ impl Evr {
     }
 
     /// The epoch as rpm compares it.
-    pub(crate) fn epoch_text(&self) -> &str {
+    fn epoch_text(&self) -> &str {
         self.epoch.as_deref().unwrap_or("0")
     }
 }
@@ -104,8 +104,11 @@ impl Ord for Evr {
     }
 }
 
-/// Epoch, version and release of a text.
-fn parts(text: &str) -> (Option<&str>, &str, Option<&str>) {
+/// Epoch, version and release, borrowed.
+pub(crate) type Parts<'a> = (Option<&'a str>, &'a str, Option<&'a str>);
+
+/// Takes a text apart; see [`Evr::split`].
+pub(crate) fn parts(text: &str) -> Parts<'_> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (epoch, rest) = match text[digits..].strip_prefix(':') {
         Some(rest) => (Some(if digits == 0 { "0" } else { &text[..digits] }), rest),
