@@ -44,16 +44,16 @@ impl fmt::Display for Conflict {
 /// Explains rules that contradict each other.
 pub(crate) fn explain(rules: &Rules<'_>) -> Conflict {
     // Clauses with one reason are one fact.
-    let mut groups: Vec<(&Why, Vec<Vec<Literal>>)> = Vec::new();
-    for rule in &rules.rules {
+    let mut groups: Vec<(&Why<'_>, Vec<Vec<Literal>>)> = Vec::new();
+    for (literals, reason) in rules.all() {
         match groups.last_mut() {
-            Some((why, clauses)) if **why == rule.why => clauses.push(rule.literals.clone()),
-            _ => groups.push((&rule.why, vec![rule.literals.clone()])),
+            Some((why, clauses)) if *why == reason => clauses.push(literals.to_vec()),
+            _ => groups.push((reason, vec![literals.to_vec()])),
         }
     }
     let clauses: Vec<Vec<Vec<Literal>>> = groups.iter().map(|(_, clauses)| clauses.clone()).collect();
     let core = contradiction(rules.universe.len(), &clauses, TRIALS_MAX);
-    let mut facts: Vec<(&Why, &[Vec<Literal>])> = core.iter().map(|at| (groups[*at].0, groups[*at].1.as_slice())).collect();
+    let mut facts: Vec<(&Why<'_>, &[Vec<Literal>])> = core.iter().map(|at| (groups[*at].0, groups[*at].1.as_slice())).collect();
     facts.sort_by_key(|(why, _)| rank(why));
     let mut sentences = Vec::new();
     let mut places: BTreeMap<&str, Vec<PackageId>> = BTreeMap::new();
@@ -83,17 +83,17 @@ pub(crate) fn explain(rules: &Rules<'_>) -> Conflict {
 }
 
 /// What was asked for first, then what follows from it.
-fn rank(why: &Why) -> usize {
+fn rank(why: &Why<'_>) -> usize {
     match why {
         Why::Install { .. } => 0,
         Why::Erase { .. } => 1,
         Why::Keep { .. } => 2,
-        Why::Requires { .. } | Why::Unreadable { .. } | Why::Foreign { .. } => 3,
+        Why::Requires { .. } | Why::Unreadable { .. } | Why::Foreign { .. } | Why::LockStep { .. } => 3,
         Why::Conflicts { .. } | Why::Obsoletes { .. } | Why::SameName { .. } => 4,
     }
 }
 
-fn sentence(rules: &Rules<'_>, why: &Why, clauses: &[Vec<Literal>]) -> String {
+fn sentence(rules: &Rules<'_>, why: &Why<'_>, clauses: &[Vec<Literal>]) -> String {
     let universe = rules.universe;
     let candidates: Vec<PackageId> = clauses.iter().flatten().filter(|literal| literal.there).map(|literal| literal.package).collect();
     match why {
@@ -136,6 +136,14 @@ fn sentence(rules: &Rules<'_>, why: &Why, clauses: &[Vec<Literal>]) -> String {
         }
         Why::SameName { left, right } => {
             format!("{} and {} cannot be installed together", universe.nevra(*left), universe.nevra(*right))
+        }
+        Why::LockStep { package } => {
+            let package = universe.package(*package);
+            let (name, evr) = (&package.name, &package.evr);
+            format!(
+                "`{name}` is offered for a better architecture than {}, so {name}-{evr}.{} is installed only beside that one at the same version",
+                package.arch, package.arch
+            )
         }
         Why::Foreign { package } => {
             let arch = &universe.package(*package).arch;
@@ -201,8 +209,8 @@ fn named(universe: &Universe, packages: &[PackageId]) -> String {
     }
 }
 
-fn hint(facts: &[(&Why, &[Vec<Literal>])]) -> String {
-    let any = |test: &dyn Fn(&Why) -> bool| facts.iter().any(|(why, _)| test(why));
+fn hint(facts: &[(&Why<'_>, &[Vec<Literal>])]) -> String {
+    let any = |test: &dyn Fn(&Why<'_>) -> bool| facts.iter().any(|(why, _)| test(why));
     let unprovided = facts.iter().any(|(why, clauses)| {
         matches!(why, Why::Requires { .. }) && clauses.iter().any(|clause| !clause.iter().any(|literal| literal.there))
     });

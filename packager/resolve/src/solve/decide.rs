@@ -5,6 +5,7 @@
 //! in the lexicographic order of the preferences among all that satisfy the rules.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::logic::{Clauses, hold};
@@ -56,7 +57,7 @@ impl Decision {
         }
         let there: Vec<bool> = rules.universe.all().map(|package| run.sat.is_there(package)).collect();
         let all_hold =
-            rules.rules.iter().all(|rule| rule.literals.iter().any(|literal| there[literal.package.index()] == literal.there));
+            rules.all().all(|(literals, _)| literals.iter().any(|literal| there[literal.package.index()] == literal.there));
         assert!(all_hold, "every rule is satisfied when nothing undecided is there");
         Some(Decision { there, choices: run.choices, causes: run.causes })
     }
@@ -90,8 +91,8 @@ struct Run<'r, 'u> {
     rules: &'r Rules<'u>,
     better: &'r [Choice],
     sat: Sat,
-    /// Places and numbers of requirements of what is there, and not satisfied yet.
-    open: BTreeSet<(usize, usize)>,
+    /// Requirements of what is there, not satisfied yet: those of the packages that were added last come first, as in libsolv.
+    open: BTreeSet<(Reverse<PackageId>, usize, u32)>,
     voices: RefCell<Voices>,
     choices: Vec<Choice>,
     causes: HashMap<PackageId, Cause>,
@@ -105,8 +106,8 @@ impl<'r, 'u> Run<'r, 'u> {
         for package in &rules.visited {
             sat.know(*package, rules.universe.is_installed(*package));
         }
-        for rule in &rules.rules {
-            if !sat.add(&rule.literals) {
+        for (literals, _) in rules.all() {
+            if !sat.add(literals) {
                 return None;
             }
         }
@@ -131,8 +132,8 @@ impl<'r, 'u> Run<'r, 'u> {
     fn listen(&mut self) {
         for package in self.sat.news() {
             self.there.push(package);
-            for number in self.rules.required.get(&package).into_iter().flatten() {
-                self.open.insert((self.rules.place[*number], *number));
+            for (place, number) in self.rules.required(package).into_iter().enumerate() {
+                self.open.insert((Reverse(package), place, number));
             }
             let package = self.rules.universe.package(package);
             let voices = self.voices.get_mut();
@@ -205,7 +206,7 @@ impl<'r, 'u> Run<'r, 'u> {
         let universe = self.rules.universe;
         let mut seen = HashSet::new();
         loop {
-            let next = self.open.iter().map(|(_, number)| *number).find(|number| !seen.contains(number));
+            let next = self.open.iter().map(|(_, _, number)| *number).find(|number| !seen.contains(number));
             let Some(number) = next else { return };
             seen.insert(number);
             let Some(candidates) = self.candidates(number) else { continue };
@@ -264,8 +265,8 @@ impl<'r, 'u> Run<'r, 'u> {
     }
 
     /// Who can still satisfy the requirement; `None` when nobody needs to.
-    fn candidates(&self, number: usize) -> Option<Vec<PackageId>> {
-        let literals = &self.rules.rules[number].literals;
+    fn candidates(&self, number: u32) -> Option<Vec<PackageId>> {
+        let literals = self.rules.literals(number);
         let mut candidates = Vec::new();
         for literal in literals {
             match self.sat.settled(literal.package) {
@@ -279,8 +280,8 @@ impl<'r, 'u> Run<'r, 'u> {
         Some(candidates)
     }
 
-    fn is_satisfied(&self, number: usize) -> bool {
-        let literals = &self.rules.rules[number].literals;
+    fn is_satisfied(&self, number: u32) -> bool {
+        let literals = self.rules.literals(number);
         literals.iter().any(|literal| self.sat.settled(literal.package) == Some(literal.there))
     }
 
@@ -290,9 +291,10 @@ impl<'r, 'u> Run<'r, 'u> {
         loop {
             self.listen();
             let mut progress = false;
-            for (place, number) in self.open.clone() {
+            for open in self.open.clone() {
+                let number = open.2;
                 if self.is_satisfied(number) {
-                    self.open.remove(&(place, number));
+                    self.open.remove(&open);
                     continue;
                 }
                 let Some(candidates) = self.candidates(number) else { continue };
@@ -300,7 +302,7 @@ impl<'r, 'u> Run<'r, 'u> {
                     continue;
                 }
                 progress |= self.choose(&candidates, None);
-                self.open.remove(&(place, number));
+                self.open.remove(&open);
             }
             if !progress && !postpone {
                 return;
@@ -316,7 +318,7 @@ impl<'r, 'u> Run<'r, 'u> {
         for by in self.there.iter().copied().filter(|package| !universe.is_installed(*package)) {
             for text in &universe.package(by).recommends {
                 for candidates in self.wanted(text) {
-                    recommended.push((by, text.clone(), candidates));
+                    recommended.push((by, text.as_str(), candidates));
                 }
             }
         }
@@ -349,10 +351,10 @@ impl<'r, 'u> Run<'r, 'u> {
             }
         }
         for (by, text, _) in recommended {
-            for mut candidates in self.wanted(&text) {
+            for mut candidates in self.wanted(text) {
                 candidates.retain(|package| good.contains(package));
                 if !candidates.is_empty() {
-                    let cause = Cause::Recommended { by, text: text.clone() };
+                    let cause = Cause::Recommended { by, text: text.to_owned() };
                     // One attempt: when the best cannot be there, the next round sees what is left.
                     let first = best(universe, &candidates, Some(&*self));
                     if first.len() == 1 {
@@ -367,7 +369,7 @@ impl<'r, 'u> Run<'r, 'u> {
     }
 
     /// For each part of a recommendation that nothing answers yet, who could.
-    fn wanted(&self, text: &str) -> Vec<Vec<PackageId>> {
+    fn wanted(&self, text: &'u str) -> Vec<Vec<PackageId>> {
         let known = self.rules.clauses(text, true);
         let Ok(clauses) = known.as_ref() else { return Vec::new() };
         let mut found = Vec::new();
@@ -404,7 +406,7 @@ impl<'r, 'u> Run<'r, 'u> {
             .cloned()
     }
 
-    fn any_holds(&self, texts: &[String]) -> bool {
+    fn any_holds(&self, texts: &'u [String]) -> bool {
         texts.iter().any(|text| {
             let known = self.rules.clauses(text, true);
             known.as_ref().as_ref().is_ok_and(|clauses| hold(clauses, |other| self.sat.is_there(other)))

@@ -14,15 +14,17 @@ use crate::universe::{PackageId, Universe};
 
 /// Why a clause must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum Why<'a> {
     /// A requirement.
-    Requires { package: PackageId, text: Rc<str> },
+    Requires { package: PackageId, text: &'a str },
     /// A conflict; `other` when it is with one package.
-    Conflicts { package: PackageId, other: Option<PackageId>, text: Rc<str> },
+    Conflicts { package: PackageId, other: Option<PackageId>, text: &'a str },
     /// One place for two packages of a name.
     SameName { left: PackageId, right: PackageId },
     /// One takes the place of the other.
-    Obsoletes { package: PackageId, other: PackageId, text: Rc<str> },
+    Obsoletes { package: PackageId, other: PackageId, text: &'a str },
+    /// Of a name that is there for a better architecture, others must have the same version as that one.
+    LockStep { package: PackageId },
     /// The machine does not run it.
     Foreign { package: PackageId },
     /// A dependency that cannot be read.
@@ -35,11 +37,12 @@ pub(crate) enum Why {
     Keep { package: PackageId },
 }
 
-/// A clause and its reason.
+/// A clause and its reason. There are half a million of them, so the literals of all lie in one place.
 #[derive(Debug, Clone)]
-pub(crate) struct Rule {
-    pub(crate) literals: Vec<Literal>,
-    pub(crate) why: Why,
+struct Rule<'a> {
+    start: usize,
+    end: usize,
+    why: Why<'a>,
 }
 
 type Known = Rc<Result<Clauses, Rc<str>>>;
@@ -49,11 +52,10 @@ pub(crate) struct Rules<'a> {
     pub(crate) universe: &'a Universe,
     pub(crate) request: &'a Request,
     pub(crate) aims: &'a [Aim],
-    pub(crate) rules: Vec<Rule>,
-    /// Requirements by package.
-    pub(crate) required: HashMap<PackageId, Vec<usize>>,
-    /// The place of each requirement in the order of resolution.
-    pub(crate) place: Vec<usize>,
+    rules: Vec<Rule<'a>>,
+    literals: Vec<Literal>,
+    /// Numbers of the rules that a package brings when it is there: its requirements.
+    required: Vec<Vec<u32>>,
     /// Installed packages and what may replace each.
     pub(crate) updates: HashMap<PackageId, Vec<PackageId>>,
     /// What was looked at, in order.
@@ -61,7 +63,7 @@ pub(crate) struct Rules<'a> {
     /// Installed packages that are to go.
     pub(crate) erased: HashSet<PackageId>,
     is_visited: Vec<bool>,
-    known: RefCell<HashMap<(Rc<str>, bool), Known>>,
+    known: RefCell<HashMap<(&'a str, bool), Known>>,
 }
 
 impl<'a> Rules<'a> {
@@ -71,8 +73,8 @@ impl<'a> Rules<'a> {
             request,
             aims,
             rules: Vec::new(),
-            required: HashMap::new(),
-            place: Vec::new(),
+            literals: Vec::new(),
+            required: vec![Vec::new(); universe.len()],
             updates: HashMap::new(),
             visited: Vec::new(),
             erased: HashSet::new(),
@@ -83,7 +85,7 @@ impl<'a> Rules<'a> {
         rules.keep();
         rules.reach();
         rules.one_per_name();
-        rules.order();
+        rules.lock_step();
         rules
     }
 
@@ -96,7 +98,7 @@ impl<'a> Rules<'a> {
                         for literal in clause.iter().filter(|literal| literal.there) {
                             self.visit(literal.package);
                         }
-                        self.rules.push(Rule { literals: clause.clone(), why: Why::Install { aim: number } });
+                        self.push(clause.iter().copied(), Why::Install { aim: number });
                     }
                 }
                 Aim::Erase { packages, .. } => {
@@ -104,8 +106,7 @@ impl<'a> Rules<'a> {
                         if self.universe.is_installed(*package) {
                             self.erased.insert(*package);
                         }
-                        let literals = vec![Literal { package: *package, there: false }];
-                        self.rules.push(Rule { literals, why: Why::Erase { aim: number } });
+                        self.push([Literal { package: *package, there: false }], Why::Erase { aim: number });
                     }
                 }
                 Aim::Update { .. } => {}
@@ -126,8 +127,8 @@ impl<'a> Rules<'a> {
             }
             if !self.request.allow_erasing && !self.is_replaced(*package) {
                 let there = |package| Literal { package, there: true };
-                let literals = std::iter::once(*package).chain(updates.iter().copied()).map(there).collect();
-                self.rules.push(Rule { literals, why: Why::Keep { package: *package } });
+                let literals = std::iter::once(*package).chain(updates.iter().copied()).map(there);
+                self.push(literals, Why::Keep { package: *package });
             }
             self.updates.insert(*package, updates);
         }
@@ -231,7 +232,7 @@ impl<'a> Rules<'a> {
         let here = universe.is_installed(package);
         let not_it = Literal { package, there: false };
         if !here && universe.arch_rank(package).is_none() {
-            self.rules.push(Rule { literals: vec![not_it], why: Why::Foreign { package } });
+            self.push([not_it], Why::Foreign { package });
             return;
         }
         let entry = universe.entry(package);
@@ -243,15 +244,14 @@ impl<'a> Rules<'a> {
             let known = self.clauses(text, true);
             match known.as_ref() {
                 Ok(clauses) => {
-                    let text: Rc<str> = text.as_str().into();
                     for clause in clauses {
-                        self.require(package, &text, clause);
+                        self.require(package, text, clause);
                     }
                 }
                 Err(_) if here => {}
                 Err(fault) => {
                     let why = Why::Unreadable { package, fault: Rc::clone(fault) };
-                    self.rules.push(Rule { literals: vec![not_it], why });
+                    self.push([not_it], why);
                 }
             }
         }
@@ -264,9 +264,8 @@ impl<'a> Rules<'a> {
                         continue;
                     }
                     let other = if clause.len() == 1 { Some(clause[0].package) } else { None };
-                    let literals = std::iter::once(not_it).chain(clause.iter().copied()).collect();
-                    let why = Why::Conflicts { package, other, text: text.as_str().into() };
-                    self.rules.push(Rule { literals, why });
+                    let why = Why::Conflicts { package, other, text };
+                    self.push(std::iter::once(not_it).chain(clause.iter().copied()), why);
                 }
             }
         }
@@ -278,9 +277,8 @@ impl<'a> Rules<'a> {
                 {
                     continue;
                 }
-                let literals = vec![not_it, Literal { package: *other, there: false }];
-                let why = Why::Obsoletes { package, other: *other, text: text.as_str().into() };
-                self.rules.push(Rule { literals, why });
+                let why = Why::Obsoletes { package, other: *other, text };
+                self.push([not_it, Literal { package: *other, there: false }], why);
             }
         }
         if self.request.weak {
@@ -294,7 +292,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn require(&mut self, package: PackageId, text: &Rc<str>, clause: &[Literal]) {
+    fn require(&mut self, package: PackageId, text: &'a str, clause: &[Literal]) {
         let universe = self.universe;
         if clause.iter().any(|literal| literal.package == package && literal.there) {
             return;
@@ -307,9 +305,8 @@ impl<'a> Rules<'a> {
             self.visit(literal.package);
         }
         let not_it = Literal { package, there: false };
-        let literals = std::iter::once(not_it).chain(clause.iter().copied()).collect();
-        self.required.entry(package).or_default().push(self.rules.len());
-        self.rules.push(Rule { literals, why: Why::Requires { package, text: Rc::clone(text) } });
+        let number = self.push(std::iter::once(not_it).chain(clause.iter().copied()), Why::Requires { package, text });
+        self.required[package.index()].push(number);
     }
 
     /// Of packages of one name and colour one is there.
@@ -321,29 +318,103 @@ impl<'a> Rules<'a> {
                     continue;
                 }
                 let not = |package| Literal { package, there: false };
-                let why = Why::SameName { left, right: *right };
-                self.rules.push(Rule { literals: vec![not(left), not(*right)], why });
+                self.push([not(left), not(*right)], Why::SameName { left, right: *right });
             }
         }
     }
 
-    /// libsolv sorts its rules, those of the packages that were added last first; where two choices influence each other, the order
-    /// decides.
-    fn order(&mut self) {
-        let owner = |number: &usize| self.rules[*number].literals.iter().find(|literal| !literal.there);
-        let mut numbers: Vec<usize> = self.required.values().flatten().copied().collect();
-        numbers.sort_by(|left, right| {
-            owner(right).cmp(&owner(left)).then_with(|| self.rules[*left].literals.cmp(&self.rules[*right].literals))
-        });
-        self.place = vec![usize::MAX; self.rules.len()];
-        for (place, number) in numbers.into_iter().enumerate() {
-            self.place[number] = place;
+    /// A name that repositories have for the machine's best architecture is not installed for another one alone: only beside the best
+    /// one, at its version (`solver_addinfarchrules`). Installed packages that stand alone may stay and be updated so.
+    fn lock_step(&mut self) {
+        let universe = self.universe;
+        let mut seen = HashSet::new();
+        for first in self.visited.clone() {
+            if !seen.insert(universe.entry(first).name) {
+                continue;
+            }
+            let rank = |id: PackageId| universe.arch_rank(id);
+            let members: Vec<PackageId> =
+                universe.namesakes(first).iter().copied().filter(|id| self.is_visited[id.index()]).collect();
+            let offered = members.iter().filter(|id| !universe.is_installed(**id)).filter_map(|id| rank(*id));
+            let Some(best) = offered.filter(|rank| *rank > 0).min() else { continue };
+            if members.iter().all(|id| matches!(rank(*id), Some(rank) if rank == 0 || rank == best)) {
+                continue;
+            }
+            let beside = |id: PackageId| -> Vec<PackageId> {
+                let package = universe.package(id);
+                let fits = |other: &PackageId| {
+                    let sibling = universe.package(*other);
+                    sibling.evr == package.evr
+                        && sibling.arch != package.arch
+                        && matches!(rank(*other), Some(rank) if rank == 0 || rank == best)
+                };
+                universe.namesakes(id).iter().copied().filter(fits).collect()
+            };
+            let alone: Vec<&str> = members
+                .iter()
+                .filter(|id| universe.is_installed(**id) && rank(**id) != Some(0) && rank(**id) != Some(best))
+                .filter(|id| rank(**id).is_none() || beside(**id).is_empty())
+                .map(|id| universe.package(*id).arch.as_str())
+                .collect();
+            for package in members.iter().copied().filter(|id| !matches!(rank(*id), Some(rank) if rank == 0 || rank == best)) {
+                let siblings = beside(package);
+                let free = if universe.is_installed(package) {
+                    !siblings.iter().any(|id| universe.is_installed(*id))
+                } else {
+                    alone.contains(&universe.package(package).arch.as_str())
+                };
+                if free || self.is_asked_with_arch(package) {
+                    continue;
+                }
+                let there = |package| Literal { package, there: true };
+                let mut literals = vec![Literal { package, there: false }];
+                literals.extend(siblings.into_iter().filter(|id| self.is_visited[id.index()]).map(there));
+                let number = self.push(literals, Why::LockStep { package });
+                self.required[package.index()].push(number);
+            }
         }
     }
 
+    fn is_asked_with_arch(&self, package: PackageId) -> bool {
+        self.aims.iter().any(|aim| match aim {
+            Aim::Install { text, clauses } => {
+                text.ends_with(&format!(".{}", self.universe.package(package).arch))
+                    && clauses.iter().flatten().any(|literal| literal.package == package)
+            }
+            _ => false,
+        })
+    }
+
+    fn push(&mut self, literals: impl IntoIterator<Item = Literal>, why: Why<'a>) -> u32 {
+        // Fewer than 2^32: a rule takes more than one byte of a program that has that much memory.
+        let number = u32::try_from(self.rules.len()).expect("less than 2^32 rules");
+        let start = self.literals.len();
+        self.literals.extend(literals);
+        self.rules.push(Rule { start, end: self.literals.len(), why });
+        number
+    }
+
+    /// The clause of a rule.
+    pub(crate) fn literals(&self, number: u32) -> &[Literal] {
+        let rule = &self.rules[number as usize];
+        &self.literals[rule.start..rule.end]
+    }
+
+    /// All rules: clause and reason.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&[Literal], &Why<'a>)> {
+        self.rules.iter().map(|rule| (&self.literals[rule.start..rule.end], &rule.why))
+    }
+
+    /// The requirements of a package, as libsolv orders them; where two choices influence each other, the order decides.
+    pub(crate) fn required(&self, package: PackageId) -> Vec<u32> {
+        let mut numbers = self.required[package.index()].clone();
+        numbers.sort_by(|left, right| self.literals(*left).cmp(self.literals(*right)));
+        numbers
+    }
+
     /// The dependency's clauses; read once.
-    pub(crate) fn clauses(&self, text: &str, holds: bool) -> Known {
-        let key: (Rc<str>, bool) = (text.into(), holds);
+    pub(crate) fn clauses(&self, text: &'a str, holds: bool) -> Known {
+        let key = (text, holds);
         if let Some(known) = self.known.borrow().get(&key) {
             return Rc::clone(known);
         }

@@ -82,6 +82,7 @@ pub(crate) fn of(rules: &Rules<'_>, decision: &Decision) -> Transaction {
             None => removed.push(gone),
         }
     }
+    let needed = needed(rules, decision);
     let mut actions = Vec::new();
     for id in new {
         let replaces = replaced.remove(&id).unwrap_or_default();
@@ -96,7 +97,7 @@ pub(crate) fn of(rules: &Rules<'_>, decision: &Decision) -> Transaction {
             package: universe.nevra(id),
             repository: universe.repository_of(id).to_owned(),
             replaces: replaces.iter().map(|gone| universe.nevra(*gone)).collect(),
-            why: why_new(rules, decision, id, older.or_else(|| replaces.first().copied())),
+            why: why_new(rules, decision, &needed, id, older.or_else(|| replaces.first().copied())),
         });
     }
     for id in removed {
@@ -112,7 +113,34 @@ pub(crate) fn of(rules: &Rules<'_>, decision: &Decision) -> Transaction {
     Transaction { actions }
 }
 
-fn why_new(rules: &Rules<'_>, decision: &Decision, id: PackageId, replaced: Option<PackageId>) -> String {
+/// A requirement that only this package answers; one of what is new says more than one of what was there.
+type Needed<'a> = HashMap<PackageId, (bool, PackageId, &'a str)>;
+
+fn needed<'a>(rules: &Rules<'a>, decision: &Decision) -> Needed<'a> {
+    let mut needed: Needed<'a> = HashMap::new();
+    for (literals, why) in rules.all() {
+        let Why::Requires { package, text } = why else { continue };
+        if !decision.is_there(*package) {
+            continue;
+        }
+        let mut holding = literals.iter().filter(|literal| decision.is_there(literal.package) == literal.there);
+        if let (Some(literal), None) = (holding.next(), holding.next())
+            && literal.there
+        {
+            let candidate = (rules.universe.is_installed(*package), *package, *text);
+            needed.entry(literal.package).and_modify(|known| *known = candidate.min(*known)).or_insert(candidate);
+        }
+    }
+    needed
+}
+
+fn why_new(
+    rules: &Rules<'_>,
+    decision: &Decision,
+    needed: &Needed<'_>,
+    id: PackageId,
+    replaced: Option<PackageId>,
+) -> String {
     let universe = rules.universe;
     let asked = rules.aims.iter().find_map(|aim| match aim {
         Aim::Install { text, clauses } => {
@@ -131,23 +159,9 @@ fn why_new(rules: &Rules<'_>, decision: &Decision, id: PackageId, replaced: Opti
         }
         _ => {}
     }
-    // A requirement that only this package answers; one of what is new says more than one of what was there.
-    let mut found: Option<(bool, PackageId, &str)> = None;
-    for rule in &rules.rules {
-        let Why::Requires { package, text } = &rule.why else { continue };
-        let needs = decision.is_there(*package)
-            && *package != id
-            && rule.literals.iter().any(|literal| literal.there && literal.package == id)
-            && !rule.literals.iter().any(|literal| literal.package != id && decision.is_there(literal.package) == literal.there);
-        if needs {
-            let candidate = (universe.is_installed(*package), *package, text.as_ref());
-            if found.is_none_or(|found| (candidate.0, candidate.1) < (found.0, found.1)) {
-                found = Some(candidate);
-            }
-        }
-    }
+    let found = needed.get(&id);
     match (found, replaced) {
-        (Some((_, package, text)), _) => format!("{} requires `{text}`", universe.nevra(package)),
+        (Some((_, package, text)), _) => format!("{} requires `{text}`", universe.nevra(*package)),
         (None, Some(replaced)) => format!("{} cannot stay", universe.nevra(replaced)),
         (None, None) => "it satisfies what was asked for".to_owned(),
     }
@@ -155,18 +169,18 @@ fn why_new(rules: &Rules<'_>, decision: &Decision, id: PackageId, replaced: Opti
 
 fn why_gone(rules: &Rules<'_>, decision: &Decision, id: PackageId) -> String {
     let universe = rules.universe;
-    for rule in &rules.rules {
-        let about = rule.literals.iter().any(|literal| literal.package == id && !literal.there);
+    for (literals, why) in rules.all() {
+        let about = literals.iter().any(|literal| literal.package == id && !literal.there);
         // The rule that does not hold once the package is there as well.
         let broken = about
-            && rule.literals.iter().all(|literal| {
+            && literals.iter().all(|literal| {
                 let there = literal.package == id || decision.is_there(literal.package);
                 there != literal.there
             });
         if !broken {
             continue;
         }
-        match &rule.why {
+        match why {
             Why::Erase { aim } => {
                 if let Some(Aim::Erase { text, .. }) = rules.aims.get(*aim) {
                     return format!("`{text}` was to be removed");
