@@ -20,7 +20,9 @@ const UNIVERSE_BYTES_MAX: u64 = 2 << 30;
 pub(crate) fn evr(left: &str, right: &str) -> Result<Report> {
     let read = |text: &str| {
         Evr::parse(text).map_err(|fault| {
-            anyhow!("this is no version: {fault}\nhint: write `[epoch:]version[-release]`, for instance `1:2.0~rc1-3.el9`")
+            anyhow!(
+                "this is no version: {fault}\nhint: write `[epoch:]version[-release]`, for instance `1:2.0~rc1-3.el9`"
+            )
         })
     };
     let order = match read(left)?.cmp(&read(right)?) {

@@ -61,14 +61,17 @@ impl fmt::Display for Dependency {
             let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
             write!(f, "({})", parts.join(&format!(" {word} ")))
         };
-        let branch =
-            |f: &mut fmt::Formatter<'_>, left: &Dependency, word: &str, right: &Dependency, last: Option<&Dependency>| {
-                write!(f, "({left} {word} {right}")?;
-                match last {
-                    Some(last) => write!(f, " else {last})"),
-                    None => f.write_str(")"),
-                }
-            };
+        let branch = |f: &mut fmt::Formatter<'_>,
+                      left: &Dependency,
+                      word: &str,
+                      right: &Dependency,
+                      last: Option<&Dependency>| {
+            write!(f, "({left} {word} {right}")?;
+            match last {
+                Some(last) => write!(f, " else {last})"),
+                None => f.write_str(")"),
+            }
+        };
         match self {
             Dependency::Capability(capability) => write!(f, "{capability}"),
             Dependency::And(parts) => chain(f, parts, "and"),

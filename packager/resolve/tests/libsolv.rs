@@ -122,7 +122,8 @@ const WORDS: [(&str, &str); 8] = [
 fn operation(rest: &mut &str) -> String {
     let left = operand(rest);
     let trimmed = rest.trim_start();
-    let Some((sign, word)) = WORDS.iter().find(|(sign, _)| !sign.is_empty() && trimmed.starts_with(&format!("{sign} ")))
+    let Some((sign, word)) =
+        WORDS.iter().find(|(sign, _)| !sign.is_empty() && trimmed.starts_with(&format!("{sign} ")))
     else {
         return left;
     };

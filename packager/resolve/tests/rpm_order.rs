@@ -24,7 +24,27 @@ impl Numbers {
 
     fn part(&mut self) -> String {
         const PIECES: [&str; 22] = [
-            "0", "1", "2", "9", "10", "010", "20240101", "a", "b", "rc", "git", "A", ".", ".", ".", "_", "+", "~", "~", "^", "^",
+            "0",
+            "1",
+            "2",
+            "9",
+            "10",
+            "010",
+            "20240101",
+            "a",
+            "b",
+            "rc",
+            "git",
+            "A",
+            ".",
+            ".",
+            ".",
+            "_",
+            "+",
+            "~",
+            "~",
+            "^",
+            "^",
             "99999999999999999999",
         ];
         let mut part = String::new();
@@ -65,7 +85,8 @@ fn answers_of_rpm(pairs: &[(String, String)]) -> Vec<Ordering> {
         write!(script, "{{\"{left}\",\"{right}\"}},").expect("a string takes everything");
     }
     script.push_str("}) do print(rpm.vercmp(p[1], p[2]) .. \"\\n\") end}");
-    let output = Command::new("rpm").args(["--eval", &script]).output().expect("`rpm`, which scripts/packager installs");
+    let output =
+        Command::new("rpm").args(["--eval", &script]).output().expect("`rpm`, which scripts/packager installs");
     let said = String::from_utf8(output.stdout).expect("numbers");
     let answers: Vec<Ordering> = said
         .split_whitespace()

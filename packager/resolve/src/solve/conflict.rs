@@ -53,7 +53,8 @@ pub(crate) fn explain(rules: &Rules<'_>) -> Conflict {
     }
     let clauses: Vec<Vec<Vec<Literal>>> = groups.iter().map(|(_, clauses)| clauses.clone()).collect();
     let core = contradiction(rules.universe.len(), &clauses, TRIALS_MAX);
-    let mut facts: Vec<(&Why<'_>, &[Vec<Literal>])> = core.iter().map(|at| (groups[*at].0, groups[*at].1.as_slice())).collect();
+    let mut facts: Vec<(&Why<'_>, &[Vec<Literal>])> =
+        core.iter().map(|at| (groups[*at].0, groups[*at].1.as_slice())).collect();
     facts.sort_by_key(|(why, _)| rank(why));
     let mut sentences = Vec::new();
     let mut places: BTreeMap<&str, Vec<PackageId>> = BTreeMap::new();
@@ -95,10 +96,13 @@ fn rank(why: &Why<'_>) -> usize {
 
 fn sentence(rules: &Rules<'_>, why: &Why<'_>, clauses: &[Vec<Literal>]) -> String {
     let universe = rules.universe;
-    let candidates: Vec<PackageId> = clauses.iter().flatten().filter(|literal| literal.there).map(|literal| literal.package).collect();
+    let candidates: Vec<PackageId> =
+        clauses.iter().flatten().filter(|literal| literal.there).map(|literal| literal.package).collect();
     match why {
         Why::Install { aim } => match rules.aims.get(*aim) {
-            Some(Aim::Install { text, .. }) => format!("`{text}` was asked for, which is {}", named(universe, &candidates)),
+            Some(Aim::Install { text, .. }) => {
+                format!("`{text}` was asked for, which is {}", named(universe, &candidates))
+            }
             _ => "something was asked for".to_owned(),
         },
         Why::Erase { aim } => match rules.aims.get(*aim) {
@@ -160,7 +164,11 @@ fn nobody(universe: &Universe, text: &str) -> String {
     match Dependency::parse(text) {
         Ok(Dependency::Capability(Capability { name, version: Some(_) })) => {
             let offers = universe.offers(&name);
-            if offers.is_empty() { "which nobody provides".to_owned() } else { format!("which nobody provides: {}", offered(universe, &offers)) }
+            if offers.is_empty() {
+                "which nobody provides".to_owned()
+            } else {
+                format!("which nobody provides: {}", offered(universe, &offers))
+            }
         }
         _ => "which nobody provides".to_owned(),
     }

@@ -56,8 +56,9 @@ impl Decision {
             }
         }
         let there: Vec<bool> = rules.universe.all().map(|package| run.sat.is_there(package)).collect();
-        let all_hold =
-            rules.all().all(|(literals, _)| literals.iter().any(|literal| there[literal.package.index()] == literal.there));
+        let all_hold = rules
+            .all()
+            .all(|(literals, _)| literals.iter().any(|literal| there[literal.package.index()] == literal.there));
         assert!(all_hold, "every rule is satisfied when nothing undecided is there");
         Some(Decision { there, choices: run.choices, causes: run.causes })
     }
@@ -211,9 +212,10 @@ impl<'r, 'u> Run<'r, 'u> {
             seen.insert(number);
             let Some(candidates) = self.candidates(number) else { continue };
             let is_update = |package: &PackageId| {
-                universe.namesakes(*package).iter().any(|other| {
-                    universe.is_installed(*other) && universe.same_colour(*other, *package)
-                })
+                universe
+                    .namesakes(*package)
+                    .iter()
+                    .any(|other| universe.is_installed(*other) && universe.same_colour(*other, *package))
             };
             if candidates.iter().any(|package| universe.is_installed(*package)) {
                 continue;
@@ -332,9 +334,13 @@ impl<'r, 'u> Run<'r, 'u> {
         // Where another architecture of it was decided for, it is not what is missing.
         supplementing.retain(|package| {
             let arch = &universe.package(*package).arch;
-            !universe.namesakes(*package).iter().any(|other| self.sat.is_there(*other) && universe.package(*other).arch != *arch)
+            !universe
+                .namesakes(*package)
+                .iter()
+                .any(|other| self.sat.is_there(*other) && universe.package(*other).arch != *arch)
         });
-        let mut all: Vec<PackageId> = recommended.iter().flat_map(|(_, _, candidates)| candidates.iter().copied()).collect();
+        let mut all: Vec<PackageId> =
+            recommended.iter().flat_map(|(_, _, candidates)| candidates.iter().copied()).collect();
         all.extend(&supplementing);
         all.sort_unstable();
         all.dedup();

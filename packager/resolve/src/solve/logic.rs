@@ -198,7 +198,7 @@ mod tests {
     fn a_dependency_that_explodes_is_refused() {
         let universe = universe();
         let pair = "(a and b and c)";
-        let text = format!("({})", vec![pair; 12].join(" or "));
+        let text = format!("({})", [pair; 12].join(" or "));
         assert!(clauses(&universe, &Dependency::parse(&text).expect("well formed"), true).is_err());
     }
 }

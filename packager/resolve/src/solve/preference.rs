@@ -43,8 +43,11 @@ fn best_priority(universe: &Universe, list: &mut Vec<PackageId>) {
 fn best_arch(universe: &Universe, list: &mut Vec<PackageId>) {
     let best = list.iter().filter_map(|id| universe.arch_rank(*id)).filter(|rank| *rank > 0).min();
     if let Some(best) = best {
-        let kept: Vec<PackageId> =
-            list.iter().copied().filter(|id| matches!(universe.arch_rank(*id), Some(rank) if rank == 0 || rank == best)).collect();
+        let kept: Vec<PackageId> = list
+            .iter()
+            .copied()
+            .filter(|id| matches!(universe.arch_rank(*id), Some(rank) if rank == 0 || rank == best))
+            .collect();
         if !kept.is_empty() {
             *list = kept;
         }
@@ -66,7 +69,9 @@ fn best_version(universe: &Universe, list: &mut Vec<PackageId>) {
         }
     }
     let is_obsoleted = |id: &PackageId| {
-        newest.iter().any(|other| universe.obsoletes(*other, *id).is_some() && universe.obsoletes(*id, *other).is_none())
+        newest
+            .iter()
+            .any(|other| universe.obsoletes(*other, *id).is_some() && universe.obsoletes(*id, *other).is_none())
     };
     let mut kept: Vec<PackageId> = newest.iter().copied().filter(|id| !is_obsoleted(id)).collect();
     if kept.is_empty() {

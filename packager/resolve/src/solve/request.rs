@@ -44,7 +44,9 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// A goal that cannot be read.
-    #[error("cannot read what to {verb}: {fault}\nhint: write a name, `name >= version`, a capability, a path or a rich dependency")]
+    #[error(
+        "cannot read what to {verb}: {fault}\nhint: write a name, `name >= version`, a capability, a path or a rich dependency"
+    )]
     Goal {
         /// `install`, `erase` or `update`.
         verb: &'static str,
@@ -151,8 +153,12 @@ fn aim(universe: &Universe, goal: &Goal) -> Result<Aim, RequestError> {
             let mut packages = universe.meant(text, &dependency);
             // `update a-2` is about the installed `a`, whatever its version.
             let names: Vec<&str> = packages.iter().map(|id| universe.package(*id).name.as_str()).collect();
-            packages =
-                universe.installed().iter().copied().filter(|id| names.contains(&universe.package(*id).name.as_str())).collect();
+            packages = universe
+                .installed()
+                .iter()
+                .copied()
+                .filter(|id| names.contains(&universe.package(*id).name.as_str()))
+                .collect();
             if packages.is_empty() {
                 return Err(not_installed(universe, text));
             }

@@ -168,13 +168,19 @@ impl<'a> Rules<'a> {
             .obsoleters(package)
             .iter()
             .copied()
-            .filter(|other| !universe.is_installed(*other) && fits(*other) && universe.obsoletes(*other, package).is_some())
+            .filter(|other| {
+                !universe.is_installed(*other) && fits(*other) && universe.obsoletes(*other, package).is_some()
+            })
             .collect();
         let successors: Vec<PackageId> = obsoleters
             .iter()
             .copied()
             .filter(|other| {
-                universe.package(*other).provides.iter().any(|text| crate::capability::split(text).0 == entry.package.name)
+                universe
+                    .package(*other)
+                    .provides
+                    .iter()
+                    .any(|text| crate::capability::split(text).0 == entry.package.name)
             })
             .collect();
         found.extend(if successors.is_empty() { obsoleters } else { successors });
@@ -219,9 +225,9 @@ impl<'a> Rules<'a> {
         self.universe.package(package).supplements.iter().any(|text| {
             // Whether something that it speaks of may be there: what is not required to be there may be absent.
             match self.clauses(text, true).as_ref() {
-                Ok(clauses) => clauses
-                    .iter()
-                    .all(|clause| clause.iter().any(|literal| !literal.there || self.is_visited[literal.package.index()])),
+                Ok(clauses) => clauses.iter().all(|clause| {
+                    clause.iter().any(|literal| !literal.there || self.is_visited[literal.package.index()])
+                }),
                 Err(_) => false,
             }
         })
@@ -260,7 +266,10 @@ impl<'a> Rules<'a> {
                 for clause in clauses {
                     // Nobody conflicts with itself, and what is broken now stays so.
                     let itself = clause.iter().all(|literal| literal.package == package);
-                    if itself || (here && clause.iter().all(|literal| universe.is_installed(literal.package) != literal.there)) {
+                    if itself
+                        || (here
+                            && clause.iter().all(|literal| universe.is_installed(literal.package) != literal.there))
+                    {
                         continue;
                     }
                     let other = if clause.len() == 1 { Some(clause[0].package) } else { None };
@@ -314,7 +323,11 @@ impl<'a> Rules<'a> {
         for left in self.visited.clone() {
             for right in self.universe.namesakes(left) {
                 let both_here = self.universe.is_installed(left) && self.universe.is_installed(*right);
-                if *right <= left || both_here || !self.is_visited[right.index()] || !self.universe.same_colour(left, *right) {
+                if *right <= left
+                    || both_here
+                    || !self.is_visited[right.index()]
+                    || !self.universe.same_colour(left, *right)
+                {
                     continue;
                 }
                 let not = |package| Literal { package, there: false };
@@ -356,7 +369,9 @@ impl<'a> Rules<'a> {
                 .filter(|id| rank(**id).is_none() || beside(**id).is_empty())
                 .map(|id| universe.package(*id).arch.as_str())
                 .collect();
-            for package in members.iter().copied().filter(|id| !matches!(rank(*id), Some(rank) if rank == 0 || rank == best)) {
+            for package in
+                members.iter().copied().filter(|id| !matches!(rank(*id), Some(rank) if rank == 0 || rank == best))
+            {
                 let siblings = beside(package);
                 let free = if universe.is_installed(package) {
                     !siblings.iter().any(|id| universe.is_installed(*id))

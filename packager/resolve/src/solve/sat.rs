@@ -87,7 +87,8 @@ impl Sat {
 
     /// Settles all of these as there when that is possible together; the answer.
     pub(crate) fn decide_all(&mut self, packages: &[PackageId]) -> bool {
-        let lits: Vec<Lit> = packages.iter().map(|package| self.lit(Literal { package: *package, there: true })).collect();
+        let lits: Vec<Lit> =
+            packages.iter().map(|package| self.lit(Literal { package: *package, there: true })).collect();
         let possible = (self.modelled && lits.iter().all(|lit| self.solver.value_lit(*lit) == lbool::TRUE)) || {
             self.modelled = self.solver.solve_limited(&lits) == lbool::TRUE;
             self.modelled

@@ -87,11 +87,12 @@ pub(crate) fn of(rules: &Rules<'_>, decision: &Decision) -> Transaction {
     for id in new {
         let replaces = replaced.remove(&id).unwrap_or_default();
         let older = replaces.iter().copied().find(|gone| universe.entry(*gone).name == universe.entry(id).name);
-        let change = older.map_or(Change::Install, |older| match universe.entry(id).evr.cmp(&universe.entry(older).evr) {
-            std::cmp::Ordering::Less => Change::Downgrade,
-            std::cmp::Ordering::Equal => Change::Change,
-            std::cmp::Ordering::Greater => Change::Upgrade,
-        });
+        let change =
+            older.map_or(Change::Install, |older| match universe.entry(id).evr.cmp(&universe.entry(older).evr) {
+                std::cmp::Ordering::Less => Change::Downgrade,
+                std::cmp::Ordering::Equal => Change::Change,
+                std::cmp::Ordering::Greater => Change::Upgrade,
+            });
         actions.push(Action {
             change,
             package: universe.nevra(id),
@@ -188,7 +189,11 @@ fn why_gone(rules: &Rules<'_>, decision: &Decision, id: PackageId) -> String {
             }
             Why::Requires { text, .. } => return format!("it requires `{text}`, which nothing provides any more"),
             Why::Conflicts { package, text, other } => {
-                let other = if *package == id { other.map(|other| universe.nevra(other)) } else { Some(universe.nevra(*package)) };
+                let other = if *package == id {
+                    other.map(|other| universe.nevra(other))
+                } else {
+                    Some(universe.nevra(*package))
+                };
                 let other = other.unwrap_or_else(|| "what is to be there".to_owned());
                 return format!("it cannot be beside {other} (conflict `{text}`)");
             }
