@@ -46,6 +46,9 @@ pub(crate) fn explain(rules: &Rules<'_>) -> Conflict {
     // Clauses with one reason are one fact.
     let mut groups: Vec<(&Why<'_>, Vec<Vec<Literal>>)> = Vec::new();
     for (literals, reason) in rules.all() {
+        if rules.request.allow_erasing && matches!(reason, Why::Keep { .. }) {
+            continue;
+        }
         match groups.last_mut() {
             Some((why, clauses)) if *why == reason => clauses.push(literals.to_vec()),
             _ => groups.push((reason, vec![literals.to_vec()])),

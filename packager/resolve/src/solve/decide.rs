@@ -8,10 +8,10 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::logic::{Clauses, hold};
+use super::logic::{Clauses, Literal, hold};
 use super::preference::{Opinion, best};
 use super::request::Aim;
-use super::rules::Rules;
+use super::rules::{Rules, Why};
 use super::sat::Sat;
 use crate::universe::PackageId;
 
@@ -56,9 +56,10 @@ impl Decision {
             }
         }
         let there: Vec<bool> = rules.universe.all().map(|package| run.sat.is_there(package)).collect();
-        let all_hold = rules
-            .all()
-            .all(|(literals, _)| literals.iter().any(|literal| there[literal.package.index()] == literal.there));
+        let all_hold = rules.all().all(|(literals, why)| {
+            let gave_way = rules.request.allow_erasing && matches!(why, Why::Keep { .. });
+            gave_way || literals.iter().any(|literal| there[literal.package.index()] == literal.there)
+        });
         assert!(all_hold, "every rule is satisfied when nothing undecided is there");
         Some(Decision { there, choices: run.choices, causes: run.causes })
     }
@@ -107,12 +108,15 @@ impl<'r, 'u> Run<'r, 'u> {
         for package in &rules.visited {
             sat.know(*package, rules.universe.is_installed(*package));
         }
-        for (literals, _) in rules.all() {
-            if !sat.add(literals) {
+        let gives_way = |why: &Why<'_>| rules.request.allow_erasing && matches!(why, Why::Keep { .. });
+        for (literals, why) in rules.all() {
+            if !gives_way(why) && !sat.add(literals) {
                 return None;
             }
         }
-        if !sat.is_satisfiable() {
+        let soft: Vec<&[Literal]> =
+            rules.all().filter(|(_, why)| gives_way(why)).map(|(literals, _)| literals).collect();
+        if !sat.add_possible(&soft) || !sat.is_satisfiable() {
             return None;
         }
         let mut run = Run {
@@ -231,10 +235,10 @@ impl<'r, 'u> Run<'r, 'u> {
         let universe = self.rules.universe;
         let updated = self.rules.updated();
         let everything = updated.len() == universe.installed().len();
+        let updates: Vec<PackageId> =
+            universe.installed().iter().copied().filter(|package| updated.contains(package)).collect();
+        self.update_together(&updates);
         if !everything {
-            for package in universe.installed().iter().filter(|package| updated.contains(package)) {
-                self.update(*package);
-            }
             let kept: Vec<PackageId> = universe
                 .installed()
                 .iter()
@@ -257,11 +261,51 @@ impl<'r, 'u> Run<'r, 'u> {
         }
     }
 
-    /// The package, or what replaces it.
-    fn update(&mut self, package: PackageId) {
+    /// All updates in one question while that is possible, halves of them where it is not: the same answers as one after the other,
+    /// with far fewer questions.
+    fn update_together(&mut self, packages: &[PackageId]) {
+        match packages {
+            [] => return,
+            [package] => return self.update(*package),
+            _ => {}
+        }
+        let mut taken = Vec::new();
+        let clear = packages.iter().all(|package| {
+            let candidates = self.updates(*package);
+            if candidates.iter().any(|candidate| self.sat.is_there(*candidate)) {
+                return true;
+            }
+            let possible: Vec<PackageId> =
+                candidates.into_iter().filter(|candidate| self.sat.settled(*candidate).is_none()).collect();
+            let good = best(self.rules.universe, &possible, Some(&*self));
+            if good.len() == 1 {
+                taken.push((*package, good[0]));
+            }
+            good.len() == 1
+        });
+        let wanted: Vec<PackageId> = taken.iter().map(|(_, update)| *update).collect();
+        if clear && self.sat.decide_all(&wanted) {
+            for (of, update) in taken {
+                self.causes.entry(update).or_insert(Cause::Update { of });
+            }
+            self.listen();
+            return;
+        }
+        let (first, second) = packages.split_at(packages.len() / 2);
+        self.update_together(first);
+        self.update_together(second);
+    }
+
+    fn updates(&self, package: PackageId) -> Vec<PackageId> {
         let mut candidates = vec![package];
         candidates.extend(self.rules.updates.get(&package).into_iter().flatten());
         candidates.sort_unstable();
+        candidates
+    }
+
+    /// The package, or what replaces it.
+    fn update(&mut self, package: PackageId) {
+        let candidates = self.updates(package);
         self.choose(&candidates, Some(&Cause::Update { of: package }));
         self.listen();
     }

@@ -33,7 +33,7 @@ pub(crate) enum Why<'a> {
     Install { aim: usize },
     /// It was asked to go.
     Erase { aim: usize },
-    /// Nobody asked for it to go.
+    /// Nobody asked for it to go. The only kind of rule that gives way, where that is allowed.
     Keep { package: PackageId },
 }
 
@@ -125,7 +125,7 @@ impl<'a> Rules<'a> {
             for update in &updates {
                 self.visit(*update);
             }
-            if !self.request.allow_erasing && !self.is_replaced(*package) {
+            if !self.is_replaced(*package) {
                 let there = |package| Literal { package, there: true };
                 let literals = std::iter::once(*package).chain(updates.iter().copied()).map(there);
                 self.push(literals, Why::Keep { package: *package });
@@ -274,7 +274,14 @@ impl<'a> Rules<'a> {
                     }
                     let other = if clause.len() == 1 { Some(clause[0].package) } else { None };
                     let why = Why::Conflicts { package, other, text };
-                    self.push(std::iter::once(not_it).chain(clause.iter().copied()), why);
+                    // `(b if c)` is not so only when `c` is there, so a conflict may require something.
+                    for literal in clause.iter().filter(|literal| literal.there) {
+                        self.visit(literal.package);
+                    }
+                    let number = self.push(std::iter::once(not_it).chain(clause.iter().copied()), why);
+                    if clause.iter().any(|literal| literal.there) {
+                        self.required[package.index()].push(number);
+                    }
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! The SAT solver, in terms of packages. Decisions are final: each one becomes a fact, and the solver is asked before that whether
 //! everything can still be satisfied.
 
+use std::collections::HashSet;
+
 use batsat::{BasicSolver, Lit, SolverInterface, Var, lbool};
 
 use super::logic::Literal;
@@ -50,6 +52,30 @@ impl Sat {
     pub(crate) fn add(&mut self, clause: &[Literal]) -> bool {
         let mut lits: Vec<Lit> = clause.iter().map(|literal| self.lit(*literal)).collect();
         self.solver.add_clause_reuse(&mut lits)
+    }
+
+    /// Adds as many of the clauses as can be satisfied together; where some contradict each other, the last one gives way. False when
+    /// the other clauses alone cannot be satisfied.
+    pub(crate) fn add_possible(&mut self, clauses: &[&[Literal]]) -> bool {
+        let mut left: Vec<(Lit, usize)> = Vec::new();
+        for (number, clause) in clauses.iter().enumerate() {
+            let mut lits: Vec<Lit> = clause.iter().map(|literal| self.lit(*literal)).collect();
+            let switch = Lit::new(self.solver.new_var_default(), true);
+            self.packages.push(None);
+            lits.push(!switch);
+            self.solver.add_clause_reuse(&mut lits);
+            left.push((switch, number));
+        }
+        loop {
+            let switches: Vec<Lit> = left.iter().map(|(switch, _)| *switch).collect();
+            if self.solver.solve_limited(&switches) == lbool::TRUE {
+                break;
+            }
+            let core: HashSet<Var> = self.solver.unsat_core().iter().map(|lit| lit.var()).collect();
+            let Some(last) = left.iter().rposition(|(switch, _)| core.contains(&switch.var())) else { return false };
+            left.remove(last);
+        }
+        left.iter().all(|(_, number)| self.add(clauses[*number]))
     }
 
     /// Whether everything can be satisfied.
