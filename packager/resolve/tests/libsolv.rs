@@ -245,3 +245,117 @@ fn testsolv_agrees_with_what_is_recorded() {
         assert_eq!(now, case.recorded, "{}", case.name);
     }
 }
+
+/// Numbers from a seed: Knuth's MMIX.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % end
+    }
+
+    fn percent(&mut self, chance: usize) -> bool {
+        self.below(100) < chance
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+
+    fn simple(&mut self) -> String {
+        let name = self.pick(&["a", "b", "c", "d", "e", "f", "x", "y", "z"]);
+        if self.percent(60) {
+            return name.to_owned();
+        }
+        let relation = self.pick(&["<", "<=", "=", ">=", ">"]);
+        format!("{name} {relation} {}", self.below(3) + 1)
+    }
+
+    fn dependency(&mut self) -> String {
+        if self.percent(20) {
+            let sign = self.pick(&["&", "|", "<IF>", "<UNLESS>", "+", "-"]);
+            format!("{} {sign} {}", self.simple(), self.simple())
+        } else {
+            self.simple()
+        }
+    }
+
+    fn package(&mut self, text: &mut String, name: &str, version: usize) {
+        let arch = self.pick(&["noarch", "noarch", "noarch", "x86_64", "x86_64", "x86_64", "i686"]);
+        text.push_str(&format!("#>=Pkg: {name} {version} 1 {arch}\n"));
+        if self.percent(40) {
+            let name = self.pick(&["x", "y", "z"]);
+            text.push_str(&format!("#>=Prv: {name} = {}\n", self.below(3) + 1));
+        }
+        for (tag, chance) in [("Req", 60), ("Req", 30), ("Con", 12), ("Rec", 15), ("Sug", 10), ("Sup", 8), ("Enh", 8)] {
+            if self.percent(chance) {
+                text.push_str(&format!("#>={tag}: {}\n", self.dependency()));
+            }
+        }
+        if self.percent(10) {
+            text.push_str(&format!("#>=Obs: {}\n", self.simple()));
+        }
+    }
+
+    fn universe(&mut self) -> String {
+        let names = &["a", "b", "c", "d", "e", "f"][..self.below(4) + 3];
+        let mut text = String::from("repo system 0 testtags <inline>\n");
+        let installed: Vec<&str> = names.iter().copied().filter(|_| self.percent(35)).collect();
+        for name in &installed {
+            self.package(&mut text, name, 1);
+        }
+        text.push_str("repo available 0 testtags <inline>\n");
+        for name in names {
+            for version in 1..=3 {
+                if version == 2 || self.percent(40) {
+                    self.package(&mut text, name, version);
+                }
+            }
+        }
+        text.push_str("system x86_64 rpm system\npoolflags implicitobsoleteusescolors\n");
+        if self.percent(30) {
+            text.push_str("solverflags allowuninstall\n");
+        }
+        let job = match self.below(10) {
+            0 | 1 if !installed.is_empty() => "update all packages".to_owned(),
+            2 if !installed.is_empty() => format!("update name {}", self.pick(&installed)),
+            3 if !installed.is_empty() => format!("erase name {}", self.pick(&installed)),
+            _ => format!("install name {}", self.pick(names)),
+        };
+        text.push_str(&format!("job {job}\nresult transaction,problems <inline>\n"));
+        text
+    }
+}
+
+#[test]
+fn testsolv_agrees_on_random_universes() {
+    /// Of a hundred: where choices depend on each other in circles, both answers are valid and may differ
+    /// (packager/docs/resolver.md).
+    const DIFFERENT_MAX: usize = 4;
+    const UNIVERSES: usize = 300;
+    if Command::new("testsolv").arg("-h").output().is_err() {
+        eprintln!("testsolv is not installed; scripts/test installs it (libsolv-tools)");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("universe.t");
+    let mut numbers = Numbers(20_080_301);
+    let mut different = Vec::new();
+    for _ in 0..UNIVERSES {
+        let text = numbers.universe();
+        fs::write(&path, &text).expect("written");
+        let output = Command::new("testsolv").args(["-r", path.to_str().expect("UTF-8")]).output().expect("testsolv");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let problem = said.lines().any(|line| line.starts_with("problem"));
+        let theirs = (!problem).then(|| said.lines().map(str::to_owned).collect::<BTreeSet<_>>());
+        let case = read(&path);
+        let answer = resolve(&case.universe, &case.request);
+        assert_eq!(answer.is_err(), problem, "one of the two refuses\n{text}\n{said}\n{answer:?}");
+        let ours = answer.ok().map(|transaction| lines(&transaction));
+        if ours != theirs {
+            different.push(format!("{text}\nours   {ours:?}\ntheirs {theirs:?}"));
+        }
+    }
+    assert!(different.len() * 100 <= DIFFERENT_MAX * UNIVERSES, "{}:\n{}", different.len(), different.join("\n\n"));
+}
