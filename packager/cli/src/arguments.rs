@@ -47,6 +47,15 @@ pub(crate) enum Command {
     /// Make signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Compare two versions as rpm does: prints `<`, `=` or `>`
+    Evr {
+        /// `[epoch:]version[-release]`
+        left: String,
+        /// `[epoch:]version[-release]`
+        right: String,
+    },
+    /// Say what installing, updating or removing packages would do, as dnf would do it, or why it cannot be done
+    Resolve(ResolveOptions),
     /// Print a completion script
     Completion {
         /// For this shell
@@ -183,6 +192,32 @@ pub(crate) struct VerifyOptions {
     /// Package files, or folders of repositories
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("goals").required(true).multiple(true).args(["install", "update", "erase"]))]
+pub(crate) struct ResolveOptions {
+    /// Installed packages and repositories as JSON; packager/docs/resolver.md describes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) universe: PathBuf,
+    /// Packages or capabilities that are to be there: `name`, `name >= 2`, `name-1-1.x86_64`, `/usr/bin/sh`, `(a or b)`
+    #[arg(long, value_name = "CAP", num_args = 1..)]
+    pub(crate) install: Vec<String>,
+    /// Packages that are to be as new as possible; everything installed when none is named
+    #[arg(long, value_name = "CAP", num_args = 0..)]
+    pub(crate) update: Option<Vec<String>>,
+    /// Packages that are to go
+    #[arg(long, value_name = "CAP", num_args = 1..)]
+    pub(crate) erase: Vec<String>,
+    /// Remove installed packages that stand in the way
+    #[arg(long)]
+    pub(crate) allow_erasing: bool,
+    /// Leave out what is only recommended
+    #[arg(long)]
+    pub(crate) no_weak: bool,
+    /// Architecture of the machine; the one of the file when absent
+    #[arg(long, value_name = "ARCH")]
+    pub(crate) arch: Option<String>,
 }
 
 #[derive(Debug, Args)]

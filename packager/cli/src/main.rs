@@ -12,6 +12,7 @@ mod plain;
 mod progress;
 mod publication;
 mod report;
+mod resolve;
 mod world;
 
 use std::process::ExitCode;
@@ -37,8 +38,16 @@ fn main() -> ExitCode {
 }
 
 fn operate(arguments: Arguments) -> anyhow::Result<Report> {
+    // What needs no project.
+    match &arguments.command {
+        Command::Evr { left, right } => return resolve::evr(left, right),
+        Command::Resolve(options) => return resolve::resolve(options),
+        _ => {}
+    }
     let places = Places::find(arguments.root, arguments.state)?;
     match arguments.command {
+        Command::Evr { left, right } => resolve::evr(&left, &right),
+        Command::Resolve(options) => resolve::resolve(&options),
         Command::Targets(TargetsCommand::List) => plain::targets(&places),
         Command::Targets(TargetsCommand::Show { target }) => plain::target(&places, &target),
         Command::Plan(options) => plain::plan(&places, &options),

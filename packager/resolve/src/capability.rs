@@ -1,11 +1,12 @@
 //! Capabilities as rpm writes them: `name`, `name = 1:2.0-3`, `libc.so.6(GLIBC_2.34)(64bit)`, `/usr/bin/sh`.
 //!
-//! Versions are compared as lib/rpmvercmp.c and lib/rpmds.c of rpm do; the comparison itself is the crate `rpm-version`.
+//! Ranges overlap as in `rpmverOverlap` of rpm: a side without a version overlaps everything, and a release that one side lacks is
+//! not compared. The total order of versions is in `evr.rs`, rich dependencies are in `dependency.rs`.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-use rpm_version::Evr;
+use crate::evr::{Parts, compare_part, parts};
 
 /// How versions must relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +24,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    fn parse(text: &str) -> Option<Relation> {
+    pub(crate) fn parse(text: &str) -> Option<Relation> {
         Some(match text {
             "<" => Relation::Less,
             "<=" => Relation::LessOrEqual,
@@ -66,33 +67,55 @@ pub struct Capability {
 }
 
 impl Capability {
-    /// Reads a capability.
+    /// Reads a capability, and takes what it can of a text that is none: for lists that rpm wrote. [`crate::Dependency::parse`] says
+    /// what is wrong instead.
     #[must_use]
     pub fn parse(text: &str) -> Capability {
-        let mut words = text.split_whitespace();
-        let name = words.next().unwrap_or_default().to_owned();
-        let version = match (words.next().and_then(Relation::parse), words.next()) {
-            (Some(relation), Some(version)) => Some((relation, version.to_owned())),
-            _ => None,
-        };
-        Capability { name, version }
+        let (name, range) = split(text);
+        Capability { name: name.to_owned(), version: range.map(|(relation, version)| (relation, version.to_owned())) }
     }
 
     /// Whether the provided capability `self` answers the requirement: same name and overlapping ranges.
     #[must_use]
     pub fn satisfies(&self, requirement: &Capability) -> bool {
-        if self.name != requirement.name {
-            return false;
-        }
-        let (Some((have, provided)), Some((want, required))) = (&self.version, &requirement.version) else {
-            // A requirement without a version takes anything; an unversioned provide answers no versioned requirement.
-            return requirement.version.is_none();
-        };
-        let (have, want) = (have.covers(), want.covers());
-        match compare(provided, required) {
-            Ordering::Less => have.2 || want.0,
-            Ordering::Greater => have.0 || want.2,
-            Ordering::Equal => (have.0 && want.0) || (have.1 && want.1) || (have.2 && want.2),
+        self.name == requirement.name && overlap(self.range(), requirement.range())
+    }
+
+    /// The versions it is about; all of them when `None`.
+    pub(crate) fn range(&self) -> Option<Range<'_>> {
+        self.version.as_ref().map(|(relation, version)| (*relation, version.as_str()))
+    }
+}
+
+/// All versions on one side of one, or that one.
+pub(crate) type Range<'a> = (Relation, &'a str);
+
+/// Name and range of a capability that rpm wrote, without a copy.
+pub(crate) fn split(text: &str) -> (&str, Option<Range<'_>>) {
+    let mut words = text.split_ascii_whitespace();
+    let name = words.next().unwrap_or_default();
+    match (words.next().and_then(Relation::parse), words.next()) {
+        (Some(relation), Some(version)) => (name, Some((relation, version))),
+        _ => (name, None),
+    }
+}
+
+/// Whether two ranges have a version in common.
+pub(crate) fn overlap(have: Option<Range<'_>>, want: Option<Range<'_>>) -> bool {
+    let (Some((have, provided)), Some((want, required))) = (have, want) else { return true };
+    let (provided, required) = (parts(provided), parts(required));
+    let (left, right) = (have.covers(), want.covers());
+    match compare_ranges(provided, required) {
+        Ordering::Less => left.2 || right.0,
+        Ordering::Greater => left.0 || right.2,
+        Ordering::Equal => {
+            // The side without a release stands for every release of its version.
+            let every = match (provided.2, required.2) {
+                (Some(_), None) => right.1,
+                (None, Some(_)) => left.1,
+                _ => false,
+            };
+            every || (left.0 && right.0) || (left.1 && right.1) || (left.2 && right.2)
         }
     }
 }
@@ -107,18 +130,19 @@ impl fmt::Display for Capability {
     }
 }
 
-/// Compares `[epoch:]version[-release]`; a release that one side lacks is not compared.
+/// Compares `[epoch:]version[-release]` as dependencies do; a release that one side lacks is not compared.
 #[must_use]
 pub fn compare(left: &str, right: &str) -> Ordering {
-    let (left, right) = (Evr::parse(left), Evr::parse(right));
-    let epoch = |evr: &Evr<'_>| evr.epoch().parse::<u64>().unwrap_or(0);
-    epoch(&left)
-        .cmp(&epoch(&right))
-        .then_with(|| rpm_version::rpm_evr_compare(left.version(), right.version()))
-        .then_with(|| match (left.release(), right.release()) {
-            ("", _) | (_, "") => Ordering::Equal,
-            (a, b) => rpm_version::rpm_evr_compare(a, b),
-        })
+    compare_ranges(parts(left), parts(right))
+}
+
+fn compare_ranges(left: Parts<'_>, right: Parts<'_>) -> Ordering {
+    compare_part(left.0.unwrap_or("0"), right.0.unwrap_or("0")).then_with(|| compare_part(left.1, right.1)).then_with(
+        || match (left.2, right.2) {
+            (Some(left), Some(right)) => compare_part(left, right),
+            _ => Ordering::Equal,
+        },
+    )
 }
 
 #[cfg(test)]
@@ -170,7 +194,10 @@ mod tests {
         assert!(answers("a = 1.0-1.el9", "a = 1.0"));
         assert!(answers("a = 1.0", "a >= 0.9"));
         assert!(!answers("a = 1.0", "a > 1.0"));
-        assert!(!answers("a", "a = 1.0"));
+        assert!(answers("a", "a = 1.0"));
+        assert!(answers("a >= 1.0", "a < 1.0-1"));
+        assert!(!answers("a = 1.0-1", "a < 1.0"));
+        assert!(!answers("a = 1:1.0-1", "a = 1.0"));
         assert!(!answers("a = 1.0-1", "a = 1.0-2"));
         assert!(answers("a >= 1", "a <= 2"));
         assert!(answers("libc.so.6(GLIBC_2.17)(64bit)", "libc.so.6(GLIBC_2.17)(64bit)"));

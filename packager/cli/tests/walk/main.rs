@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // a suite: it runs the real program, rpm and dnf
 
 mod mistakes;
+mod questions;
 mod stops;
 mod upstream;
 mod whole;

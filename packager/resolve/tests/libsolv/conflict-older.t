@@ -1,0 +1,12 @@
+# An older version is taken when the newest conflicts.
+repo system 0 testtags <inline>
+#>=Pkg: c 1 1 noarch
+repo available 0 testtags <inline>
+#>=Pkg: a 2 1 noarch
+#>=Con: c
+#>=Pkg: a 1 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>
+#>install a-1-1.noarch@available

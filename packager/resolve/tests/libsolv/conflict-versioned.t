@@ -1,0 +1,14 @@
+# Only versions in the range conflict.
+repo system 0 testtags <inline>
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Con: b < 2
+#>=Pkg: b 1 1 noarch
+#>=Pkg: b 2 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+job install name b
+result transaction,problems <inline>
+#>install a-1-1.noarch@available
+#>install b-2-1.noarch@available

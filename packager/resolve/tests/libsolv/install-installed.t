@@ -1,0 +1,9 @@
+# What is there needs nothing.
+repo system 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+repo available 0 testtags <inline>
+#>=Pkg: a 2 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>

@@ -1,0 +1,16 @@
+# An update is better than another package.
+repo system 0 testtags <inline>
+#>=Pkg: lib 1 1 noarch
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Req: x = 2
+#>=Pkg: lib 2 1 noarch
+#>=Prv: x = 2
+#>=Pkg: alt 1 1 noarch
+#>=Prv: x = 2
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>
+#>install a-1-1.noarch@available
+#>upgrade lib-1-1.noarch@system lib-2-1.noarch@available

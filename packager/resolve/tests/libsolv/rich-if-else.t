@@ -1,0 +1,15 @@
+# The other branch.
+repo system 0 testtags <inline>
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Req: x <IF> (y <ELSE> z)
+#>=Pkg: x 1 1 noarch
+#>=Pkg: y 1 1 noarch
+#>=Pkg: z 1 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>
+#>install a-1-1.noarch@available
+#>install x-1-1.noarch@available
+#>install y-1-1.noarch@available

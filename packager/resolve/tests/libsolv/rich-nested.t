@@ -1,0 +1,15 @@
+# Parentheses in parentheses.
+repo system 0 testtags <inline>
+#>=Pkg: k 1 1 noarch
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Req: (x & (y | z)) <IF> (k | l)
+#>=Pkg: x 1 1 noarch
+#>=Pkg: z 1 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>
+#>install a-1-1.noarch@available
+#>install x-1-1.noarch@available
+#>install z-1-1.noarch@available

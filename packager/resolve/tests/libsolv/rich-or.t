@@ -1,0 +1,12 @@
+# One of two.
+repo system 0 testtags <inline>
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Req: x | y
+#>=Pkg: y 1 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>
+#>install a-1-1.noarch@available
+#>install y-1-1.noarch@available

@@ -1,0 +1,13 @@
+# An update brings what it requires.
+repo system 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+repo available 0 testtags <inline>
+#>=Pkg: a 2 1 noarch
+#>=Req: n
+#>=Pkg: n 1 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job update all packages
+result transaction,problems <inline>
+#>install n-1-1.noarch@available
+#>upgrade a-1-1.noarch@system a-2-1.noarch@available

@@ -1,0 +1,11 @@
+# A version that was asked for is taken.
+repo system 0 testtags <inline>
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Pkg: a 2 1 noarch
+#>=Pkg: a 3 1 noarch
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a = 2-1
+result transaction,problems <inline>
+#>install a-2-1.noarch@available

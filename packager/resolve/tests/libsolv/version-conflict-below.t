@@ -1,0 +1,11 @@
+# The best version is impossible, so the next one is taken.
+repo system 0 testtags <inline>
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Pkg: a 2 1 noarch
+#>=Req: missing
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>
+#>install a-1-1.noarch@available

@@ -1,0 +1,16 @@
+# An enhancement decides a choice.
+repo system 0 testtags <inline>
+repo available 0 testtags <inline>
+#>=Pkg: a 1 1 noarch
+#>=Req: mta
+#>=Pkg: zmail 1 1 noarch
+#>=Prv: mta
+#>=Enh: a
+#>=Pkg: email 1 1 noarch
+#>=Prv: mta
+system x86_64 rpm system
+poolflags implicitobsoleteusescolors
+job install name a
+result transaction,problems <inline>
+#>install a-1-1.noarch@available
+#>install zmail-1-1.noarch@available
