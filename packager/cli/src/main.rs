@@ -11,6 +11,7 @@ mod places;
 mod plain;
 mod progress;
 mod publication;
+mod repo;
 mod report;
 mod world;
 
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
 }
 
 fn operate(arguments: Arguments) -> anyhow::Result<Report> {
+    // Repositories are not part of a project.
+    if let Command::Repo(command) = &arguments.command {
+        return repo::operate(command);
+    }
     let places = Places::find(arguments.root, arguments.state)?;
     match arguments.command {
         Command::Targets(TargetsCommand::List) => plain::targets(&places),
@@ -49,6 +54,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Check(options) => plain::check(&places, &options),
         Command::Sign(options) => keys::sign(&places, &options),
         Command::Verify(options) => keys::verify(&options),
+        Command::Repo(command) => repo::operate(&command),
         Command::Keys(KeysCommand::New(options)) => keys::new(&places, &options),
         Command::Completion { shell } => {
             let mut script = Vec::new();
