@@ -394,3 +394,162 @@ fn changes(main: &Header) -> Result<Vec<Change>, HeaderError> {
     changes.reverse();
     Ok(changes)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Outside, describe, parts, symbol_version};
+    use crate::header::tests::{front, header};
+    use crate::header::{HeaderError, Headers};
+    use crate::model::Package;
+
+    /// Tag, type, count, bytes.
+    type Entry = (u32, u32, u32, &'static [u8]);
+
+    const BASE: [Entry; 4] =
+        [(1000, 6, 1, b"a\0"), (1001, 6, 1, b"1\0"), (1002, 6, 1, b"2\0"), (1022, 6, 1, b"noarch\0")];
+
+    fn described(more: &[Entry]) -> Result<Package, HeaderError> {
+        let file = front(&header(&[(1007, 4, 1, &[0, 0, 0, 7])]), &header(&[&BASE, more].concat()));
+        describe(&Headers::read(&mut &file[..])?, Outside::default())
+    }
+
+    #[test]
+    fn what_every_package_has_is_needed() {
+        let package = described(&[]).expect("a package");
+        assert_eq!((package.nevra(), package.size.archive), ("a-1-2.noarch".to_owned(), 7));
+        for missing in 0..BASE.len() {
+            let mut entries = BASE.to_vec();
+            entries.remove(missing);
+            let file = front(&header(&[]), &header(&entries));
+            let headers = Headers::read(&mut &file[..]).expect("headers");
+            assert!(matches!(describe(&headers, Outside::default()), Err(HeaderError::Missing(_))), "{missing}");
+        }
+        let long =
+            described(&[(1009, 4, 1, &[0, 0, 0, 1]), (5009, 5, 1, &[0, 0, 0, 9, 0, 0, 0, 0])]).expect("a package");
+        assert_eq!(long.size.installed, 9 << 32);
+    }
+
+    #[test]
+    fn source_packages_are_known_by_their_tag_and_old_ones_by_their_folder() {
+        assert_eq!(described(&[(1106, 4, 1, &[0, 0, 0, 1])]).expect("a package").arch, "src");
+        assert_eq!(described(&[(1118, 8, 1, b"\0")]).expect("a package").arch, "src");
+        assert_eq!(described(&[(1118, 8, 1, b"\0"), (1044, 6, 1, b"(none)\0")]).expect("a package").arch, "noarch");
+    }
+
+    #[test]
+    fn weak_dependencies_of_old_packages_are_sorted_by_their_flag() {
+        let package = described(&[
+            (1156, 8, 2, b"strong\0weak\0"),
+            (1157, 8, 2, b"\x00\x00"),
+            (1158, 4, 2, &[8, 0, 0, 0, 0, 0, 0, 0]),
+            (1159, 8, 2, b"back-strong\0back-weak\0"),
+            (1160, 8, 2, b"\x00\x00"),
+            (1161, 4, 2, &[8, 0, 0, 0, 0, 0, 0, 0]),
+        ])
+        .expect("a package");
+        let weak = &package.weak;
+        let names =
+            [&weak.recommends, &weak.suggests, &weak.supplements, &weak.enhances].map(|list| list[0].name.as_str());
+        assert_eq!(names, ["strong", "weak", "back-strong", "back-weak"]);
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_are_refused() {
+        assert!(matches!(described(&[(1117, 8, 1, b"a\0")]), Err(HeaderError::Uneven(_))));
+        let file: [Entry; 5] = [
+            (1117, 8, 1, b"a\0"),
+            (1116, 4, 1, &[0, 0, 0, 1]),
+            (1118, 8, 1, b"/\0"),
+            (1030, 3, 1, &[0, 0]),
+            (1037, 4, 1, &[0, 0, 0, 0]),
+        ];
+        assert!(matches!(described(&file), Err(HeaderError::Tag { what: "a file has no folder", .. })));
+        assert!(matches!(described(&[(1080, 4, 1, &[0, 0, 0, 1])]), Err(HeaderError::Uneven("changes"))));
+    }
+
+    /// A header of 5 MiB whose files would have a long folder each, 4 GiB together.
+    #[test]
+    fn long_folders_do_not_become_memory() {
+        let leak = |bytes: Vec<u8>| -> &'static [u8] { bytes.leak() };
+        let count = 4096 * 16;
+        let folder = leak([vec![b'x'; 1 << 16], vec![0]].concat());
+        let (names, words) = (leak(vec![0; count]), leak(vec![0; count * 4]));
+        let count = u32::try_from(count).expect("small");
+        let entries: [Entry; 5] = [
+            (1118, 8, 1, folder),
+            (1117, 8, count, names),
+            (1116, 4, count, words),
+            (1030, 3, count, &words[..words.len() / 2]),
+            (1037, 4, count, words),
+        ];
+        assert!(matches!(described(&entries), Err(HeaderError::Expands(_))));
+    }
+
+    #[test]
+    fn versions_are_taken_apart_as_rpm_does() {
+        for (text, wanted) in [
+            ("", ["", "", ""]),
+            ("1", ["0", "1", ""]),
+            ("2:1-3", ["2", "1", "3"]),
+            (":7", ["0", "7", ""]),
+            ("x:1", ["0", "1", ""]),
+            ("1-2-3", ["0", "1", "2-3"]),
+            ("-", ["0", "", ""]),
+        ] {
+            assert_eq!(parts(text.as_bytes()), wanted.map(str::as_bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn symbol_versions_compare_by_their_numbers() {
+        let names = [
+            "libc.so.6",
+            "libc.so.6(",
+            "libc.so.6()(64bit)",
+            "libc.so.6(X)",
+            "libc.so.6(G_2.4)",
+            "libc.so.6(G_2.34)(64bit)",
+        ];
+        for pair in names.windows(2) {
+            assert!(symbol_version(pair[0].as_bytes(), pair[1].as_bytes()).is_lt(), "{pair:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever a header claims, there is an answer.
+        #[test]
+        fn no_header_makes_a_panic(
+            entries in prop::collection::vec((prop::sample::select(tags()), 0..10_u32, any::<u8>(), any::<u16>()), 0..24),
+            data in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut main = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+            main.extend(u32::try_from(entries.len() + 4).expect("small").to_be_bytes());
+            main.extend(u32::try_from(data.len() + 8).expect("small").to_be_bytes());
+            for tag in [1000_u32, 1001, 1002, 1022] {
+                main.extend([tag, 6, 0, 1].map(u32::to_be_bytes).concat());
+            }
+            for (tag, kind, offset, count) in entries {
+                main.extend([tag, kind, offset.into(), (count % 64).into()].map(u32::to_be_bytes).concat());
+            }
+            main.extend(b"abcdefg\0");
+            main.extend(data);
+            let file = front(&header(&[]), &main);
+            let headers = Headers::read(&mut &file[..]).expect("the frame is right");
+            let _either = describe(&headers, Outside::default());
+        }
+    }
+
+    /// Every tag that is read.
+    fn tags() -> Vec<u32> {
+        let lists = [1047, 1112, 1113, 1049, 1048, 1050, 1054, 1053, 1055, 1090, 1114, 1115, 1156, 1158, 1157, 1159];
+        (1003..1050)
+            .chain(1080..1083)
+            .chain(1106..1119)
+            .chain(5046..5058)
+            .chain(lists)
+            .chain([5009, 1161, 1160])
+            .collect()
+    }
+}
