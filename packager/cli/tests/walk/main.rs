@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // a suite: it runs the real program, rpm and dnf
 
 mod mistakes;
+mod repositories;
 mod stops;
 mod whole;
 mod yard;
