@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use packager_repodata::model::{Data, Package};
+use packager_repodata::read::Place;
 use packager_repodata::{Compression, model};
 use packager_rpm::SigningKey;
 use packager_source::Room;
@@ -73,24 +74,25 @@ pub fn update(folder: &Path, settings: &Settings<'_>) -> Result<Outcome, Metadat
         drop(held);
         return create(folder, settings);
     };
-    let mut packages = stored.primary()?;
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for (index, Package { location, .. }) in packages.iter().enumerate() {
-        if location.base.is_empty() {
-            known.insert(location.href.clone(), index);
+    let described = stored.places()?;
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, place) in described.iter().enumerate() {
+        if place.location.base.is_empty() {
+            known.insert(&place.location.href, index);
         }
     }
     let (mut kept, mut read) = (Vec::new(), Vec::new());
     for found in found::below(folder)? {
-        let same = |package: &Package| package.size.package == found.bytes && package.time.file == found.time;
-        match known.get(&found.href).filter(|index| same(&packages[**index])) {
+        let same = |place: &Place| place.bytes == found.bytes && place.time == found.time;
+        match known.get(found.href.as_str()).filter(|index| same(&described[**index])) {
             Some(index) => kept.push(*index),
             None => read.push(found),
         }
     }
-    if read.is_empty() && kept.len() == packages.len() && as_asked(folder, &stored, settings)? {
-        return Ok(unchanged(&stored, packages.len()));
+    if read.is_empty() && kept.len() == described.len() && as_asked(folder, &stored, settings)? {
+        return Ok(unchanged(&stored, described.len()));
     }
+    let mut packages = stored.primary()?;
     let places: BTreeSet<&str> = read.iter().map(|found| found.href.as_str()).collect();
     let kept: BTreeSet<usize> = kept.into_iter().collect();
     let gone = |(index, package): (usize, &Package)| {

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use packager_repodata::compression::{Compression, decoder};
 use packager_repodata::model::{Data, Repomd};
-use packager_repodata::read::{self, ReadError};
+use packager_repodata::read::{self, Place, ReadError};
 use packager_repodata::{Package, write::Format};
 use sha2::{Digest as _, Sha256};
 
@@ -55,6 +55,11 @@ impl Stored {
     pub fn compression(&self) -> Result<Compression, MetadataError> {
         let data = self.data(Format::Primary)?;
         Compression::of(&data.location).ok_or_else(|| MetadataError::Compression(self.folder.join(&data.location)))
+    }
+
+    /// Where the packages lie, and which files were described.
+    pub(crate) fn places(&self) -> Result<Vec<Place>, MetadataError> {
+        self.with(Format::Primary, |text| read::places(text))
     }
 
     /// The packages as the primary metadata has them: without their changes and most of their files.

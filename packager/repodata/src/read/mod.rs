@@ -5,12 +5,14 @@
 
 mod filelists;
 mod other;
+mod place;
 mod primary;
 mod repomd;
 mod whole;
 
 pub use filelists::filelists;
 pub use other::other;
+pub use place::{Place, places};
 pub use primary::primary;
 pub use repomd::repomd;
 pub use whole::{complete, whole};
@@ -20,6 +22,7 @@ use std::num::ParseIntError;
 use std::str::FromStr;
 
 use quick_xml::XmlVersion;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -96,9 +99,12 @@ struct Attributes<'e>(&'e BytesStart<'e>);
 impl Attributes<'_> {
     /// Every attribute with its value. Names are as written, with prefix.
     fn each(&self, mut each: impl FnMut(&str, String) -> Result<(), ReadError>) -> Result<(), ReadError> {
-        for attribute in self.0.attributes() {
+        let mut attributes = self.0.attributes();
+        // That no attribute comes twice is not worth a comparison of each with all.
+        attributes.with_checks(false);
+        for attribute in attributes {
             let attribute = attribute?;
-            each(attribute.key.as_ref(), attribute.normalized_value(XmlVersion::Implicit1_0)?.into_owned())?;
+            each(attribute.key.as_ref(), value(&attribute)?)?;
         }
         Ok(())
     }
@@ -106,10 +112,19 @@ impl Attributes<'_> {
     /// One attribute; empty when it is absent.
     fn get(&self, name: &str) -> Result<String, ReadError> {
         match self.0.try_get_attribute(name)? {
-            Some(attribute) => Ok(attribute.normalized_value(XmlVersion::Implicit1_0)?.into_owned()),
+            Some(attribute) => value(&attribute),
             None => Ok(String::new()),
         }
     }
+}
+
+/// The value of an attribute. Most hold nothing that has to be replaced.
+fn value(attribute: &Attribute<'_>) -> Result<String, ReadError> {
+    let raw = &attribute.value;
+    if raw.bytes().any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r')) {
+        return Ok(attribute.normalized_value(XmlVersion::Implicit1_0)?.into_owned());
+    }
+    Ok(raw.as_ref().to_owned())
 }
 
 /// Reads a document to its end.

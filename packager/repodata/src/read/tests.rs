@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{ReadError, filelists, primary, repomd, whole};
+use super::{Place, ReadError, filelists, places, primary, repomd, whole};
 use crate::Package;
 use crate::model::{
     Change, Comparison, Constraint, Data, Dependency, Evr, File, FileKind, Location, Repomd, Size, Time, Weak,
@@ -95,6 +95,13 @@ proptest! {
         let texts = texts(&packages);
         let read = read_whole(&texts).expect("what is written is read");
         prop_assert_eq!(&read, &packages);
+        let seen: Vec<_> = places(texts[0].as_bytes()).expect("read");
+        let wanted = packages.iter().map(|package| Place {
+            location: package.location.clone(),
+            bytes: package.size.package,
+            time: package.time.file,
+        });
+        prop_assert_eq!(seen, wanted.collect::<Vec<_>>());
         // The primary metadata alone has the primary files and no changes.
         let mut alone = Vec::new();
         primary(texts[0].as_bytes(), |package| { alone.push(package); Ok(()) }).expect("read");
