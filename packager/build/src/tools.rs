@@ -106,7 +106,6 @@ impl Toolchain {
             helpers.push_str(text.lines().next().unwrap_or_default());
             helpers.push('\n');
         }
-        find("createrepo_c", "`createrepo-c` (Debian) or `createrepo_c`")?;
         find("rpmkeys", "`rpm`")?;
         find("rpmlint", "`rpmlint`")?;
         find("cc", "`gcc`")?;

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// From recipes to signed, reproducible, installable RPM repositories.
@@ -56,6 +56,9 @@ pub(crate) enum Command {
     },
     /// Say what installing, updating or removing packages would do, as dnf would do it, or why it cannot be done
     Resolve(ResolveOptions),
+    /// Make and change the metadata of repositories
+    #[command(subcommand)]
+    Repo(RepoCommand),
     /// Print a completion script
     Completion {
         /// For this shell
@@ -84,6 +87,81 @@ pub(crate) enum TargetsCommand {
 pub(crate) enum KeysCommand {
     /// Make an RSA-4096 key pair
     New(NewKeyOptions),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepoCommand {
+    /// Make metadata for all packages below a folder
+    Create {
+        /// Folder of the repository
+        folder: PathBuf,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Bring metadata up to date; packages with the same place, size and time are not read again
+    Update {
+        /// Folder of the repository
+        folder: PathBuf,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Add packages to metadata; the others need not be there
+    Add {
+        /// Folder with `repodata/`
+        folder: PathBuf,
+        /// Package files
+        #[arg(required = true, value_name = "RPM")]
+        packages: Vec<PathBuf>,
+        /// Where in the repository packages are listed that lie outside of it
+        #[arg(long, value_name = "PATH", default_value = "")]
+        prefix: String,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Remove packages from metadata; none needs to be there
+    Remove {
+        /// Folder with `repodata/`
+        folder: PathBuf,
+        /// Locations, file names, names or NEVRAs
+        #[arg(required = true, value_name = "PKG")]
+        packages: Vec<String>,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Show what metadata says
+    Info {
+        /// Folder with `repodata/`
+        folder: PathBuf,
+        /// List the packages
+        #[arg(long)]
+        packages: bool,
+    },
+}
+
+/// How metadata is made.
+#[derive(Debug, Args)]
+pub(crate) struct MetadataOptions {
+    /// Packages that are read at the same time; one per processor when absent
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// Of the metadata; as it was, else gzip, when absent
+    #[arg(long, value_enum)]
+    pub(crate) compression: Option<Compression>,
+    /// Revision and times of the metadata, in seconds since 1970; the time of the newest package when absent
+    #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS")]
+    pub(crate) revision: Option<i64>,
+    /// Armored OpenPGP secret key that signs the metadata; it is not signed when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
+}
+
+/// What metadata can be written as.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Compression {
+    /// Every dnf and yum reads it
+    Gzip,
+    /// Smaller; EL 8, openEuler 22.03 and later read it
+    Zstd,
 }
 
 /// A target and packages.

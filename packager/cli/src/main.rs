@@ -11,6 +11,7 @@ mod places;
 mod plain;
 mod progress;
 mod publication;
+mod repo;
 mod report;
 mod resolve;
 mod world;
@@ -42,6 +43,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
     match &arguments.command {
         Command::Evr { left, right } => return resolve::evr(left, right),
         Command::Resolve(options) => return resolve::resolve(options),
+        Command::Repo(command) => return repo::operate(command),
         _ => {}
     }
     let places = Places::find(arguments.root, arguments.state)?;
@@ -58,6 +60,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Check(options) => plain::check(&places, &options),
         Command::Sign(options) => keys::sign(&places, &options),
         Command::Verify(options) => keys::verify(&options),
+        Command::Repo(command) => repo::operate(&command),
         Command::Keys(KeysCommand::New(options)) => keys::new(&places, &options),
         Command::Completion { shell } => {
             let mut script = Vec::new();

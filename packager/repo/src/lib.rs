@@ -1,12 +1,19 @@
 //! A yum repository: packages, signed metadata, the public key and the `.repo` file, published as a whole.
 //!
-//! Metadata is written by `createrepo_c` behind [`metadata`]; nothing else in the house knows that.
+//! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
+//! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`operations`] puts them together.
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
+mod found;
 pub mod listing;
 pub mod metadata;
+pub mod operations;
 pub mod publish;
+pub mod stored;
 pub mod verify;
+mod written;
 
+pub use metadata::MetadataError;
+pub use operations::{Outcome, Settings};
 pub use publish::{Description, Published, RepoError};

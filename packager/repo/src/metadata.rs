@@ -1,35 +1,125 @@
-//! Repository metadata, and its signature.
+//! Repository metadata of a published repository, its signature, and what can go wrong with any.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
+use packager_repodata::header::HeaderError;
+use packager_repodata::read::ReadError;
 use packager_rpm::SigningKey;
-use packager_source::stop;
+use packager_source::stop::Interrupted;
 
+use crate::operations::{self, Settings};
 use crate::publish::RepoError;
 
-/// Writes `repodata/` for the packages below a folder. gzip, because every dnf reads it; no databases, because dnf makes
-/// its own; times from the sources, so the same packages give the same metadata.
-pub fn write(folder: &Path, time: i64) -> Result<(), RepoError> {
-    let mut createrepo = Command::new("createrepo_c");
-    createrepo
-        .args(["--quiet", "--no-database", "--compress-type=gz", "--general-compress-type=gz", "--checksum=sha256"])
-        .args(["--unique-md-filenames", "--set-timestamp-to-revision"])
-        .arg(format!("--revision={time}"))
-        .env("SOURCE_DATE_EPOCH", time.to_string())
-        .arg(folder);
-    let output = stop::output(&mut createrepo).map_err(RepoError::at(Path::new("createrepo_c")))?;
-    if output.status.success() {
-        return Ok(());
+/// Why metadata cannot be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// A file operation.
+    #[error("cannot use `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A package.
+    #[error("cannot read the package `{path}`\nhint: it is damaged or no RPM; build or fetch it again, or remove it")]
+    Package {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<HeaderError>,
+    },
+    /// A package that is being written.
+    #[error("`{0}` changed while it was read\nhint: wait until it is complete, and run this again")]
+    Moving(PathBuf),
+    /// A name that metadata cannot carry.
+    #[error("the name of `{}` is not UTF-8\nhint: rename it: metadata and addresses cannot carry it", .0.display())]
+    Name(PathBuf),
+    /// No metadata.
+    #[error("`{0}` has no repodata/repomd.xml\nhint: make it with `packager repo create`")]
+    None(PathBuf),
+    /// Metadata without an essential part.
+    #[error("the metadata of `{folder}` lists no `{wanted}`\nhint: make it again with `packager repo create`")]
+    Lacks {
+        /// The repository.
+        folder: PathBuf,
+        /// Type of the part.
+        wanted: &'static str,
+    },
+    /// Metadata that cannot be understood.
+    #[error("cannot read the metadata `{path}`\nhint: make it again with `packager repo create`")]
+    Read {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<ReadError>,
+    },
+    /// Compression.
+    #[error("`{0}` is neither gzip, zstd, xz nor plain XML\nhint: make it again with `packager repo create`")]
+    Compression(PathBuf),
+    /// A metadata file that is not what `repomd.xml` says.
+    #[error(
+        "`{0}` is not what repomd.xml lists\nhint: it was changed afterwards; make the metadata again with `packager repo create`"
+    )]
+    Differs(PathBuf),
+    /// A path that leaves the repository.
+    #[error("the metadata of `{folder}` lists `{location}`, which lies outside\nhint: do not use this repository")]
+    Outside {
+        /// The repository.
+        folder: PathBuf,
+        /// The path.
+        location: String,
+    },
+    /// Something to remove that is not there.
+    #[error("no package of `{folder}` is `{wanted}`\nhint: {near}")]
+    Unknown {
+        /// The repository.
+        folder: PathBuf,
+        /// As asked for.
+        wanted: String,
+        /// What to do.
+        near: String,
+    },
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// Signing.
+    #[error(transparent)]
+    Key(#[from] packager_rpm::KeyError),
+}
+
+impl MetadataError {
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> MetadataError + use<> {
+        let path = path.to_owned();
+        move |source| MetadataError::Io { path, source }
     }
-    Err(RepoError::Metadata(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}
+
+/// Writes `repodata/` for the packages below a folder. gzip, because every dnf reads it; times from the sources, so the same packages
+/// give the same metadata whenever they were copied and signed.
+pub fn write(folder: &Path, time: i64) -> Result<(), RepoError> {
+    let workers = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let settings = Settings { workers, revision: Some(time), latest: Some(time), ..Settings::default() };
+    operations::create(folder, &settings)?;
+    Ok(())
 }
 
 /// Signs `repomd.xml`; everything else is covered by its hashes.
 pub fn sign(folder: &Path, key: &SigningKey) -> Result<(), RepoError> {
+    Ok(signature(folder, key)?)
+}
+
+/// See [`sign`].
+pub(crate) fn signature(folder: &Path, key: &SigningKey) -> Result<(), MetadataError> {
     let repomd = folder.join("repodata/repomd.xml");
-    let bytes = fs::read(&repomd).map_err(RepoError::at(&repomd))?;
-    let signature = folder.join("repodata/repomd.xml.asc");
-    fs::write(&signature, key.sign_detached(&bytes)?).map_err(RepoError::at(&signature))
+    let bytes = fs::read(&repomd).map_err(MetadataError::at(&repomd))?;
+    let path = folder.join("repodata/repomd.xml.asc");
+    fs::write(&path, key.sign_detached(&bytes)?).map_err(MetadataError::at(&path))
 }

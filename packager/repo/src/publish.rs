@@ -11,7 +11,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::metadata;
+use crate::metadata::{self, MetadataError};
 
 /// The record of what a repository was made from.
 const RECORD: &str = ".packager.json";
@@ -28,9 +28,9 @@ pub enum RepoError {
         #[source]
         source: io::Error,
     },
-    /// createrepo_c said no.
-    #[error("createrepo_c failed:\n{0}")]
-    Metadata(String),
+    /// Making metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
     /// Keys and detached signatures.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -117,7 +117,7 @@ pub fn publish<E: From<RepoError>>(
     }
     write_rest(description, &new, key)?;
     let record = record(description, &new, key)?;
-    exchange(&new, folder)?;
+    exchange(&new, folder).map_err(RepoError::at(folder))?;
     Ok(record)
 }
 
@@ -179,15 +179,13 @@ fn list(root: &Path, folder: &Path, files: &mut Vec<(String, u64)>) -> io::Resul
 }
 
 /// Puts `new` where `folder` is; the old one goes away with the temporary folder.
-fn exchange(new: &Path, folder: &Path) -> Result<(), RepoError> {
+pub(crate) fn exchange(new: &Path, folder: &Path) -> io::Result<()> {
     if folder.exists() {
         return match renameat_with(CWD, new, CWD, folder, RenameFlags::EXCHANGE) {
             // A file system without exchange, as NFS: two renames, and a moment without a repository between them.
-            Err(Errno::INVAL) => fs::rename(folder, new.with_file_name("old"))
-                .and_then(|()| fs::rename(new, folder))
-                .map_err(RepoError::at(folder)),
-            other => other.map_err(|error| RepoError::at(folder)(error.into())),
+            Err(Errno::INVAL) => fs::rename(folder, new.with_file_name("old")).and_then(|()| fs::rename(new, folder)),
+            other => other.map_err(io::Error::from),
         };
     }
-    fs::rename(new, folder).map_err(RepoError::at(folder))
+    fs::rename(new, folder)
 }

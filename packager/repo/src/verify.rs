@@ -3,19 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, BufReader, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use packager_repodata::compression::{Compression, decoder};
 use packager_rpm::{KeyError, VerifyingKey, sign};
 use packager_source::digest;
 use packager_source::stop::unless_interrupted;
 
 use crate::listing::{self, Listed, ListingError};
-
-/// The most that metadata may grow to: the primary metadata of the largest distributions is a quarter of it. Protects memory
-/// against files that decompress without end.
-const METADATA_BYTES_MAX: u64 = 2 << 30;
+use crate::stored::METADATA_BYTES_MAX;
 
 /// Why a repository is not as it was signed.
 #[derive(Debug, thiserror::Error)]
@@ -127,21 +124,12 @@ fn as_listed(folder: &Path, entry: &Listed, by: &Path) -> Result<PathBuf, Verify
 }
 
 fn decompressed(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mut text = Vec::new();
-    let read = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => MultiGzDecoder::new(file).take(METADATA_BYTES_MAX + 1).read_to_end(&mut text)?,
-        Some("xml") => file.take(METADATA_BYTES_MAX + 1).read_to_end(&mut text)?,
-        _ => {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "metadata must be compressed with gzip, or not at all",
-            ));
-        }
+    let Some(compression) = Compression::of(&path.to_string_lossy()) else {
+        let what = "metadata must be compressed with gzip, zstd or xz, or not at all";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, what));
     };
-    if read as u64 > METADATA_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it decompresses to more than 2 GiB"));
-    }
+    let mut text = Vec::new();
+    decoder(BufReader::new(File::open(path)?), compression, METADATA_BYTES_MAX)?.read_to_end(&mut text)?;
     Ok(text)
 }
 

@@ -115,7 +115,7 @@ impl Repository {
     pub fn describe(&self, key: &SigningKey) {
         let repodata = self.folder.join("repodata");
         fs::remove_dir_all(&repodata).expect("a repository has metadata");
-        packager_repo::metadata::write(&self.folder, 0).expect("createrepo_c describes packages");
+        packager_repo::metadata::write(&self.folder, 0).expect("packages can be described");
         packager_repo::metadata::sign(&self.folder, key).expect("a key signs");
     }
 }

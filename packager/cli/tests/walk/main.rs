@@ -7,6 +7,7 @@
 
 mod mistakes;
 mod questions;
+mod repositories;
 mod stops;
 mod upstream;
 mod whole;

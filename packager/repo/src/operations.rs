@@ -1,0 +1,261 @@
+//! What is done with metadata: create it for a folder of packages, bring it up to date, add and remove packages that need not be there.
+//!
+//! New metadata is made beside the old and takes its place by one exchange of names, after which the old is gone. One operation at a
+//! time: the folder itself is locked. When nothing changed nothing is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use packager_repodata::model::{Data, Package};
+use packager_repodata::read::Place;
+use packager_repodata::{Compression, model};
+use packager_rpm::SigningKey;
+use packager_source::Room;
+use serde::Serialize;
+
+use crate::found::{self, Found, ROOM};
+use crate::metadata::{self, MetadataError};
+use crate::publish::exchange;
+use crate::stored::Stored;
+use crate::written::{self, Origin};
+
+/// How metadata is made.
+#[derive(Debug)]
+pub struct Settings<'s> {
+    /// Packages that are read at the same time.
+    pub workers: NonZeroUsize,
+    /// Of what is written; as it was, else gzip, when absent.
+    pub compression: Option<Compression>,
+    /// Revision and times in `repomd.xml`, in seconds since 1970; the time of the newest package when absent.
+    pub revision: Option<i64>,
+    /// Packages count as no newer than this.
+    pub latest: Option<i64>,
+    /// Signs what is written.
+    pub key: Option<&'s SigningKey>,
+}
+
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Settings { workers: NonZeroUsize::MIN, compression: None, revision: None, latest: None, key: None }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// Packages in the metadata.
+    pub packages: usize,
+    /// Locations of those that were read.
+    pub read: Vec<String>,
+    /// Locations of those that are listed no longer.
+    pub removed: Vec<String>,
+    /// Whether anything was written.
+    pub written: bool,
+    /// Whether a signature went away because no key was given.
+    pub unsigned: bool,
+    /// Revision of the metadata.
+    pub revision: String,
+}
+
+/// Makes metadata for all packages below a folder, whatever there was before.
+pub fn create(folder: &Path, settings: &Settings<'_>) -> Result<Outcome, MetadataError> {
+    let _held = lock(folder)?;
+    let found = found::below(folder)?;
+    let origins = found.into_iter().map(Origin::Read).collect();
+    replace(folder, origins, Vec::new(), None, settings)
+}
+
+/// Brings metadata up to date. Packages whose location, size and time are in it already are not read.
+pub fn update(folder: &Path, settings: &Settings<'_>) -> Result<Outcome, MetadataError> {
+    let held = lock(folder)?;
+    let Some(stored) = Stored::find(folder)? else {
+        drop(held);
+        return create(folder, settings);
+    };
+    let described = stored.places()?;
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, place) in described.iter().enumerate() {
+        if place.location.base.is_empty() {
+            known.insert(&place.location.href, index);
+        }
+    }
+    let (mut kept, mut read) = (Vec::new(), Vec::new());
+    for found in found::below(folder)? {
+        let same = |place: &Place| place.bytes == found.bytes && place.time == found.time;
+        match known.get(found.href.as_str()).filter(|index| same(&described[**index])) {
+            Some(index) => kept.push(*index),
+            None => read.push(found),
+        }
+    }
+    if read.is_empty() && kept.len() == described.len() && as_asked(folder, &stored, settings)? {
+        return Ok(unchanged(&stored, described.len()));
+    }
+    let mut packages = stored.primary()?;
+    let places: BTreeSet<&str> = read.iter().map(|found| found.href.as_str()).collect();
+    let kept: BTreeSet<usize> = kept.into_iter().collect();
+    let gone = |(index, package): (usize, &Package)| {
+        let href = &package.location.href;
+        (!kept.contains(&index) && !places.contains(href.as_str())).then(|| href.clone())
+    };
+    let removed = packages.iter().enumerate().filter_map(gone).collect();
+    stored.complete(&mut packages)?;
+    let known = packages.into_iter().enumerate().filter(|(index, _)| kept.contains(index));
+    let mut origins: Vec<Origin> = known.map(|(_, package)| Origin::Known(Box::new(package))).collect();
+    origins.extend(read.into_iter().map(Origin::Read));
+    replace(folder, origins, removed, Some(&stored), settings)
+}
+
+/// Adds packages to metadata. One that lies in the repository is listed where it lies; any other below `prefix`, where it has to be put.
+/// What was listed at the same place is replaced.
+pub fn add(folder: &Path, files: &[PathBuf], prefix: &str, settings: &Settings<'_>) -> Result<Outcome, MetadataError> {
+    let _held = lock(folder)?;
+    let stored = Stored::open(folder)?;
+    let mut packages = stored.primary()?;
+    stored.complete(&mut packages)?;
+    let mut added = BTreeMap::new();
+    for file in files {
+        let package = Found::at(file, place(folder, file, prefix)?)?.read()?;
+        added.insert(package.location.href.clone(), package);
+    }
+    added.retain(|_, package| !packages.contains(package));
+    if added.is_empty() && as_asked(folder, &stored, settings)? {
+        return Ok(unchanged(&stored, packages.len()));
+    }
+    packages.retain(|package| !package.location.base.is_empty() || !added.contains_key(&package.location.href));
+    let read: Vec<String> = added.keys().cloned().collect();
+    let all = packages.into_iter().chain(added.into_values()).map(Box::new).map(Origin::Known).collect();
+    let outcome = replace(folder, all, Vec::new(), Some(&stored), settings)?;
+    Ok(Outcome { read, ..outcome })
+}
+
+/// Removes packages from metadata, not from the disk: by location, file name, NEVRA or name.
+pub fn remove(folder: &Path, wanted: &[String], settings: &Settings<'_>) -> Result<Outcome, MetadataError> {
+    let _held = lock(folder)?;
+    let stored = Stored::open(folder)?;
+    let mut packages = stored.primary()?;
+    for wanted in wanted {
+        if !packages.iter().any(|package| is(package, wanted)) {
+            let near = near(&packages, wanted);
+            return Err(MetadataError::Unknown { folder: folder.to_owned(), wanted: wanted.clone(), near });
+        }
+    }
+    stored.complete(&mut packages)?;
+    let (gone, left): (Vec<_>, Vec<_>) =
+        packages.into_iter().partition(|package| wanted.iter().any(|wanted| is(package, wanted)));
+    let removed = gone.into_iter().map(|package| package.location.href).collect();
+    let left = left.into_iter().map(Box::new).map(Origin::Known).collect();
+    replace(folder, left, removed, Some(&stored), settings)
+}
+
+/// The lock of a repository: its own folder, so nothing is left lying in what is served.
+fn lock(folder: &Path) -> Result<File, MetadataError> {
+    let held = File::open(folder).map_err(MetadataError::at(folder))?;
+    held.lock().map_err(MetadataError::at(folder))?;
+    Ok(held)
+}
+
+/// Whether metadata that says the right thing also says it as it was asked for.
+fn as_asked(folder: &Path, stored: &Stored, settings: &Settings<'_>) -> Result<bool, MetadataError> {
+    let signed = settings.key.is_none() || signature(folder).exists();
+    let revision = settings.revision.is_none_or(|revision| stored.repomd.revision == revision.to_string());
+    let stored = stored.compression()?;
+    Ok(signed && revision && settings.compression.is_none_or(|compression| compression == stored))
+}
+
+fn signature(folder: &Path) -> PathBuf {
+    folder.join("repodata/repomd.xml.asc")
+}
+
+fn unchanged(stored: &Stored, packages: usize) -> Outcome {
+    let revision = stored.repomd.revision.clone();
+    Outcome { packages, read: Vec::new(), removed: Vec::new(), written: false, unsigned: false, revision }
+}
+
+/// Makes new metadata and puts it in place of what there is.
+fn replace(
+    folder: &Path,
+    mut origins: Vec<Origin>,
+    removed: Vec<String>,
+    stored: Option<&Stored>,
+    settings: &Settings<'_>,
+) -> Result<Outcome, MetadataError> {
+    origins.sort_by(|one, other| one.rank().cmp(&other.rank()));
+    let room = Room::make(folder, ROOM).map_err(MetadataError::at(folder))?;
+    let new = room.path().join("repodata");
+    let others = stored.map(Stored::others).transpose()?;
+    let others = keep(&new, others.unwrap_or_default())?;
+    let compression = match (settings.compression, stored.map(Stored::compression).transpose()?) {
+        (Some(compression), _) | (None, Some(compression @ (Compression::Gzip | Compression::Zstd))) => compression,
+        (None, _) => Compression::default(),
+    };
+    let repomd = written::write(&origins, settings, compression, &new, others)?;
+    if let Some(key) = settings.key {
+        metadata::signature(room.path(), key)?;
+    }
+    let unsigned = settings.key.is_none() && signature(folder).exists();
+    let place = folder.join("repodata");
+    exchange(&new, &place).map_err(MetadataError::at(&place))?;
+    let read = origins.iter().filter(|origin| matches!(origin, Origin::Read(_)));
+    Ok(Outcome {
+        packages: origins.len(),
+        read: read.map(|origin| origin.href().to_owned()).collect(),
+        removed,
+        written: true,
+        unsigned,
+        revision: repomd.revision,
+    })
+}
+
+/// Takes metadata files along that are not written anew. Those outside `repodata/` stay where they are.
+fn keep(new: &Path, others: Vec<(Data, PathBuf)>) -> Result<Vec<Data>, MetadataError> {
+    fs::create_dir_all(new).map_err(MetadataError::at(new))?;
+    let mut kept = Vec::new();
+    for (data, path) in others {
+        if let Some(name) = data.location.strip_prefix("repodata/") {
+            let to = new.join(name);
+            let parent = to.parent().unwrap_or(new);
+            fs::create_dir_all(parent).map_err(MetadataError::at(parent))?;
+            fs::copy(&path, &to).map_err(MetadataError::at(&path))?;
+        }
+        kept.push(data);
+    }
+    Ok(kept)
+}
+
+/// Where an added file is listed.
+fn place(folder: &Path, file: &Path, prefix: &str) -> Result<String, MetadataError> {
+    let name = || MetadataError::Name(file.to_owned());
+    let real = file.canonicalize().map_err(MetadataError::at(file))?;
+    let root = folder.canonicalize().map_err(MetadataError::at(folder))?;
+    if let Ok(inside) = real.strip_prefix(&root) {
+        return Ok(inside.to_str().ok_or_else(name)?.to_owned());
+    }
+    let file_name = file.file_name().and_then(|name| name.to_str()).ok_or_else(name)?;
+    let prefix = prefix.trim_matches('/');
+    Ok(if prefix.is_empty() { file_name.to_owned() } else { format!("{prefix}/{file_name}") })
+}
+
+/// Whether a package is what a person calls so.
+fn is(package: &Package, wanted: &str) -> bool {
+    let Package { name, arch, evr: model::Evr { version, release, .. }, location, .. } = package;
+    [location.href.as_str(), package.file_name(), name].contains(&wanted)
+        || package.nevra() == wanted
+        || format!("{name}-{version}-{release}.{arch}") == wanted
+        || format!("{name}-{version}-{release}") == wanted
+}
+
+/// What to do when nothing is called so.
+fn near(packages: &[Package], wanted: &str) -> String {
+    let mut like: BTreeSet<String> = BTreeSet::new();
+    for package in packages {
+        if wanted.starts_with(&package.name) || package.name.contains(wanted) {
+            like.insert(package.nevra());
+        }
+    }
+    match like.len() {
+        0 => "name a location, a file, a name or a NEVRA; `packager repo info --packages` lists them".to_owned(),
+        _ => format!("there is {}", like.into_iter().take(5).collect::<Vec<_>>().join(", ")),
+    }
+}

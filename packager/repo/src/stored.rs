@@ -1,0 +1,140 @@
+//! Metadata that is there already, ours or another tool's: checked against `repomd.xml`, then read.
+
+use std::fs::{self, File};
+use std::io::{BufRead, Read as _};
+use std::path::{Component, Path, PathBuf};
+
+use packager_repodata::compression::{Compression, decoder};
+use packager_repodata::model::{Data, Repomd};
+use packager_repodata::read::{self, Place, ReadError};
+use packager_repodata::{Package, write::Format};
+use sha2::{Digest as _, Sha256};
+
+use crate::found::hex;
+use crate::metadata::MetadataError;
+
+/// The most that a metadata file may have, and may grow to: the primary metadata of the largest distributions is a quarter of it.
+/// Protects memory against files that decompress without end.
+pub(crate) const METADATA_BYTES_MAX: u64 = 2 << 30;
+
+/// The metadata of a repository, read as far as it was asked for.
+#[derive(Debug)]
+pub struct Stored {
+    folder: PathBuf,
+    /// `repomd.xml`.
+    pub repomd: Repomd,
+}
+
+impl Stored {
+    /// Of a repository; nothing when it has none.
+    pub fn find(folder: &Path) -> Result<Option<Stored>, MetadataError> {
+        let path = folder.join("repodata/repomd.xml");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(MetadataError::at(&path)(error)),
+        };
+        let mut text = Vec::new();
+        file.take(METADATA_BYTES_MAX).read_to_end(&mut text).map_err(MetadataError::at(&path))?;
+        let repomd = read::repomd(&text[..]).map_err(unreadable(&path))?;
+        Ok(Some(Stored { folder: folder.to_owned(), repomd }))
+    }
+
+    /// Of a repository that must have some.
+    pub fn open(folder: &Path) -> Result<Stored, MetadataError> {
+        Stored::find(folder)?.ok_or_else(|| MetadataError::None(folder.to_owned()))
+    }
+
+    fn data(&self, format: Format) -> Result<&Data, MetadataError> {
+        let wanted = format.name();
+        let data = self.repomd.data.iter().find(|data| data.kind == wanted);
+        data.ok_or_else(|| MetadataError::Lacks { folder: self.folder.clone(), wanted })
+    }
+
+    /// How the metadata is compressed.
+    pub fn compression(&self) -> Result<Compression, MetadataError> {
+        let data = self.data(Format::Primary)?;
+        Compression::of(&data.location).ok_or_else(|| MetadataError::Compression(self.folder.join(&data.location)))
+    }
+
+    /// Where the packages lie, and which files were described.
+    pub(crate) fn places(&self) -> Result<Vec<Place>, MetadataError> {
+        self.with(Format::Primary, |text| read::places(text))
+    }
+
+    /// The packages as the primary metadata has them: without their changes and most of their files.
+    pub fn primary(&self) -> Result<Vec<Package>, MetadataError> {
+        let mut packages = Vec::new();
+        self.with(Format::Primary, |text| {
+            read::primary(text, |package| {
+                packages.push(package);
+                Ok(())
+            })
+        })?;
+        Ok(packages)
+    }
+
+    /// Gives packages of [`Stored::primary`] all their files and changes.
+    pub fn complete(&self, packages: &mut [Package]) -> Result<(), MetadataError> {
+        // The files are decompressed as they are read; the second lies in memory compressed meanwhile.
+        let (path, other) = self.bytes(Format::Other)?;
+        let other = plain(&path, &other)?;
+        self.with(Format::Filelists, |filelists| read::complete(packages, filelists, other))
+    }
+
+    fn with<T>(
+        &self,
+        format: Format,
+        read: impl FnOnce(&mut dyn BufRead) -> Result<T, ReadError>,
+    ) -> Result<T, MetadataError> {
+        let (path, bytes) = self.bytes(format)?;
+        let mut text = plain(&path, &bytes)?;
+        read(&mut text).map_err(unreadable(&path))
+    }
+
+    /// A metadata file, if it is what `repomd.xml` says.
+    fn bytes(&self, format: Format) -> Result<(PathBuf, Vec<u8>), MetadataError> {
+        let data = self.data(format)?;
+        let path = inside(&self.folder, &data.location)?;
+        let bytes = fs::metadata(&path).map_err(MetadataError::at(&path))?.len();
+        if bytes != data.bytes || bytes > METADATA_BYTES_MAX {
+            return Err(MetadataError::Differs(path));
+        }
+        let bytes = fs::read(&path).map_err(MetadataError::at(&path))?;
+        if hex(&Sha256::digest(&bytes)) != data.sha256 {
+            return Err(MetadataError::Differs(path));
+        }
+        Ok((path, bytes))
+    }
+
+    /// What else `repomd.xml` lists: advisories, groups. Databases and other forms of what is written anew are left out.
+    pub(crate) fn others(&self) -> Result<Vec<(Data, PathBuf)>, MetadataError> {
+        let ours = |kind: &str| {
+            Format::ALL.iter().any(|format| {
+                kind.strip_prefix(format.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '-']))
+            })
+        };
+        let others = self.repomd.data.iter().filter(|data| !ours(&data.kind));
+        others.map(|data| Ok((data.clone(), inside(&self.folder, &data.location)?))).collect()
+    }
+}
+
+fn plain<'b>(path: &Path, bytes: &'b [u8]) -> Result<impl BufRead + 'b, MetadataError> {
+    let name = path.to_string_lossy();
+    let compression = Compression::of(&name).ok_or_else(|| MetadataError::Compression(path.to_owned()))?;
+    decoder(bytes, compression, METADATA_BYTES_MAX).map_err(MetadataError::at(path))
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(ReadError) -> MetadataError + use<> {
+    let path = path.to_owned();
+    move |source| MetadataError::Read { path, source: Box::new(source) }
+}
+
+/// A place below a folder; metadata that leads out of it is refused.
+fn inside(folder: &Path, location: &str) -> Result<PathBuf, MetadataError> {
+    let inside = Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
+    if !inside || location.is_empty() {
+        return Err(MetadataError::Outside { folder: folder.to_owned(), location: location.to_owned() });
+    }
+    Ok(folder.join(location))
+}

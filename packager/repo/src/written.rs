@@ -1,0 +1,267 @@
+//! Writing `repodata/`: packages are read and put into XML by several workers, and three writers compress and hash in the order of metadata.
+//!
+//! Memory is bounded by the workers, not by the repository: a worker waits when it is [`AHEAD_PER_WORKER`] packages ahead of what is written.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+use packager_repodata::compression::{Compression, Encoder};
+use packager_repodata::model::{Data, Package, Repomd};
+use packager_repodata::write::{Format, repomd};
+use packager_source::stop::unless_interrupted;
+use sha2::{Digest as _, Sha256};
+
+use crate::found::{Found, hex};
+use crate::metadata::MetadataError;
+use crate::operations::Settings;
+
+/// How far a worker may run ahead of the writers: enough that one large package does not stop the others.
+const AHEAD_PER_WORKER: usize = 16;
+
+/// Pieces that wait for a writer.
+const QUEUE: usize = 32;
+
+/// Where what metadata says about a package comes from.
+pub(crate) enum Origin {
+    /// Known already.
+    Known(Box<Package>),
+    /// From its file.
+    Read(Found),
+}
+
+impl Origin {
+    /// What metadata is ordered by.
+    pub(crate) fn rank(&self) -> (&str, &str) {
+        let href = self.href();
+        (href.rsplit('/').next().unwrap_or_default(), href)
+    }
+
+    /// Where the package lies.
+    pub(crate) fn href(&self) -> &str {
+        match self {
+            Origin::Known(package) => &package.location.href,
+            Origin::Read(found) => &found.href,
+        }
+    }
+}
+
+/// A package in the three formats, and its time.
+struct Piece {
+    texts: [String; 3],
+    time: i64,
+}
+
+/// Writes metadata into a folder that is empty. `others` are metadata files that are kept.
+pub(crate) fn write(
+    origins: &[Origin],
+    settings: &Settings<'_>,
+    compression: Compression,
+    folder: &Path,
+    others: Vec<Data>,
+) -> Result<Repomd, MetadataError> {
+    fs::create_dir_all(folder).map_err(MetadataError::at(folder))?;
+    let (mut data, newest) = lists(origins, settings, compression, folder)?;
+    let revision = settings.revision.unwrap_or(newest);
+    for data in &mut data {
+        data.timestamp = revision;
+    }
+    data.extend(others);
+    let repository = Repomd { revision: revision.to_string(), data };
+    let path = folder.join("repomd.xml");
+    fs::write(&path, repomd(&repository)).map_err(MetadataError::at(&path))?;
+    Ok(repository)
+}
+
+/// The three lists, and the time of the newest package.
+fn lists(
+    origins: &[Origin],
+    settings: &Settings<'_>,
+    compression: Compression,
+    folder: &Path,
+) -> Result<(Vec<Data>, i64), MetadataError> {
+    let pace = Pace::new(settings.workers.get() * AHEAD_PER_WORKER);
+    thread::scope(|scope| {
+        let writers = Format::ALL.map(|format| {
+            let (send, receive) = sync_channel(QUEUE);
+            let count = origins.len();
+            (send, scope.spawn(move || list(format, count, &receive, compression, folder)))
+        });
+        let (results, pieces) = channel();
+        for _ in 0..settings.workers.get().min(origins.len()) {
+            let (results, pace) = (results.clone(), &pace);
+            scope.spawn(move || {
+                while let Some(index) = pace.next(origins.len()) {
+                    let piece = piece(&origins[index], settings);
+                    if results.send((index, piece)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(results);
+        let [primary, filelists, other] = writers;
+        let senders = [primary.0, filelists.0, other.0];
+        let newest = in_order(pieces, &senders, &pace);
+        drop(senders);
+        let mut data = Vec::new();
+        for writer in [primary.1, filelists.1, other.1] {
+            data.push(writer.join().expect("a writer does not panic")?);
+        }
+        Ok((data, newest?))
+    })
+}
+
+/// Gives pieces to the writers in order; ends at the first failure.
+fn in_order(
+    pieces: Receiver<(usize, Result<Piece, MetadataError>)>,
+    writers: &[SyncSender<String>; 3],
+    pace: &Pace,
+) -> Result<i64, MetadataError> {
+    let (mut waiting, mut newest) = (BTreeMap::new(), 0);
+    let mut done = 0;
+    for (index, piece) in pieces {
+        waiting.insert(index, piece);
+        while let Some(piece) = waiting.remove(&done) {
+            let piece = piece.inspect_err(|_| pace.stop())?;
+            newest = newest.max(piece.time);
+            for (writer, text) in writers.iter().zip(piece.texts) {
+                if writer.send(text).is_err() {
+                    // The writer failed and says why when it is joined.
+                    pace.stop();
+                    return Ok(newest);
+                }
+            }
+            done += 1;
+            pace.written(done);
+        }
+    }
+    Ok(newest)
+}
+
+fn piece(origin: &Origin, settings: &Settings<'_>) -> Result<Piece, MetadataError> {
+    unless_interrupted()?;
+    let read;
+    let package = match origin {
+        Origin::Known(package) => package,
+        Origin::Read(found) => {
+            let mut package = found.read()?;
+            package.time.file = settings.latest.map_or(package.time.file, |latest| latest.min(package.time.file));
+            read = package;
+            &read
+        }
+    };
+    let texts = Format::ALL.map(|format| {
+        let mut text = String::new();
+        format.package(package, &mut text);
+        text
+    });
+    Ok(Piece { texts, time: package.time.file })
+}
+
+/// Which package is next, and how far ahead of the writers it may be.
+struct Pace {
+    next: AtomicUsize,
+    ahead: usize,
+    /// Packages written; nothing when all is to stop.
+    written: Mutex<Option<usize>>,
+    moved: Condvar,
+}
+
+impl Pace {
+    fn new(ahead: usize) -> Pace {
+        Pace { next: AtomicUsize::new(0), ahead, written: Mutex::new(Some(0)), moved: Condvar::new() }
+    }
+
+    fn next(&self, count: usize) -> Option<usize> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let far = |written: &mut Option<usize>| written.is_some_and(|written| index >= written + self.ahead);
+        let go = index < count && self.moved.wait_while(written, far).unwrap_or_else(PoisonError::into_inner).is_some();
+        go.then_some(index)
+    }
+
+    fn written(&self, count: usize) {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);
+        self.moved.notify_all();
+    }
+
+    fn stop(&self) {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.moved.notify_all();
+    }
+}
+
+/// Writes one list and names it after its hash.
+fn list(
+    format: Format,
+    count: usize,
+    pieces: &Receiver<String>,
+    compression: Compression,
+    folder: &Path,
+) -> Result<Data, MetadataError> {
+    let name = format!("{}.xml{}", format.name(), compression.suffix());
+    let path = folder.join(&name);
+    let written = || -> io::Result<(Summed<BufWriter<File>>, Sum)> {
+        let file = Summed::new(BufWriter::new(File::create_new(&path)?));
+        let mut text = Summed::new(Encoder::new(file, compression)?);
+        text.write_all(format.beginning(count).as_bytes())?;
+        for piece in pieces {
+            text.write_all(piece.as_bytes())?;
+        }
+        text.write_all(format.end().as_bytes())?;
+        let mut file = text.to.finish()?;
+        file.flush()?;
+        Ok((file, text.sum))
+    };
+    let (file, text) = written().map_err(MetadataError::at(&path))?;
+    let sha256 = hex(&file.sum.sum.finalize());
+    let name = format!("{sha256}-{name}");
+    fs::rename(&path, folder.join(&name)).map_err(MetadataError::at(&path))?;
+    Ok(Data {
+        kind: format.name().to_owned(),
+        location: format!("repodata/{name}"),
+        sha256,
+        bytes: file.sum.bytes,
+        open_sha256: hex(&text.sum.finalize()),
+        open_bytes: Some(text.bytes),
+        timestamp: 0,
+    })
+}
+
+/// SHA-256 and size of what was written.
+#[derive(Default)]
+struct Sum {
+    sum: Sha256,
+    bytes: u64,
+}
+
+/// A writer that hashes what passes.
+struct Summed<W> {
+    to: W,
+    sum: Sum,
+}
+
+impl<W> Summed<W> {
+    fn new(to: W) -> Summed<W> {
+        Summed { to, sum: Sum::default() }
+    }
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.sum.sum.update(&bytes[..written]);
+        self.sum.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}

@@ -1,0 +1,192 @@
+//! Metadata that is changed: brought up to date, and without the packages it is about.
+
+use std::fs;
+use std::path::Path;
+
+use packager_repo::operations::{add, create, remove, update};
+use packager_repo::stored::Stored;
+use packager_repo::{MetadataError, Settings};
+use packager_repodata::Compression;
+use packager_rpm::SigningKey;
+
+use crate::yard::{bytes, packages, repository, settings};
+
+/// Removes every package file below a folder, as when they lie in object storage.
+fn without_packages(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            without_packages(&path);
+        } else if path.extension().is_some_and(|ending| ending == "rpm") {
+            fs::remove_file(path).expect("removed");
+        }
+    }
+}
+
+#[test]
+fn adding_to_a_repository_without_packages_equals_describing_all() {
+    let (whole, part) = (repository(), repository());
+    create(whole.path(), &settings()).expect("described");
+    let one = part.path().join("Packages/many-1.2-1.x86_64.rpm");
+    let found = [one, part.path().join("many-1.2-1.x86_64.rpm"), part.path().join("deep/er/many-1.2-1.x86_64.rpm")];
+    let one = found.iter().find(|path| path.exists()).expect("it is somewhere");
+    let apart = part.path().with_extension("apart");
+    fs::create_dir(&apart).expect("folder");
+    let moved = apart.join("many-1.2-1.x86_64.rpm");
+    fs::rename(one, &moved).expect("moved");
+    create(part.path(), &settings()).expect("described");
+    without_packages(part.path());
+    let prefix =
+        one.parent().expect("a folder").strip_prefix(part.path()).expect("below").to_str().expect("text").to_owned();
+    let outcome = add(part.path(), std::slice::from_ref(&moved), &prefix, &settings()).expect("added");
+    assert_eq!((outcome.packages, outcome.read.len(), outcome.written), (8, 1, true));
+    assert!(bytes(part.path()) == bytes(whole.path()));
+    // Once more: nothing is written.
+    let before = fs::metadata(part.path().join("repodata")).expect("metadata").modified().expect("a time");
+    assert!(!add(part.path(), &[moved], &prefix, &settings()).expect("nothing to do").written);
+    assert_eq!(fs::metadata(part.path().join("repodata")).expect("metadata").modified().expect("a time"), before);
+    // And away again.
+    let outcome = remove(part.path(), &["many-1.2-1.x86_64".to_owned()], &settings()).expect("removed");
+    assert_eq!((outcome.packages, outcome.removed.len()), (7, 1));
+    fs::remove_file(whole.path().join(&outcome.removed[0])).expect("removed");
+    create(whole.path(), &settings()).expect("described");
+    assert!(bytes(part.path()) == bytes(whole.path()));
+    fs::remove_dir_all(apart).expect("removed");
+}
+
+#[test]
+fn an_update_reads_what_changed_and_writes_nothing_when_nothing_did() {
+    let room = repository();
+    create(room.path(), &settings()).expect("described");
+    let first = bytes(room.path());
+    let outcome = update(room.path(), &settings()).expect("nothing to do");
+    assert!(!outcome.written && outcome.read.is_empty() && outcome.packages == 8);
+    // A file that metadata knows nothing of shows that nothing was exchanged.
+    fs::write(room.path().join("repodata/witness"), "").expect("written");
+    update(room.path(), &settings()).expect("nothing to do");
+    fs::remove_file(room.path().join("repodata/witness")).expect("it is still there");
+    // One goes, one comes, one has another time.
+    let bare = crate::yard::files(room.path()).pop().expect("a package");
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_000);
+    let copy = room.path().join("deep/copy.rpm");
+    fs::copy(&bare, &copy).expect("copied");
+    fs::File::options().write(true).open(&copy).expect("open").set_modified(time).expect("a time");
+    let gone = crate::yard::files(&room.path().join("Packages")).pop().expect("a package");
+    fs::remove_file(&gone).expect("removed");
+    let outcome = update(room.path(), &settings()).expect("updated");
+    assert_eq!(outcome.read, ["deep/copy.rpm"]);
+    assert_eq!(outcome.removed, [gone.strip_prefix(room.path()).expect("below").to_str().expect("text")]);
+    let updated = bytes(room.path());
+    assert!(updated != first);
+    create(room.path(), &settings()).expect("described");
+    assert!(bytes(room.path()) == updated);
+    fs::File::options()
+        .write(true)
+        .open(&copy)
+        .expect("open")
+        .set_modified(time + std::time::Duration::from_secs(1))
+        .expect("a time");
+    assert_eq!(update(room.path(), &settings()).expect("updated").read, ["deep/copy.rpm"]);
+    // Where there is no metadata all is described.
+    fs::remove_dir_all(room.path().join("repodata")).expect("removed");
+    assert_eq!(update(room.path(), &settings()).expect("described").read.len(), 8);
+}
+
+#[test]
+fn other_metadata_is_kept_and_databases_are_not() {
+    let room = repository();
+    create(room.path(), &settings()).expect("described");
+    let repodata = room.path().join("repodata");
+    fs::write(repodata.join("advisories.xml"), "<updates/>").expect("written");
+    let repomd = repodata.join("repomd.xml");
+    let text = fs::read_to_string(&repomd).expect("readable");
+    let sum = "0".repeat(64);
+    let entry = |kind: &str, name: &str| {
+        format!(
+            "  <data type=\"{kind}\">\n    <checksum type=\"sha256\">{sum}</checksum>\n    <location href=\"repodata/{name}\"/>\n    <timestamp>1.5</timestamp>\n    <size>10</size>\n  </data>\n"
+        )
+    };
+    let more = entry("updateinfo", "advisories.xml") + &entry("primary_db", "gone.sqlite");
+    fs::write(&repomd, text.replace("</repomd>", &format!("{more}</repomd>"))).expect("written");
+    remove(room.path(), &["bare".to_owned()], &settings()).expect("removed");
+    let kinds = |folder: &Path| -> Vec<String> {
+        Stored::open(folder).expect("readable").repomd.data.into_iter().map(|data| data.kind).collect()
+    };
+    assert_eq!(kinds(room.path()), ["primary", "filelists", "other", "updateinfo"]);
+    assert_eq!(fs::read_to_string(repodata.join("advisories.xml")).expect("kept"), "<updates/>");
+    create(room.path(), &settings()).expect("described");
+    assert_eq!(kinds(room.path()), ["primary", "filelists", "other"]);
+}
+
+#[test]
+fn compression_stays_as_it_was_unless_asked_for() {
+    let room = repository();
+    let compression = |folder: &Path| Stored::open(folder).expect("readable").compression().expect("known");
+    create(room.path(), &Settings { compression: Some(Compression::Zstd), ..settings() }).expect("described");
+    remove(room.path(), &["bare".to_owned()], &settings()).expect("removed");
+    assert_eq!(compression(room.path()), Compression::Zstd);
+    assert!(!add(room.path(), &[], "", &settings()).expect("nothing to do").written);
+    assert!(
+        add(room.path(), &[], "", &Settings { compression: Some(Compression::Gzip), ..settings() })
+            .expect("written")
+            .written
+    );
+    assert_eq!(compression(room.path()), Compression::Gzip);
+}
+
+#[test]
+fn a_signature_is_made_or_its_loss_is_said() {
+    let room = tempfile::tempdir().expect("temporary folder");
+    let key = SigningKey::generate("metadata <metadata@example.invalid>").expect("a key");
+    let signed = Settings { key: Some(&key), ..settings() };
+    assert!(!create(room.path(), &signed).expect("described").unsigned);
+    let repomd = room.path().join("repodata/repomd.xml");
+    let public = key.public().expect("a public key");
+    public.verify_file(&repomd, &room.path().join("repodata/repomd.xml.asc")).expect("it is signed");
+    assert!(create(room.path(), &settings()).expect("described").unsigned);
+    // Nothing else changed, but the signature is missing.
+    assert!(update(room.path(), &signed).expect("signed").written);
+    assert!(!update(room.path(), &signed).expect("nothing to do").written);
+}
+
+#[test]
+fn what_cannot_be_done_is_said_and_leaves_everything_as_it_was() {
+    let room = repository();
+    assert!(matches!(add(room.path(), &[], "", &settings()), Err(MetadataError::None(_))));
+    create(room.path(), &settings()).expect("described");
+    let before = bytes(room.path());
+    let failed = remove(room.path(), &["bare-9".to_owned()], &settings()).expect_err("unknown").to_string();
+    assert!(failed.contains("hint: there is bare-1.2-1.x86_64"), "{failed}");
+    let package = fs::read(packages().join("bare-1.2-1.x86_64.rpm")).expect("readable");
+    for (content, why) in [(&b"no package"[..], "not an RPM package"), (&package[..200], "ends inside its header")] {
+        let damaged = room.path().join("Packages/aaa.rpm");
+        fs::write(&damaged, content).expect("written");
+        for failed in [create(room.path(), &settings()), update(room.path(), &settings())] {
+            let failed = failed.expect_err("it is damaged");
+            assert!(failed.to_string().contains("Packages/aaa.rpm`\nhint:"), "{failed}");
+            assert!(std::error::Error::source(&failed).expect("a reason").to_string().contains(why), "{failed:?}");
+        }
+        fs::remove_file(damaged).expect("removed");
+    }
+    assert!(bytes(room.path()) == before);
+    let left = fs::read_dir(room.path()).expect("readable").map(|entry| entry.expect("entry").file_name());
+    let hidden: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
+    // Metadata that was tampered with.
+    let (name, mut bytes) = before.iter().find(|(name, _)| name.contains("-filelists")).expect("a list").clone();
+    bytes[20] ^= 1;
+    fs::write(room.path().join("repodata").join(&name), bytes).expect("written");
+    assert!(
+        matches!(remove(room.path(), &["bare".to_owned()], &settings()), Err(MetadataError::Differs(path)) if path.ends_with(&name))
+    );
+}
+
+#[test]
+fn metadata_that_leads_out_of_the_repository_is_refused() {
+    let room = repository();
+    create(room.path(), &settings()).expect("described");
+    let repomd = room.path().join("repodata/repomd.xml");
+    let text = fs::read_to_string(&repomd).expect("readable");
+    fs::write(&repomd, text.replace("href=\"repodata/", "href=\"../repodata/")).expect("written");
+    assert!(matches!(update(room.path(), &settings()), Err(MetadataError::Outside { .. })));
+}

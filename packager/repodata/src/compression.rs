@@ -1,0 +1,186 @@
+//! Compression of metadata files: written as gzip or zstd, read as those, xz or plain, never more than a limit.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use flate2::GzBuilder;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::Stream;
+
+/// What xz may take for its dictionary: twice what the strongest preset needs.
+const XZ_MEMORY_MAX: u64 = 128 << 20;
+
+/// zstd's window, as a power of two: what its own programs accept without being told.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// How metadata is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Read by every yum and dnf.
+    #[default]
+    Gzip,
+    /// Smaller and faster; read from EL 8 and openEuler 22.03 on.
+    Zstd,
+    /// Read only.
+    Xz,
+    /// Read only.
+    Plain,
+}
+
+impl Compression {
+    /// What file names end with after `.xml`.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Compression::Gzip => ".gz",
+            Compression::Zstd => ".zst",
+            Compression::Xz => ".xz",
+            Compression::Plain => "",
+        }
+    }
+
+    /// From the name of a metadata file.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Compression> {
+        [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Plain]
+            .into_iter()
+            .find(|compression| name.ends_with(&format!(".xml{}", compression.suffix())))
+    }
+}
+
+/// Writes compressed. The same input gives the same bytes: no names, no times, one thread.
+pub enum Encoder<W: Write> {
+    /// gzip.
+    Gzip(GzEncoder<W>),
+    /// zstd.
+    Zstd(zstd::stream::write::Encoder<'static, W>),
+    /// As it is.
+    Plain(W),
+}
+
+impl<W: Write> Encoder<W> {
+    /// Over a writer. xz is never written; asking for it writes plain text, whose name says so too.
+    pub fn new(to: W, compression: Compression) -> io::Result<Encoder<W>> {
+        Ok(match compression {
+            Compression::Gzip => Encoder::Gzip(GzBuilder::new().write(to, flate2::Compression::default())),
+            Compression::Zstd => Encoder::Zstd(zstd::stream::write::Encoder::new(to, zstd::DEFAULT_COMPRESSION_LEVEL)?),
+            Compression::Xz | Compression::Plain => Encoder::Plain(to),
+        })
+    }
+
+    /// Writes what is left and returns the writer.
+    pub fn finish(self) -> io::Result<W> {
+        match self {
+            Encoder::Gzip(encoder) => encoder.finish(),
+            Encoder::Zstd(encoder) => encoder.finish(),
+            Encoder::Plain(to) => Ok(to),
+        }
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Encoder::Gzip(encoder) => encoder.write(bytes),
+            Encoder::Zstd(encoder) => encoder.write(bytes),
+            Encoder::Plain(to) => to.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Encoder::Gzip(encoder) => encoder.flush(),
+            Encoder::Zstd(encoder) => encoder.flush(),
+            Encoder::Plain(to) => to.flush(),
+        }
+    }
+}
+
+/// Reads decompressed; an error at the byte after `limit`.
+pub fn decoder<'r>(from: impl BufRead + 'r, compression: Compression, limit: u64) -> io::Result<impl BufRead + 'r> {
+    let plain: Box<dyn Read + 'r> = match compression {
+        Compression::Gzip => Box::new(MultiGzDecoder::new(from)),
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(from)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            Box::new(decoder)
+        }
+        Compression::Xz => {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY_MAX, liblzma::stream::CONCATENATED)?;
+            Box::new(XzDecoder::new_stream(from, stream))
+        }
+        Compression::Plain => Box::new(from),
+    };
+    Ok(BufReader::with_capacity(1 << 16, Limited { from: plain, left: limit }))
+}
+
+/// A reader that refuses to go past a limit, instead of pretending that there is no more.
+struct Limited<R> {
+    from: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(block)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "it decompresses to more than metadata may have")
+        })?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::{Compression, Encoder, decoder};
+
+    fn packed(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = Encoder::new(Vec::new(), compression).expect("encoder");
+        encoder.write_all(bytes).expect("written");
+        encoder.finish().expect("finished")
+    }
+
+    fn unpacked(compression: Compression, bytes: &[u8], limit: u64) -> std::io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        decoder(bytes, compression, limit)?.read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_never_more_than_the_limit() {
+        let text: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        for compression in [Compression::Gzip, Compression::Zstd, Compression::Plain] {
+            let bytes = packed(compression, &text);
+            assert_eq!(bytes, packed(compression, &text), "{compression:?} is stable");
+            assert_eq!(unpacked(compression, &bytes, 400_000).expect("read"), text);
+            unpacked(compression, &bytes, 399_999).expect_err("one byte less");
+        }
+    }
+
+    #[test]
+    fn xz_is_read() {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 6);
+        encoder.write_all(b"metadata").expect("written");
+        let bytes = encoder.finish().expect("finished");
+        assert_eq!(unpacked(Compression::Xz, &bytes, 8).expect("read"), b"metadata");
+        unpacked(Compression::Xz, &bytes, 7).expect_err("one byte less");
+        unpacked(Compression::Xz, b"metadata", 8).expect_err("no xz");
+    }
+
+    #[test]
+    fn names_say_how_a_file_is_compressed() {
+        for (name, compression) in [
+            ("a-primary.xml.gz", Some(Compression::Gzip)),
+            ("primary.xml.zst", Some(Compression::Zstd)),
+            ("primary.xml.xz", Some(Compression::Xz)),
+            ("primary.xml", Some(Compression::Plain)),
+            ("primary.xml.bz2", None),
+            ("primary.sqlite.gz", None),
+        ] {
+            assert_eq!(Compression::of(name), compression, "{name}");
+        }
+    }
+}
