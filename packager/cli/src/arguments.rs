@@ -276,8 +276,14 @@ pub(crate) struct VerifyOptions {
 #[command(group = clap::ArgGroup::new("goals").required(true).multiple(true).args(["install", "update", "erase"]))]
 pub(crate) struct ResolveOptions {
     /// Installed packages and repositories as JSON; packager/docs/resolver.md describes it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) universe: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "repo")]
+    pub(crate) universe: Option<PathBuf>,
+    /// A repository: a folder with `repodata/`, or the address of one; may be given several times
+    #[arg(long, value_name = "NAME=DIR|URL")]
+    pub(crate) repo: Vec<String>,
+    /// What is installed: the packages of the repository in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) installed: Option<String>,
     /// Packages or capabilities that are to be there: `name`, `name >= 2`, `name-1-1.x86_64`, `/usr/bin/sh`, `(a or b)`
     #[arg(long, value_name = "CAP", num_args = 1..)]
     pub(crate) install: Vec<String>,
@@ -293,7 +299,7 @@ pub(crate) struct ResolveOptions {
     /// Leave out what is only recommended
     #[arg(long)]
     pub(crate) no_weak: bool,
-    /// Architecture of the machine; the one of the file when absent
+    /// Architecture of the machine; the one of the file, or this machine's, when absent
     #[arg(long, value_name = "ARCH")]
     pub(crate) arch: Option<String>,
 }

@@ -13,6 +13,7 @@ mod progress;
 mod publication;
 mod repo;
 mod report;
+mod repository;
 mod resolve;
 mod world;
 

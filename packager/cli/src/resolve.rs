@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::arguments::ResolveOptions;
 use crate::report::Report;
+use crate::repository;
 
 /// Bytes of a universe: the largest distributions with all files stay below half of it.
 const UNIVERSE_BYTES_MAX: u64 = 2 << 30;
@@ -59,7 +60,7 @@ fn priority() -> i32 {
 
 /// `resolve`.
 pub(crate) fn resolve(options: &ResolveOptions) -> Result<Report> {
-    let universe = universe(&options.universe, options.arch.as_deref())?;
+    let universe = universe(options)?;
     let mut goals: Vec<Goal> = options.install.iter().cloned().map(Goal::Install).collect();
     goals.extend(options.erase.iter().cloned().map(Goal::Erase));
     match options.update.as_deref() {
@@ -72,18 +73,13 @@ pub(crate) fn resolve(options: &ResolveOptions) -> Result<Report> {
     Ok(Report::new(transaction.to_string(), serde_json::to_value(&transaction)?))
 }
 
-fn universe(path: &Path, arch: Option<&str>) -> Result<Universe> {
-    let place = path.display();
-    let cannot = || format!("cannot read the universe `{place}`");
-    let size = fs::metadata(path).with_context(cannot)?.len();
-    if size > UNIVERSE_BYTES_MAX {
-        bail!("the universe `{place}` has {size} bytes, more than {UNIVERSE_BYTES_MAX}\nhint: leave out file lists");
-    }
-    let text = fs::read_to_string(path).with_context(cannot)?;
-    let described: Described = serde_json::from_str(&text).map_err(|error| {
-        anyhow!("the universe `{place}` cannot be read: {error}\nhint: packager/docs/resolver.md describes the format")
-    })?;
-    let mut universe = Universe::new(arch.unwrap_or(&described.arch));
+/// Everything that was named: a described universe, repositories, and what is installed.
+fn universe(options: &ResolveOptions) -> Result<Universe> {
+    let described = match &options.universe {
+        Some(path) => described(path)?,
+        None => Described { arch: std::env::consts::ARCH.to_owned(), installed: Vec::new(), repositories: Vec::new() },
+    };
+    let mut universe = Universe::new(options.arch.as_deref().unwrap_or(&described.arch));
     for package in described.installed {
         universe.add(INSTALLED, package)?;
     }
@@ -93,5 +89,32 @@ fn universe(path: &Path, arch: Option<&str>) -> Result<Universe> {
             universe.add(id, package)?;
         }
     }
+    if let Some(place) = &options.installed {
+        for package in repository::packages(place)? {
+            universe.add(INSTALLED, package)?;
+        }
+    }
+    for named in &options.repo {
+        let (name, place) = named.split_once('=').with_context(|| {
+            format!("`{named}` names no repository\nhint: write `NAME=DIR`, for instance `base=/srv/base`")
+        })?;
+        let id = universe.repository(name, PRIORITY_DEFAULT);
+        for package in repository::packages(place)? {
+            universe.add(id, package)?;
+        }
+    }
     Ok(universe)
+}
+
+fn described(path: &Path) -> Result<Described> {
+    let place = path.display();
+    let cannot = || format!("cannot read the universe `{place}`");
+    let size = fs::metadata(path).with_context(cannot)?.len();
+    if size > UNIVERSE_BYTES_MAX {
+        bail!("the universe `{place}` has {size} bytes, more than {UNIVERSE_BYTES_MAX}\nhint: leave out file lists");
+    }
+    let text = fs::read_to_string(path).with_context(cannot)?;
+    serde_json::from_str(&text).map_err(|error| {
+        anyhow!("the universe `{place}` cannot be read: {error}\nhint: packager/docs/resolver.md describes the format")
+    })
 }

@@ -158,6 +158,18 @@ impl Comparison {
         (Comparison::Greater, "GT"),
     ];
 
+    /// As rpm writes it.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Comparison::Less => "<",
+            Comparison::AtMost => "<=",
+            Comparison::Equal => "=",
+            Comparison::AtLeast => ">=",
+            Comparison::Greater => ">",
+        }
+    }
+
     /// Its name in metadata.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -243,6 +255,23 @@ pub struct Data {
     pub open_bytes: Option<u64>,
     /// Seconds since 1970.
     pub timestamp: i64,
+}
+
+/// As rpm writes it: `name`, `name >= 1:2.0-3`.
+impl fmt::Display for Dependency {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name)?;
+        let Some(Constraint { comparison, epoch, version, release }) = &self.constraint else { return Ok(()) };
+        if version.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, " {} ", comparison.symbol())?;
+        if !["", "0"].contains(&epoch.as_str()) {
+            write!(formatter, "{epoch}:")?;
+        }
+        formatter.write_str(version)?;
+        if release.is_empty() { Ok(()) } else { write!(formatter, "-{release}") }
+    }
 }
 
 impl fmt::Display for Evr {

@@ -168,14 +168,35 @@ fn fetch_with_apt(place: &str, sha256: &str, part: &Path) -> Result<(), CopyErro
     unless_interrupted()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().filter(|line| line.starts_with("E:")).last().unwrap_or("apt says no").to_owned();
+        let last = said.lines().rfind(|line| line.starts_with("E:")).unwrap_or("apt says no").to_owned();
         return Err(CopyError::Apt(last));
     }
     let sum = digest::file(part)?;
     if sum == sha256 { Ok(()) } else { Err(CopyError::Hash(sum)) }
 }
 
+/// Why a file was not had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot fetch `{place}`: {reason}\nhint: check the address and the network")]
+pub struct DownloadError {
+    /// Its address.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Fetches a file whose contents somebody else checks.
+pub fn download(place: &str, to: &Path) -> Result<(), DownloadError> {
+    transfer(place, to).map(drop).map_err(|error| DownloadError { place: place.to_owned(), reason: error.to_string() })
+}
+
 fn fetch_one(place: &str, sha256: &str, part: &Path) -> Result<(), CopyError> {
+    let sum = transfer(place, part)?;
+    if sum == sha256 { Ok(()) } else { Err(CopyError::Hash(sum)) }
+}
+
+/// Copies what is there, and says what it hashes to.
+fn transfer(place: &str, part: &Path) -> Result<String, CopyError> {
     let mut body: Box<dyn Read> = match place.strip_prefix("file://") {
         Some(path) => Box::new(File::open(path)?),
         None => {
@@ -207,8 +228,7 @@ fn fetch_one(place: &str, sha256: &str, part: &Path) -> Result<(), CopyError> {
         file.write_all(&block[..read])?;
     }
     file.sync_all()?;
-    let sum = hex(&sum.finalize());
-    if sum == sha256 { Ok(()) } else { Err(CopyError::Hash(sum)) }
+    Ok(hex(&sum.finalize()))
 }
 
 /// The Debian mirrors that this machine installs its own packages from.

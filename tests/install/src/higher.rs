@@ -111,7 +111,8 @@ fn rpmbuild(target: &Target, work: &Path) {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let platform = format!("{}-linux", target.arch.name());
     let read: Vec<String> = macros::BASE.map(|path| path.replace("%{_target}", &platform)).into();
-    let mut command = Sandbox { toolchain: &toolchain, work: PathBuf::from(work), time: 0, jobs }.command("rpmbuild");
+    let mut command =
+        Sandbox { toolchain: &toolchain, work: PathBuf::from(work), time: 0, jobs, upstream: None }.command("rpmbuild");
     command.args(["-bb", "--nodeps", "--target", &platform, "--macros", &format!("{}:/build/macros", read.join(":"))]);
     let built = Outcome::of(command.arg("/build/SPECS/daos.spec"));
     assert_eq!(built.code, 0, "rpmbuild of release 2 failed\n{}\n{}", built.stdout, built.stderr);

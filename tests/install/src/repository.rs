@@ -71,21 +71,27 @@ impl Repository {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Its binary packages, those for debugging left out.
+    /// The binary packages of the storage stack, those for debugging left out.
     #[must_use]
     pub fn packages(&self) -> Vec<PathBuf> {
         let is_wanted = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.ends_with(".rpm") && !name.contains("-debuginfo-") && !name.contains("-debugsource-")
+            name.starts_with("daos")
+                && name.ends_with(".rpm")
+                && !name.contains("-debuginfo-")
+                && !name.contains("-debugsource-")
         };
         list(&self.folder.join("Packages")).into_iter().filter(is_wanted).collect()
     }
 
-    /// Its source package.
+    /// The source package of the storage stack.
     #[must_use]
     pub fn source_package(&self) -> PathBuf {
         let mut found = list(&self.folder.join("Source"));
-        found.retain(|path| path.to_string_lossy().ends_with(".src.rpm"));
+        found.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("daos-") && name.ends_with(".src.rpm")
+        });
         found.pop().expect("a repository has its source package")
     }
 

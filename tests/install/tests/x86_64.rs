@@ -38,6 +38,7 @@ fn a_user_installs_stores_upgrades_and_removes() {
     web.publish("base", &base.folder);
     let sources = [Source::of(&base, &web, "base"), Source::of(&repository, &web, "daos")];
     timed("dnf install", || story::install(&container, &web, &sources));
+    timed("libraries", || story::libraries(&container));
     timed("start and format", || start(&container));
     timed("1,000 values", || values(&container));
     timed("systemctl restart", || restart(&container, "daos_server"));

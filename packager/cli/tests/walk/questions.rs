@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use crate::yard::said;
+use crate::yard::{run, said};
 
 fn packager(folder: &std::path::Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_packager"))
@@ -79,4 +79,53 @@ fn a_transaction_is_told_with_reasons() {
     refused(&[], 2, &["--install"]);
     fs::write(folder.path().join("u.json"), "{ \"arch\": \"x86_64\", \"packages\": [] }").expect("written");
     refused(&["--update"], 1, &["unknown field `packages`", "line 1 column", "hint: packager/docs/resolver.md"]);
+}
+
+#[test]
+fn repositories_are_asked_as_dnf_asks_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let build = |repository: &str, name: &str, version: &str, lines: &str| {
+        let place = folder.path().join(repository);
+        fs::create_dir_all(&place).expect("a folder");
+        let spec = folder.path().join(format!("{name}.spec"));
+        let text = format!(
+            "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: {name}\nLicense: MIT\nBuildArch: noarch\n{lines}\n%description\n{name}\n%files\n"
+        );
+        fs::write(&spec, text).expect("written");
+        let define = |name: &str, value: String| format!("--define={name} {value}");
+        run(Command::new("rpmbuild")
+            .args(["-bb", "--quiet", &define("_topdir", folder.path().join("top").display().to_string())])
+            .args([
+                define("_rpmdir", place.display().to_string()),
+                define("_build_name_fmt", "%{NAME}-%{VERSION}.rpm".into()),
+            ])
+            .arg(&spec));
+    };
+    build("base", "app", "2", "Requires: lib >= 1.5, (plugin if lib)");
+    build("base", "lib", "2", "Epoch: 1");
+    build("base", "plugin", "1", "Conflicts: old < 3");
+    build("installed", "lib", "1", "");
+    build("installed", "old", "2", "");
+    for repository in ["base", "installed"] {
+        let made = packager(folder.path(), &["repo", "create", repository]);
+        assert!(made.status.success(), "{}", said(&made));
+    }
+    let asked = ["resolve", "--repo", "base=base", "--arch", "x86_64", "--install", "app"];
+    let output = packager(folder.path(), &asked);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "install   app-2-1.noarch from base: `app` was asked for\n\
+         install   lib-1:2-1.noarch from base: app-2-1.noarch requires `lib >= 1.5`\n\
+         install   plugin-1-1.noarch from base: app-2-1.noarch requires `(plugin if lib)`\n",
+        "{}",
+        said(&output)
+    );
+    let output = packager(folder.path(), &[&asked[..], &["--installed", "installed"]].concat());
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("plugin-1-1.noarch") && text.contains("old-2-1.noarch") && text.contains("hint: "), "{text}");
+    let output = packager(folder.path(), &["resolve", "--repo", "nothing=nowhere", "--install", "app"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("the repository `nowhere` cannot be read"), "{text}");
 }

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use bytes::Bytes;
+use types::{Key, ObjectId};
+
 use crate::{cluster_with_pool, still_works};
 
 #[test]
@@ -65,4 +68,25 @@ fn wrong_containers_keys_and_values() {
     cluster.daos(&["kv", "put", "tank", "things", "empty", ""]).ok();
     assert_eq!(cluster.daos(&["kv", "get", "tank", "things", "empty"]).ok().stdout, "");
     still_works(&cluster);
+}
+
+#[test]
+fn what_another_client_has_open_goes_only_by_force() {
+    let cluster = cluster_with_pool();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (pool, object) = runtime.block_on(async {
+        let pool = cluster.system().await.open_pool("tank").await.unwrap();
+        let object = pool.open_container("things").await.unwrap().object(ObjectId { hi: 0, lo: 5 });
+        (pool, object)
+    });
+    let query = cluster.daos(&["container", "query", "tank", "things"]).ok().stdout;
+    assert!(query.lines().any(|line| line.starts_with("  Number of open handles") && line.ends_with(": 1")), "{query}");
+    cluster.daos(&["container", "destroy", "tank", "things"]).refused(&["DER_BUSY", "--force"]);
+    cluster.dmg(&["pool", "destroy", "tank", "--recursive"]).refused(&["DER_BUSY", "--force"]);
+    still_works(&cluster);
+    cluster.daos(&["container", "destroy", "tank", "things", "--force"]).ok();
+    let key = Key::try_from("k").unwrap();
+    let gone = runtime.block_on(object.put(&key, &key, Bytes::from_static(b"v"))).unwrap_err();
+    assert!(gone.to_string().contains("container"), "{gone}");
+    drop((pool, object));
 }
