@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -102,15 +102,10 @@ impl Inputs {
         for linked in &mut self.linked {
             if let Some(done) = done.iter().find(|done| done.ready.recipe.name == linked.recipe) {
                 linked.packages.clone_from(&done.artifact.rpms);
-                linked.packages.retain(|path| !is_debug(path));
+                linked.packages.retain(|path| !lint::is_debug(path));
             }
         }
     }
-}
-
-fn is_debug(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.contains("-debuginfo-") || name.contains("-debugsource-")
 }
 
 fn store(places: &Places) -> Store {
@@ -295,7 +290,7 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
             None => job.build(&store)?,
         };
         let mut linkable = first.rpms.clone();
-        linkable.retain(|path| !is_debug(path));
+        linkable.retain(|path| !lint::is_debug(path));
         known.push(Linked { recipe: ready.recipe.name.clone(), key: first.key.clone(), packages: linkable });
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use packager_repodata::Package;
 use packager_repodata::header::Headers;
 use packager_repodata::package::{Outside, describe};
+use packager_source::digest::hex;
 use sha2::{Digest as _, Sha256};
 
 use crate::metadata::MetadataError;
@@ -86,11 +87,6 @@ impl<R: Read> Hashing<R> {
             }
         }
     }
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// All package files below a folder, in the order of metadata. Links to files are followed, links to folders are not.

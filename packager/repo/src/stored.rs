@@ -8,9 +8,9 @@ use packager_repodata::compression::{Compression, decoder};
 use packager_repodata::model::{Data, Repomd};
 use packager_repodata::read::{self, Place, ReadError};
 use packager_repodata::{Package, write::Format};
+use packager_source::digest::hex;
 use sha2::{Digest as _, Sha256};
 
-use crate::found::hex;
 use crate::metadata::MetadataError;
 
 /// The most that a metadata file may have, and may grow to: the primary metadata of the largest distributions is a quarter of it.

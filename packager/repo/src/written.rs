@@ -14,10 +14,11 @@ use std::thread;
 use packager_repodata::compression::{Compression, Encoder};
 use packager_repodata::model::{Data, Package, Repomd};
 use packager_repodata::write::{Format, repomd};
+use packager_source::digest::hex;
 use packager_source::stop::unless_interrupted;
 use sha2::{Digest as _, Sha256};
 
-use crate::found::{Found, hex};
+use crate::found::Found;
 use crate::metadata::MetadataError;
 use crate::operations::Settings;
 

@@ -1,7 +1,7 @@
 //! rpmlint as a gate: its errors are findings, its warnings are not.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use packager_source::stop;
@@ -48,11 +48,7 @@ pub enum LintError {
 
 /// Runs rpmlint over packages; debug packages are left out, because its checks are about programs and libraries that run.
 pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
-    let debug = |path: &&PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.contains("-debuginfo-") || name.contains("-debugsource-")
-    };
-    let packages: Vec<&PathBuf> = packages.iter().filter(|path| !debug(path)).collect();
+    let packages: Vec<&PathBuf> = packages.iter().filter(|path| !is_debug(path)).collect();
     if packages.is_empty() {
         return Ok(Vec::new());
     }
@@ -70,6 +66,13 @@ pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
         return Err(LintError::Failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
     Ok(said.lines().filter_map(parse).filter(applies).collect())
+}
+
+/// Whether a package file holds debug information or debug sources.
+#[must_use]
+pub fn is_debug(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.contains("-debuginfo-") || name.contains("-debugsource-")
 }
 
 fn applies(finding: &Finding) -> bool {
