@@ -1,13 +1,12 @@
 //! A yum repository: packages, signed metadata, the public key and the `.repo` file, published as a whole.
 //!
 //! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
-//! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`operations`] puts them together. [`verify`] follows a signature to every package, by what
-//! [`listing`] reads of files and their hashes.
+//! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`operations`] puts them together. [`verify`] follows a signature to every
+//! package.
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
 mod found;
-pub mod listing;
 pub mod metadata;
 pub mod operations;
 pub mod publish;

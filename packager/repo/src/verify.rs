@@ -7,11 +7,11 @@ use std::io::{self, BufReader, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use packager_repodata::compression::{Compression, decoder};
+use packager_repodata::read::{self, ReadError};
 use packager_rpm::{KeyError, VerifyingKey, sign};
 use packager_source::digest;
 use packager_source::stop::unless_interrupted;
 
-use crate::listing::{self, Listed, ListingError};
 use crate::stored::METADATA_BYTES_MAX;
 
 /// Why a repository is not as it was signed.
@@ -39,7 +39,7 @@ pub enum VerifyError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: ListingError,
+        source: Box<ReadError>,
     },
     /// A file that is not what the metadata says.
     #[error(
@@ -79,14 +79,27 @@ pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyE
     let repomd = folder.join("repodata/repomd.xml");
     fs::metadata(&repomd).map_err(reading(&repomd))?;
     key.verify_file(&repomd, &folder.join("repodata/repomd.xml.asc"))?;
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| VerifyError::Metadata { path, source: Box::new(source) }
+    };
+    let text = fs::read(&repomd).map_err(reading(&repomd))?;
     let mut packages = Vec::new();
-    for data in listed(&repomd, &fs::read(&repomd).map_err(reading(&repomd))?, "data")? {
-        let path = as_listed(folder, &data, &repomd)?;
+    for data in read::repomd(&text[..]).map_err(unreadable(&repomd))?.data {
+        let listed = Listed { location: data.location, sha256: data.sha256, bytes: data.bytes };
+        let path = as_listed(folder, &listed, &repomd)?;
         if data.kind != "primary" {
             continue;
         }
         let text = decompressed(&path).map_err(reading(&path))?;
-        for package in listed(&path, &text, "package")? {
+        let mut listed = Vec::new();
+        read::primary(&text[..], |package| {
+            let (location, bytes) = (package.location.href, package.size.package);
+            listed.push(Listed { location, sha256: package.sha256, bytes });
+            Ok(())
+        })
+        .map_err(unreadable(&path))?;
+        for package in listed {
             unless_interrupted()?;
             let file = as_listed(folder, &package, &path)?;
             sign::verify(&file, key)?;
@@ -100,8 +113,11 @@ pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyE
     Ok(packages)
 }
 
-fn listed(path: &Path, text: &[u8], element: &str) -> Result<Vec<Listed>, VerifyError> {
-    listing::read(text, element).map_err(|source| VerifyError::Metadata { path: path.to_owned(), source })
+/// A file as metadata lists it.
+struct Listed {
+    location: String,
+    sha256: String,
+    bytes: u64,
 }
 
 /// The file, if it is what the metadata says.
