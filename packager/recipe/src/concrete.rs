@@ -67,6 +67,8 @@ pub struct CargoBuild {
     pub rustflags: String,
     /// Oldest compiler.
     pub rust: String,
+    /// Newest glibc the programs may need.
+    pub glibc: String,
     /// Cargo packages to build.
     pub packages: Vec<String>,
     /// Programs with a manual page.

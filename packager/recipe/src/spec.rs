@@ -18,7 +18,7 @@ pub struct RenderError {
 }
 
 /// The parts that all spec templates share, as `{{> name}}`.
-pub const PARTS: [&str; 2] = ["declarations", "sections"];
+pub const PARTS: [&str; 3] = ["declarations", "manual", "sections"];
 
 /// A part that is no template.
 #[derive(Debug, thiserror::Error)]

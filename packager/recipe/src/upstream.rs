@@ -183,6 +183,7 @@ fn cargo_build(recipe: &Recipe, cargo: &Cargo, target: &Target, facts: &Facts) -
     CargoBuild {
         rustflags: rustflags(&recipe.name.value, &facts.version, target),
         rust: cargo.rust.clone(),
+        glibc: target.glibc().to_string(),
         packages: plain(&cargo.packages),
         manual: plain(&cargo.manual),
         completions: plain(&cargo.completions),
