@@ -2,17 +2,20 @@
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it runs rpmbuild and keeps its results
 
+pub mod budget;
 pub mod documents;
 pub mod gnu;
 pub mod key;
 pub mod macros;
 pub mod run;
 pub mod sandbox;
+pub mod schedule;
 pub mod stages;
 pub mod store;
 mod sysroot;
 pub mod tools;
 
+pub use budget::Budget;
 pub use gnu::Gnu;
 pub use run::RunError;
 pub use stages::{BuildError, Job, Linked, Origin};

@@ -12,15 +12,15 @@ pub const BASE: [&str; 3] =
 /// Where sources are unpacked.
 pub const BUILDDIR: &str = "/build/sources-are-unpacked-and-compiled-here";
 
+/// make takes its jobs from the pool of the run, which `-j` would end; installing is done by one job, as on the distributions.
+const MAKE: &str = "%_smp_mflags %{nil}\n\
+    %make_install env -u MAKEFLAGS -u MFLAGS %{__make} install DESTDIR=%{?buildroot} INSTALL=\"%{__install} -p\"";
+
 /// Further lines for upstream projects: `configure` must know that it builds for another machine, even of the same kind.
 #[must_use]
 pub fn for_upstream(target: &Target) -> String {
     let vendor = target.profile.vendor.to_lowercase();
-    format!(
-        "%_host {}-{vendor}-linux-gnu\n%_build {}-pc-linux-gnu\n%_smp_mflags -j%(echo ${{CARGO_BUILD_JOBS:-1}})\n",
-        target.arch,
-        std::env::consts::ARCH
-    )
+    format!("%_host {}-{vendor}-linux-gnu\n%_build {}-pc-linux-gnu\n{MAKE}\n", target.arch, std::env::consts::ARCH)
 }
 
 /// The text of the macro file for a target.

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use packager_source::stop::{self, Interrupted, unless_interrupted};
 
-/// Bytes of the log's end that an error message shows.
-const TAIL_BYTES: u64 = 4000;
+/// Lines of the log's end that an error message shows.
+const TAIL_LINES: usize = 30;
 
 /// Bytes of the log's end in which the cause is looked for: compilers that run side by side write after the first failure.
 const SEARCHED_BYTES: u64 = 256 << 10;
@@ -91,7 +91,9 @@ pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError
         let state = log.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_owned();
         return Err(RunError::Full { step, state, log });
     }
-    Err(RunError::Failed { step, status, tail: tail(&log, TAIL_BYTES), log })
+    let lines: Vec<&str> = end.lines().collect();
+    let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+    Err(RunError::Failed { step, status, tail, log })
 }
 
 fn tail(log: &Path, bytes: u64) -> String {

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::budget::Budget;
 use crate::tools::Toolchain;
 
 /// The host name inside, and the build host in the packages.
@@ -34,10 +35,12 @@ pub struct Sandbox<'t> {
     pub work: PathBuf,
     /// `SOURCE_DATE_EPOCH`.
     pub time: i64,
-    /// Parallel jobs.
-    pub jobs: usize,
+    /// Jobs, shared with other builds.
+    pub budget: &'t Budget,
     /// For upstream projects.
     pub upstream: Option<Upstream>,
+    /// A person sits at it: the terminal is theirs.
+    pub interactive: bool,
 }
 
 impl Sandbox<'_> {
@@ -45,7 +48,11 @@ impl Sandbox<'_> {
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         let mut bwrap = Command::new(&self.toolchain.bwrap);
-        bwrap.args(["--die-with-parent", "--new-session", "--unshare-all", "--hostname", HOST, "--clearenv"]);
+        let shared = self.budget.lend(&mut bwrap);
+        bwrap.args(["--die-with-parent", "--unshare-all", "--hostname", HOST, "--clearenv"]);
+        if !self.interactive {
+            bwrap.arg("--new-session");
+        }
         bwrap.args(["--uid", "1000", "--gid", "1000"]);
         bwrap.args(["--ro-bind", "/usr", "/usr"]);
         for top in ["bin", "sbin", "lib", "lib64"] {
@@ -73,7 +80,10 @@ impl Sandbox<'_> {
             }
         }
         let path = "/toolchain/bin:/toolchain/rust/bin:/usr/bin:/usr/sbin";
-        let (time, jobs) = (self.time.to_string(), self.jobs.to_string());
+        let (time, jobs) = (self.time.to_string(), self.budget.jobs().to_string());
+        for (name, value) in &shared {
+            bwrap.args(["--setenv", name, value]);
+        }
         for (name, value) in [
             ("PATH", path),
             ("HOME", "/build/home"),

@@ -6,11 +6,13 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
 use packager_source::{Digest, Room, Workspace, digest, keep};
 
+use crate::budget::Budget;
 use crate::documents;
 use crate::gnu::Gnu;
 use crate::key::{GENERATION, Inputs, build_key};
@@ -53,6 +55,16 @@ pub enum BuildError {
     /// Somebody saved a file meanwhile.
     #[error("the sources in `{0}` changed while they were packed\nhint: run the same command again")]
     Changed(PathBuf),
+    /// A step failed, and what it left can be looked at.
+    #[error("{failure}; `packager shell --target {target} {recipe}` opens the sandbox as it was left")]
+    Left {
+        /// The step. Its own hint is the last line.
+        failure: Box<RunError>,
+        /// The target.
+        target: String,
+        /// The recipe.
+        recipe: String,
+    },
     /// rpmbuild ended well but left no packages.
     #[error("rpmbuild left no packages\nhint: the log is `{0}`")]
     NoPackages(PathBuf),
@@ -111,8 +123,8 @@ pub struct Job<'j> {
     pub state: &'j Path,
     /// Never use the network.
     pub offline: bool,
-    /// Parallel jobs.
-    pub jobs: usize,
+    /// Jobs, shared with other builds.
+    pub budget: &'j Budget,
     /// Told what begins.
     pub progress: &'j (dyn Fn(&str) + Sync),
 }
@@ -260,7 +272,7 @@ impl Job<'_> {
             let tree = room.path().join(self.recipe.folder());
             contents.unpack(room.path()).map_err(BuildError::at(&tree))?;
             run(
-                std::process::Command::new("tar").arg("-xf").arg(&vendored.tarball).arg("-C").arg(&tree),
+                Command::new("tar").arg("-xf").arg(&vendored.tarball).arg("-C").arg(&tree),
                 "unpacking the vendored crates",
                 log,
             )?;
@@ -289,8 +301,54 @@ impl Job<'_> {
     pub fn build(&self, store: &Store) -> Result<Artifact, BuildError> {
         let key = self.key()?;
         let (room, log) = self.room()?;
-        let ready = self.packages(room.path(), &log)?;
-        store.put(&key, &ready).map_err(BuildError::at(&ready))
+        let ready = match self.packages(room.path(), &log) {
+            Err(BuildError::Run(failure @ RunError::Failed { .. })) => {
+                let left = self.left();
+                room.keep_as(&left).map_err(BuildError::at(&left))?;
+                let (target, recipe) = (self.target.name.clone(), self.recipe.name.clone());
+                return Err(BuildError::Left { failure: Box::new(failure), target, recipe });
+            }
+            other => other?,
+        };
+        let artifact = store.put(&key, &ready).map_err(BuildError::at(&ready))?;
+        match fs::remove_dir_all(self.left()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BuildError::at(&self.left())(error)),
+            _ => Ok(artifact),
+        }
+    }
+
+    /// Where the work folder of the last build lies that failed.
+    fn left(&self) -> PathBuf {
+        self.state.join("failed").join(format!("{}-{}", self.recipe.name, self.target.name))
+    }
+
+    /// Calls `with` with a shell's command in the sandbox: as the last build left it when that failed, else with the sources unpacked.
+    pub fn shell<T>(&self, script: Option<&str>, with: impl FnOnce(&mut Command) -> T) -> Result<T, BuildError> {
+        let left = self.left();
+        if left.is_dir() {
+            return self.shell_in(&left, script, with);
+        }
+        let (room, log) = self.room()?;
+        let name = self.srpm(room.path(), &log)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (self.progress)("unpacking");
+        self.rpmbuild(room.path(), &["-rp", "--nodeps"], &format!("/build/SRPMS/{name}"), "unpacking", &log)?;
+        self.shell_in(room.path(), script, with)
+    }
+
+    fn shell_in<T>(
+        &self,
+        work: &Path,
+        script: Option<&str>,
+        with: impl FnOnce(&mut Command) -> T,
+    ) -> Result<T, BuildError> {
+        let log = work.join("shell.log");
+        let sandbox = Sandbox { upstream: self.upstream(work, &log)?, interactive: true, ..self.sandbox(work)? };
+        let mut command = sandbox.command("bash");
+        command.arg("-c").arg(format!("cd {} && cd */ && exec bash \"$@\"", macros::BUILDDIR)).arg("shell");
+        if let Some(script) = script {
+            command.arg("-c").arg(script);
+        }
+        Ok(with(&mut command))
     }
 
     /// Builds into a folder of its own, whatever the store holds: for comparing.
@@ -349,7 +407,7 @@ impl Job<'_> {
     fn sandbox(&self, work: &Path) -> Result<Sandbox<'_>, BuildError> {
         fs::create_dir_all(work.join("home")).map_err(BuildError::at(work))?;
         let (work, time) = (work.to_owned(), self.time);
-        Ok(Sandbox { toolchain: self.toolchain, work, time, jobs: self.jobs, upstream: None })
+        Ok(Sandbox { toolchain: self.toolchain, work, time, budget: self.budget, upstream: None, interactive: false })
     }
 
     /// The sysroot of this build, made once per work folder, and the compiler's environment.

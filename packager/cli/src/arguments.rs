@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Build(BuildOptions),
     /// Build again and compare with the first build
     Rebuild(RebuildOptions),
+    /// Open a shell in the sandbox of a build: as the last one left it when it failed, else with the sources unpacked
+    Shell(ShellOptions),
     /// Run the gates over packages
     Check(CheckOptions),
     /// Sign packages
@@ -210,9 +212,12 @@ pub(crate) struct BuildOptions {
     /// Binary packages; all when none is named
     #[arg(value_name = "PKG")]
     pub(crate) packages: Vec<String>,
-    /// Parallel compiler jobs; one per processor when absent
+    /// Jobs of all recipes and their compilers together; one per processor when absent
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// Build everything that does not need what failed
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     /// Never use the network
     #[arg(long)]
     pub(crate) offline: bool,
@@ -225,6 +230,22 @@ pub(crate) struct BuildOptions {
     /// Address under which the repository will be served; its local path when absent
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShellOptions {
+    /// `<distribution>-<release>-<arch>`
+    #[arg(long)]
+    pub(crate) target: String,
+    /// Recipe or binary package
+    #[arg(value_name = "PKG")]
+    pub(crate) package: String,
+    /// Run this and leave
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+    /// Never use the network
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use packager_build::{Artifact, Gnu, Job, Linked, Origin, Store, Toolchain};
+use anyhow::{Context, Result, anyhow, bail};
+use packager_build::schedule::AfterFailure;
+use packager_build::{Artifact, Budget, Gnu, Job, Linked, Origin, Store, Toolchain};
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
@@ -22,25 +23,38 @@ use crate::plain::described;
 use crate::progress::Line;
 use crate::publication::{self, Plan, Signer};
 use crate::report::Report;
+use crate::waves;
 use crate::world::{self, Ready, Sources};
 
 /// What every building operation needs.
-struct Yard<'y> {
-    places: &'y Places,
+pub(crate) struct Yard<'y> {
+    pub(crate) places: &'y Places,
     target: &'y Target,
     toolchain: Toolchain,
     offline: bool,
-    jobs: usize,
+    /// Jobs of everything that runs at the same time.
+    pub(crate) budget: Budget,
 }
 
 impl<'y> Yard<'y> {
-    fn new(places: &'y Places, target: &'y Target, offline: bool, jobs: Option<NonZeroUsize>) -> Result<Yard<'y>> {
+    pub(crate) fn new(
+        places: &'y Places,
+        target: &'y Target,
+        offline: bool,
+        jobs: Option<NonZeroUsize>,
+    ) -> Result<Yard<'y>> {
         let toolchain = Toolchain::find(target.arch, &places.toolchain())?;
         let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        Ok(Yard { places, target, toolchain, offline, jobs })
+        let budget = Budget::new(jobs).context("cannot make a pool of jobs")?;
+        Ok(Yard { places, target, toolchain, offline, budget })
     }
 
-    fn job<'j>(&'j self, ready: &'j Ready, inputs: &'j Inputs, progress: &'j (dyn Fn(&str) + Sync)) -> Job<'j> {
+    pub(crate) fn job<'j>(
+        &'j self,
+        ready: &'j Ready,
+        inputs: &'j Inputs,
+        progress: &'j (dyn Fn(&str) + Sync),
+    ) -> Job<'j> {
         Job {
             recipe: &ready.recipe,
             target: self.target,
@@ -56,7 +70,7 @@ impl<'y> Yard<'y> {
             toolchain: &self.toolchain,
             state: &self.places.state,
             offline: self.offline,
-            jobs: self.jobs,
+            budget: &self.budget,
             progress,
         }
     }
@@ -74,7 +88,7 @@ impl<'y> Yard<'y> {
     }
 
     /// The inputs and build keys of recipes in their order.
-    fn keys(&self, ready: &[Ready]) -> Result<Vec<(Inputs, String)>> {
+    pub(crate) fn keys(&self, ready: &[Ready]) -> Result<Vec<(Inputs, String)>> {
         let silent = |_: &str| ();
         let mut known: Vec<Linked> = Vec::new();
         let mut keys = Vec::new();
@@ -89,26 +103,16 @@ impl<'y> Yard<'y> {
 }
 
 /// What a recipe needs beside itself.
-struct Inputs {
+#[derive(Clone)]
+pub(crate) struct Inputs {
     /// The archive of an upstream release.
-    archive: PathBuf,
-    gnu: Option<Gnu>,
-    linked: Vec<Linked>,
+    pub(crate) archive: PathBuf,
+    pub(crate) gnu: Option<Gnu>,
+    /// Finished builds that it links against, in the order of building.
+    pub(crate) linked: Vec<Linked>,
 }
 
-impl Inputs {
-    /// Names the packages of the builds that were finished meanwhile.
-    fn fill(&mut self, done: &[Done]) {
-        for linked in &mut self.linked {
-            if let Some(done) = done.iter().find(|done| done.ready.recipe.name == linked.recipe) {
-                linked.packages.clone_from(&done.artifact.rpms);
-                linked.packages.retain(|path| !lint::is_debug(path));
-            }
-        }
-    }
-}
-
-fn store(places: &Places) -> Store {
+pub(crate) fn store(places: &Places) -> Store {
     Store::new(places.state.join("artifacts"))
 }
 
@@ -138,13 +142,25 @@ pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     }
     let mut text = String::new();
     let mut values = Vec::new();
+    let mut faults = Vec::new();
     for name in names {
         let target = world::target(places, &name)?;
-        let (part, value) = one_target(places, options, &target, &key, development).with_context(|| name.clone())?;
-        text.push_str(&part);
-        values.push(value);
+        match one_target(places, options, &target, &key, development).with_context(|| name.clone()) {
+            Ok((part, value)) => {
+                text.push_str(&part);
+                values.push(value);
+            }
+            Err(error) if options.keep_going && unless_interrupted().is_ok() => faults.push(error),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(Report::new(text, json!({ "targets": values })))
+    match faults.as_slice() {
+        [] => Ok(Report::new(text, json!({ "targets": values }))),
+        faults => {
+            eprint!("{text}");
+            Err(anyhow!("{}", faults.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n")))
+        }
+    }
 }
 
 /// A recipe built or found.
@@ -163,7 +179,15 @@ pub(crate) struct Built {
     /// The binary packages of all recipes.
     pub(crate) packages: Vec<Inspected>,
     /// What was done, with seconds.
-    pub(crate) stages: Vec<(String, f64)>,
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// A piece of work and how long it took.
+pub(crate) struct Stage {
+    /// Recipe, or target.
+    pub(crate) of: String,
+    pub(crate) name: String,
+    pub(crate) seconds: f64,
 }
 
 fn one_target(
@@ -191,11 +215,8 @@ fn one_target(
             json!({ "target": target.name, "repository": folder, "state": "nothing to do", "seconds": seconds }),
         ));
     }
-    let mut built = Built { done: Vec::new(), packages: Vec::new(), stages: Vec::new() };
-    for (ready, (mut inputs, build_key)) in ready.into_iter().zip(keys) {
-        inputs.fill(&built.done);
-        build_one(&yard, ready, &inputs, &build_key, &mut built)?;
-    }
+    let after_failure = if options.keep_going { AfterFailure::Go } else { AfterFailure::Stop };
+    let mut built = waves::build(&yard, ready, &keys, after_failure)?;
     let line = Line::begin(&target.name);
     line.step("gates");
     pass_gates(target, &built)?;
@@ -203,49 +224,13 @@ fn one_target(
     publication::publish(target, &built, &folder, plan, key)?;
     line.end("repository published");
     built.stages.extend(line.stages());
-    for kept in ["artifacts", "archives", "vendored", "documents", "sysroots"] {
+    for kept in ["failed", "artifacts", "archives", "vendored", "documents", "sysroots"] {
         let kept = places.state.join(kept);
         keep::prune(&kept, keep::UNUSED)
             .with_context(|| format!("cannot remove what is old from `{}`", kept.display()))?;
     }
     let signer = Signer { fingerprint: &fingerprint, development };
     Ok(publication::closing(target, &built, &folder, signer, start.elapsed().as_secs_f64()))
-}
-
-fn build_one(yard: &Yard<'_>, ready: Ready, inputs: &Inputs, build_key: &str, built: &mut Built) -> Result<()> {
-    let line = Line::begin(&format!("{}.{}", ready.recipe.nvr(), ready.recipe.arch));
-    let progress = |what: &str| line.step(what);
-    let job = yard.job(&ready, inputs, &progress);
-    let (artifact, state) = match store(yard.places).get(build_key) {
-        Some(artifact) => (artifact, "cached"),
-        None => (job.build(&store(yard.places))?, "built"),
-    };
-    let first = built.packages.len();
-    for path in &artifact.rpms {
-        built.packages.push(Inspected::open(path)?);
-    }
-    let packages = first..built.packages.len();
-    for package in &ready.recipe.packages {
-        if !built.packages[packages.clone()].iter().any(|built| built.name == package.name) {
-            bail!(
-                "`{}` holds no package `{}`\nhint: remove that folder and build again",
-                artifact.folder.display(),
-                package.name
-            );
-        }
-    }
-    let components = job
-        .vendored()?
-        .into_iter()
-        .flat_map(|vendored| vendored.crates)
-        .filter(|part| part.linked)
-        .map(|part| Component { name: part.name, version: part.version, license: part.license, sha256: part.sha256 })
-        .collect();
-    line.end(state);
-    built.stages.extend(line.stages());
-    drop(line);
-    built.done.push(Done { ready, artifact, state, packages, components });
-    Ok(())
 }
 
 /// Every finding that no waiver accepts, of all packages that are published together.
@@ -285,13 +270,13 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
         let progress = |what: &str| line.step(what);
         let inputs = yard.inputs(ready, &known)?;
         let job = yard.job(ready, &inputs, &progress);
+        let _slot = yard.budget.begin().context("cannot take a job from the pool")?;
         let first = match store.get(&job.key()?) {
             Some(first) => first,
             None => job.build(&store)?,
         };
-        let mut linkable = first.rpms.clone();
-        linkable.retain(|path| !lint::is_debug(path));
-        known.push(Linked { recipe: ready.recipe.name.clone(), key: first.key.clone(), packages: linkable });
+        let linked = Linked { recipe: ready.recipe.name.clone(), key: first.key.clone(), packages: Vec::new() };
+        known.push(waves::filled(&linked, &first));
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");
         let room = Room::make(&parent, "rebuild-at-another-place-")

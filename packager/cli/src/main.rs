@@ -15,6 +15,8 @@ mod repo;
 mod report;
 mod repository;
 mod resolve;
+mod shell;
+mod waves;
 mod world;
 
 use std::process::ExitCode;
@@ -58,6 +60,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Srpm(options) => build::source_packages(&places, &options),
         Command::Build(options) => build::build(&places, &options),
         Command::Rebuild(options) => build::rebuild(&places, &options),
+        Command::Shell(options) => shell::shell(&places, &options),
         Command::Check(options) => plain::check(&places, &options),
         Command::Sign(options) => keys::sign(&places, &options),
         Command::Verify(options) => keys::verify(&options),

@@ -1,10 +1,15 @@
 //! What is going on: a spinner on a terminal, plain lines elsewhere. Both go to standard error.
 
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::build::Stage;
+
+/// The lines of everything that goes on at the same time.
+static LINES: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// The line of one package.
 pub(crate) struct Line {
@@ -19,7 +24,7 @@ impl Line {
     pub(crate) fn begin(subject: &str) -> Line {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})");
-            let bar = ProgressBar::new_spinner().with_prefix(subject.to_owned());
+            let bar = LINES.add(ProgressBar::new_spinner().with_prefix(subject.to_owned()));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar.with_style(style.expect("the template is constant"))
         });
@@ -36,10 +41,18 @@ impl Line {
     }
 
     /// The steps so far, with the seconds that each took.
-    pub(crate) fn stages(&self) -> Vec<(String, f64)> {
+    pub(crate) fn stages(&self) -> Vec<Stage> {
         let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let ends = steps.iter().skip(1).map(|(_, begin)| *begin).chain([Instant::now()]);
-        steps.iter().zip(ends).map(|((what, begin), end)| (what.clone(), (end - *begin).as_secs_f64())).collect()
+        steps
+            .iter()
+            .zip(ends)
+            .map(|((what, begin), end)| Stage {
+                of: self.subject.clone(),
+                name: what.clone(),
+                seconds: (end - *begin).as_secs_f64(),
+            })
+            .collect()
     }
 
     /// Ends with one line that stays.
@@ -47,7 +60,8 @@ impl Line {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{}: {how} in {:.1} s", self.subject, self.start.elapsed().as_secs_f64());
+        let seconds = self.start.elapsed().as_secs_f64();
+        LINES.suspend(|| eprintln!("{}: {how} in {seconds:.1} s", self.subject));
     }
 }
 

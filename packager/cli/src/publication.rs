@@ -158,8 +158,11 @@ pub(crate) fn closing(
         "time        {seconds:.1} s\n\nInstall on {}:\n  {}\n  {}\n",
         target.profile.title, install[0], install[1]
     ));
-    let stages: Vec<Value> =
-        built.stages.iter().map(|(name, seconds)| json!({ "stage": name, "seconds": seconds })).collect();
+    let stages: Vec<Value> = built
+        .stages
+        .iter()
+        .map(|stage| json!({ "of": stage.of, "stage": stage.name, "seconds": stage.seconds }))
+        .collect();
     let value = json!({
         "target": target.name, "repository": folder, "key": fingerprint, "development_key": development,
         "uncommitted_sources": modified, "packages": values, "install": install, "state": "built", "seconds": seconds,

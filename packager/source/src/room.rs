@@ -37,12 +37,24 @@ impl Room {
     pub fn path(&self) -> &Path {
         &self.folder
     }
+
+    /// Moves the folder to a place in the same file system, where it stays. What was there goes.
+    pub fn keep_as(self, place: &Path) -> io::Result<()> {
+        gone(fs::remove_dir_all(place))?;
+        place.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::rename(&self.folder, place)
+    }
+}
+
+/// Removing what is not there is no error.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
         // A folder that cannot be removed keeps its lock file, so that the next sweep tries again.
-        if fs::remove_dir_all(&self.folder).is_ok() {
+        if gone(fs::remove_dir_all(&self.folder)).is_ok() {
             let _gone = fs::remove_file(&self.lock); // a sweep of another process may have come first
         }
     }
@@ -102,5 +114,19 @@ mod tests {
         let (path, lock) = (next.path().to_owned(), lock_of(next.path()));
         drop(next);
         assert!(!path.exists() && !lock.exists());
+    }
+
+    #[test]
+    fn a_room_can_be_kept_and_takes_the_place_of_an_older_one() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let place = parent.path().join("kept/here");
+        for text in ["first", "second"] {
+            let room = Room::make(parent.path(), "work-").expect("a room");
+            let lock = lock_of(room.path());
+            fs::write(room.path().join(text), text).expect("a file");
+            room.keep_as(&place).expect("it is moved");
+            assert!(!lock.exists() && place.join(text).is_file());
+        }
+        assert!(!place.join("first").exists());
     }
 }

@@ -1,0 +1,56 @@
+//! `shell`: a person in the sandbox of a build.
+
+use anyhow::{Context, Result};
+use packager_build::Linked;
+use serde_json::json;
+
+use crate::arguments::ShellOptions;
+use crate::build::{Inputs, Yard, store};
+use crate::places::Places;
+use crate::progress::Line;
+use crate::report::Report;
+use crate::waves::filled;
+use crate::world;
+
+/// Opens a shell, or runs one command in it, as the build would run it.
+pub(crate) fn shell(places: &Places, options: &ShellOptions) -> Result<Report> {
+    let target = world::target(places, &options.target)?;
+    let yard = Yard::new(places, &target, options.offline, None)?;
+    let wanted = [options.package.clone()];
+    let mut ready = world::fetched(places, &target, &wanted, options.offline)?;
+    let mut keys = yard.keys(&ready)?;
+    let store = store(places);
+    let at = ready
+        .iter()
+        .position(|ready| {
+            ready.recipe.name == options.package
+                || ready.recipe.packages.iter().any(|package| package.name == options.package)
+        })
+        .context("the plan holds no recipe of that package")?;
+    let (ready, (inputs, _)) = (ready.swap_remove(at), keys.swap_remove(at));
+    let mut linked: Vec<Linked> = Vec::new();
+    for needed in &inputs.linked {
+        let artifact = store.get(&needed.key).with_context(|| {
+            format!(
+                "`{}` links against `{}`, which is not built\nhint: run `packager build --target {} {}` first",
+                ready.recipe.name, needed.recipe, target.name, needed.recipe
+            )
+        })?;
+        linked.push(filled(needed, &artifact));
+    }
+    let inputs = Inputs { linked, ..inputs };
+    let line = Line::begin(&ready.recipe.nvr());
+    let progress = |what: &str| line.step(what);
+    let script = (!options.command.is_empty()).then(|| options.command.join(" "));
+    let status = yard.job(&ready, &inputs, &progress).shell(script.as_deref(), |command| {
+        line.end("sandbox ready");
+        if script.is_none() {
+            eprintln!("The spec is in /build/SPECS or in the package in /build/SRPMS; `exit` leaves.");
+        }
+        command.status()
+    })?;
+    let status = status.context("cannot start the sandbox")?;
+    let mut report = Report::new(String::new(), json!({ "recipe": ready.recipe.name, "status": status.code() }));
+    report.good = status.success();
+    Ok(report)
+}
