@@ -46,7 +46,7 @@ pub(crate) fn build(
             Fate::Done(finished) => built.take(ready, finished)?,
             Fate::Failed(error) => faults.push(error.context(format!("`{}` was not built", ready.recipe.name))),
             Fate::Blocked(by) => {
-                faults.push(anyhow!("`{}` was not built: it needs `{}`", ready.recipe.name, names[by]))
+                faults.push(anyhow!("`{}` was not built: it needs `{}`", ready.recipe.name, names[by]));
             }
             Fate::NotBegun => {}
         }

@@ -8,6 +8,7 @@
 mod mistakes;
 mod questions;
 mod repositories;
+mod side_by_side;
 mod stops;
 mod upstream;
 mod whole;

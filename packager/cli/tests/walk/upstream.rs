@@ -38,7 +38,7 @@ const TELLER: [(&str, &str); 3] = [
 ];
 
 /// An archive of a release, and its hash.
-fn archive(yard: &Yard, name: &str, files: &[(&str, &str)]) -> (PathBuf, String) {
+pub(crate) fn archive(yard: &Yard, name: &str, files: &[(&str, &str)]) -> (PathBuf, String) {
     let folder = yard.path("upstream").join(name);
     fs::create_dir_all(&folder).expect("a folder");
     for (file, text) in files {
@@ -55,14 +55,14 @@ fn archive(yard: &Yard, name: &str, files: &[(&str, &str)]) -> (PathBuf, String)
     (path, sum)
 }
 
-fn recipe(yard: &Yard, name: &str, text: &str) -> PathBuf {
+pub(crate) fn recipe(yard: &Yard, name: &str, text: &str) -> PathBuf {
     let path = yard.path("root/specs").join(name).join("recipe.yaml");
     fs::create_dir_all(path.parent().expect("a folder")).expect("made");
     fs::write(&path, text).expect("written");
     path
 }
 
-fn head(name: &str, archive: &Path, sha256: &str) -> String {
+pub(crate) fn head(name: &str, archive: &Path, sha256: &str) -> String {
     format!(
         "name: {name}\nversion: \"1.0\"\nrelease: 1\nsummary: Something in C\nlicense: MIT\nmaintainer: Demo packages <packages@demo.invalid>\n\
          description: For the packager's own tests.\nsource:\n  released: 2026-01-02\n  archives:\n    - url: file://{}\n      sha256: {sha256}\n",

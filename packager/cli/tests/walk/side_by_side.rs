@@ -1,0 +1,59 @@
+//! Several recipes in one run: some fail, the others are built, and the failed sandbox can be entered.
+
+use crate::upstream::{archive, head, recipe};
+use crate::yard::{TARGET, Yard, said};
+
+/// A library without anything to it; `line` is a line of C in it.
+fn library(yard: &Yard, name: &str, line: &str, more: &str) {
+    let makefile = format!(
+        "all:\n\techo begun > trace\n\t$(CC) $(CFLAGS) $(LDFLAGS) -fPIC -shared -Wl,-soname,lib{name}.so.1 {name}.c -o lib{name}.so.1\n\
+         install:\n\tinstall -D -m 755 lib{name}.so.1 $(DESTDIR)/usr/lib64/lib{name}.so.1\n"
+    );
+    let source = format!("#include <stdlib.h>\n{line}\nint {name}(void) {{ return atoi(\"1\"); }}\n");
+    let (path, sum) =
+        archive(yard, &format!("{name}-1.0"), &[("Makefile", &makefile), (&format!("{name}.c"), &source)]);
+    let files = format!(
+        "make: {{}}\n{more}packages:\n  {name}:\n    summary: One\n    files:\n      - installed: /usr/lib64/lib{name}.so.1\n      - licence: LICENSE\n"
+    );
+    recipe(yard, name, &format!("{}{files}", head(name, &path, &sum)));
+}
+
+#[test]
+fn what_does_not_need_a_failed_recipe_is_built() {
+    let yard = Yard::new();
+    library(&yard, "broken", "this is not C", "");
+    library(&yard, "needing", "", "libraries: [broken]\n");
+    library(&yard, "apart", "", "");
+    let all = ["apart", "broken", "needing"];
+
+    let build = |more: &[&str]| yard.packager(&[&["build", "--target", TARGET, "--jobs", "2"], more, &all].concat());
+    let output = build(&["--keep-going"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("apart-1.0-1.el8.x86_64: built"), "{text}");
+    assert!(text.contains("`broken` was not built") && text.contains("broken.c:2"), "{text}");
+    assert!(text.contains("`needing` was not built: it needs `broken`"), "{text}");
+    assert!(text.contains(&format!("packager shell --target {TARGET} broken")), "{text}");
+    assert!(!yard.path("root/dist").join(TARGET).exists(), "half a repository was published");
+
+    // The sandbox is as the failed build left it, with the compiler's environment.
+    let told = yard.good(&["shell", "--target", TARGET, "broken", "--", "cat trace && echo $CC && pwd"]);
+    assert!(told.starts_with("begun\n") && told.contains("--sysroot=/sysroot"), "{told}");
+    assert!(told.trim_end().ends_with("/broken-1.0"), "{told}");
+    // A recipe that did not fail: its sources are unpacked, nothing is built.
+    let told = yard.good(&["shell", "--target", TARGET, "apart", "--", "ls"]);
+    assert_eq!(told, "LICENSE\nMakefile\napart.c\n");
+    yard.bad(&["shell", "--target", TARGET, "apart", "--", "exit 3"], 1);
+    let text = yard.bad(&["shell", "--target", TARGET, "needing"], 1);
+    assert!(text.contains("`needing` links against `broken`, which is not built"), "{text}");
+
+    library(&yard, "broken", "", "");
+    let output = build(&[]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.contains("apart-1.0-1.el8.x86_64: cached") && text.contains("needing-1.0-1.el8.x86_64: built"),
+        "{text}"
+    );
+    assert!(!yard.path(&format!("state/failed/broken-{TARGET}")).exists());
+}
