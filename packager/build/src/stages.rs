@@ -177,15 +177,27 @@ impl Job<'_> {
         }
     }
 
-    fn vendor(&self, workspace: &Workspace) -> Result<Vendored, BuildError> {
-        let cargo = self.toolchain.rust.sysroot.join("bin/cargo");
+    /// Where the vendored crates lie once they are made; nowhere for upstream projects.
+    pub fn vendored_home(&self) -> Result<Option<PathBuf>, BuildError> {
+        match self.origin {
+            Origin::Workspace(_) => Ok(Some(self.state.join("vendored").join(self.vendored_key()?))),
+            Origin::Archive(_) => Ok(None),
+        }
+    }
+
+    fn vendored_key(&self) -> Result<String, BuildError> {
         let mut key = Digest::new();
         key.part("generation", GENERATION.as_bytes());
         key.part("rust", self.toolchain.rust.version.as_bytes());
         key.part("source", self.source_key()?.as_bytes());
         key.part("time", &self.time.to_le_bytes());
+        Ok(key.hex())
+    }
+
+    fn vendor(&self, workspace: &Workspace) -> Result<Vendored, BuildError> {
+        let cargo = self.toolchain.rust.sysroot.join("bin/cargo");
         let store = self.state.join("vendored");
-        Vendored::make(workspace, &cargo, self.offline, &store, &key.hex())
+        Vendored::make(workspace, &cargo, self.offline, &store, &self.vendored_key()?)
             .map_err(|error| BuildError::Vendor(self.recipe.name.clone(), Box::new(error)))
     }
 

@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// Folder for toolchains, caches, logs and finished builds
     #[arg(long, global = true, env = "PACKAGER_STATE", value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Folder that `fetch --mirror-to` filled: archives and crates are taken from there before anywhere else
+    #[arg(long, global = true, env = "PACKAGER_MIRROR", value_name = "DIR")]
+    pub(crate) mirror: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -34,6 +37,10 @@ pub(crate) enum Command {
     Spec(Which),
     /// Make self-contained source packages
     Srpm(SrpmOptions),
+    /// Fetch everything that builds would fetch, and copy it for a site without a network
+    Fetch(FetchOptions),
+    /// Compare every copy of every upstream archive with the recipes
+    Lock(LockOptions),
     /// Build packages and publish a signed repository
     Build(BuildOptions),
     /// Build again and compare with the first build
@@ -230,6 +237,33 @@ pub(crate) struct BuildOptions {
     /// Address under which the repository will be served; its local path when absent
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchOptions {
+    /// `<distribution>-<release>-<arch>`; may be given several times; all when absent
+    #[arg(long)]
+    pub(crate) target: Vec<String>,
+    /// Binary packages; all when none is named
+    #[arg(value_name = "PKG")]
+    pub(crate) packages: Vec<String>,
+    /// Copy it into this folder, which `--mirror` reads
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mirror_to: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["verify", "update"]))]
+pub(crate) struct LockOptions {
+    /// Fail when a copy differs, or when no copy of an archive can be had
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Write the hashes of the copies that differ into the recipes
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Recipes; all when none is named
+    #[arg(value_name = "RECIPE")]
+    pub(crate) recipes: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
 use crate::keys::signing_key;
+use crate::mirror;
 use crate::places::Places;
 use crate::plain::described;
 use crate::progress::Line;
@@ -125,7 +126,9 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
     for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
         let progress = |what: &str| line.step(what);
-        let path = yard.job(ready, &inputs, &progress).source_package(&std::path::absolute(&options.out)?)?;
+        let job = yard.job(ready, &inputs, &progress);
+        mirror::bring_crates(places.mirror.as_deref(), &job)?;
+        let path = job.source_package(&std::path::absolute(&options.out)?)?;
         line.end("source package made");
         made.push(path);
     }

@@ -7,6 +7,7 @@
 mod arguments;
 mod build;
 mod keys;
+mod mirror;
 mod places;
 mod plain;
 mod progress;
@@ -16,6 +17,7 @@ mod report;
 mod repository;
 mod resolve;
 mod shell;
+mod sources;
 mod waves;
 mod world;
 
@@ -49,7 +51,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Repo(command) => return repo::operate(command),
         _ => {}
     }
-    let places = Places::find(arguments.root, arguments.state)?;
+    let places = Places::find(arguments.root, arguments.state, arguments.mirror)?;
     match arguments.command {
         Command::Evr { left, right } => resolve::evr(&left, &right),
         Command::Resolve(options) => resolve::resolve(&options),
@@ -60,6 +62,8 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Srpm(options) => build::source_packages(&places, &options),
         Command::Build(options) => build::build(&places, &options),
         Command::Rebuild(options) => build::rebuild(&places, &options),
+        Command::Fetch(options) => sources::fetch(&places, &options),
+        Command::Lock(options) => sources::lock(&places, &options),
         Command::Shell(options) => shell::shell(&places, &options),
         Command::Check(options) => plain::check(&places, &options),
         Command::Sign(options) => keys::sign(&places, &options),

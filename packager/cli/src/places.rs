@@ -12,13 +12,15 @@ pub(crate) struct Places {
     pub(crate) root: PathBuf,
     /// Toolchains, caches, logs, finished builds.
     pub(crate) state: PathBuf,
+    /// Where archives and crates may lie that would be fetched otherwise.
+    pub(crate) mirror: Option<PathBuf>,
     /// Keys: apart from what may be deleted at any time.
     pub(crate) keys: PathBuf,
 }
 
 impl Places {
     /// From the arguments and the environment.
-    pub(crate) fn find(root: Option<PathBuf>, state: Option<PathBuf>) -> Result<Places> {
+    pub(crate) fn find(root: Option<PathBuf>, state: Option<PathBuf>, mirror: Option<PathBuf>) -> Result<Places> {
         let here = env::current_dir().context("the current folder does not exist")?;
         let root = match root {
             Some(root) => root.canonicalize().with_context(|| format!("no folder `{}`", root.display()))?,
@@ -38,7 +40,11 @@ impl Places {
             None => bail!("HOME is not set\nhint: name a folder with `--state`"),
         };
         let keys = below("XDG_DATA_HOME", ".local/share").map_or_else(|| state.clone(), |data| data.join("packager"));
-        Ok(Places { root, state, keys: keys.join("keys") })
+        let mirror = mirror.map(std::path::absolute).transpose()?;
+        if let Some(mirror) = mirror.as_ref().filter(|mirror| !mirror.is_dir()) {
+            bail!("no folder `{}`\nhint: `packager fetch --mirror-to DIR` makes a mirror", mirror.display());
+        }
+        Ok(Places { root, state, mirror, keys: keys.join("keys") })
     }
 
     /// The private environment with zig that `scripts/packager` makes.

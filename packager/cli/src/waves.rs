@@ -10,6 +10,7 @@ use packager_rpm::{Inspected, lint};
 use packager_source::stop::unless_interrupted;
 
 use crate::build::{Built, Done, Inputs, Stage, Yard, store};
+use crate::mirror;
 use crate::progress::Line;
 use crate::world::Ready;
 
@@ -69,6 +70,7 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
     let line = Line::begin(&format!("{}.{}", ready.recipe.nvr(), ready.recipe.arch));
     let progress = |what: &str| line.step(what);
     let job = yard.job(ready, inputs, &progress);
+    mirror::bring_crates(yard.places.mirror.as_deref(), &job)?;
     let (artifact, state) = match store(yard.places).get(key) {
         Some(artifact) => (artifact, "cached"),
         None => {

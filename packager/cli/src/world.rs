@@ -91,16 +91,17 @@ pub(crate) fn template(places: &Places, name: &str) -> Result<String> {
 
 /// The store of upstream archives.
 pub(crate) fn archives(places: &Places) -> Archives {
-    Archives::new(places.state.join("archives"))
+    let mirror = places.mirror.as_ref().map(|mirror| mirror.join("archives"));
+    Archives::new(places.state.join("archives")).with_mirror(mirror)
 }
 
 /// A recipe as written.
-struct Written {
-    folder: PathBuf,
+pub(crate) struct Written {
+    pub(crate) folder: PathBuf,
     /// As messages name it.
     file: String,
-    text: String,
-    recipe: Recipe,
+    pub(crate) text: String,
+    pub(crate) recipe: Recipe,
 }
 
 impl Written {
@@ -115,10 +116,16 @@ impl Written {
     fn page(&self) -> Page<'_> {
         Page { file: &self.file, text: &self.text }
     }
+
+    /// Where in the text something begins, in bytes.
+    pub(crate) fn offset<T>(&self, spanned: &Spanned<T>) -> usize {
+        let line = usize::try_from(spanned.referenced.line()).unwrap_or(1);
+        self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
+    }
 }
 
-/// All recipes, evaluated for a target and rendered.
-pub(crate) fn ready(places: &Places, target: &Target) -> Result<Vec<Ready>> {
+/// All recipes as written, by folder name.
+pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
     let folder = places.root.join("specs");
     let mut folders = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
@@ -128,7 +135,12 @@ pub(crate) fn ready(places: &Places, target: &Target) -> Result<Vec<Ready>> {
         }
     }
     folders.sort();
-    let recipes = folders.into_iter().map(|folder| Written::read(places, folder)).collect::<Result<Vec<_>>>()?;
+    folders.into_iter().map(|folder| Written::read(places, folder)).collect()
+}
+
+/// All recipes, evaluated for a target and rendered.
+pub(crate) fn ready(places: &Places, target: &Target) -> Result<Vec<Ready>> {
+    let recipes = written(places)?;
     let built: BTreeSet<String> = recipes
         .iter()
         .flat_map(|written| &written.recipe.packages)
@@ -199,9 +211,9 @@ fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<
     Ok((Sources::Workspace(workspace), facts))
 }
 
-/// An upstream release, and which copy of it is at hand.
-fn upstream(places: &Places, recipe: &Recipe, facts: Facts) -> Result<(Sources, Facts)> {
-    let copies: Vec<Copy> = recipe
+/// The copies of an upstream release.
+pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
+    recipe
         .source
         .archives
         .iter()
@@ -213,7 +225,12 @@ fn upstream(places: &Places, recipe: &Recipe, facts: Facts) -> Result<(Sources, 
             };
             Copy { place, sha256: archive.sha256.clone() }
         })
-        .collect();
+        .collect()
+}
+
+/// An upstream release, and which copy of it is at hand.
+fn upstream(places: &Places, recipe: &Recipe, facts: Facts) -> Result<(Sources, Facts)> {
+    let copies = copies(recipe);
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
     let archive = archives(places).at_hand(&copies).unwrap_or(0);
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);

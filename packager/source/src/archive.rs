@@ -26,6 +26,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A whole transfer of the largest archive over a slow line.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(1800);
 
+/// Why a Debian copy cannot be asked for.
+const NO_MIRROR: &str = "this machine has no Debian mirror";
+
 /// Where a copy of a release is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -90,13 +93,20 @@ enum CopyError {
 #[derive(Debug, Clone)]
 pub struct Archives {
     folder: PathBuf,
+    mirror: Option<PathBuf>,
 }
 
 impl Archives {
     /// A store in a folder, which need not exist yet.
     #[must_use]
     pub fn new(folder: PathBuf) -> Archives {
-        Archives { folder }
+        Archives { folder, mirror: None }
+    }
+
+    /// Looks into a folder, where archives lie under their hashes too, before anywhere else.
+    #[must_use]
+    pub fn with_mirror(self, mirror: Option<PathBuf>) -> Archives {
+        Archives { mirror, ..self }
     }
 
     /// The archive of a hash, if it is here.
@@ -120,16 +130,22 @@ impl Archives {
         }
         let room = Room::make(&self.folder, ".fetch-")
             .map_err(|source| ArchiveError::Io { path: self.folder.clone(), source })?;
+        let part = room.path().join("part");
         let mut reasons = Vec::new();
         for (index, copy) in copies.iter().enumerate() {
-            let places = match &copy.place {
-                Place::Url(url) => vec![url.clone()],
-                Place::Debian(path) => {
-                    debian_mirrors().iter().map(|mirror| format!("{mirror}/pool/main/{path}")).collect()
+            let Some(mirrored) = self.mirror.as_ref().map(|mirror| mirror.join(&copy.sha256)) else { continue };
+            if mirrored.is_file() {
+                match fetch_one(&format!("file://{}", mirrored.display()), &copy.sha256, &part) {
+                    Ok(()) => return self.keep(&part, &copy.sha256).map(|()| index),
+                    Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
+                    Err(error) => reasons.push(format!("  {}: {error}", mirrored.display())),
                 }
-            };
+            }
+        }
+        for (index, copy) in copies.iter().enumerate() {
+            let places = copy.place.addresses();
             if places.is_empty() {
-                reasons.push("  this machine has no Debian mirror".to_owned());
+                reasons.push(format!("  {NO_MIRROR}"));
             }
             for place in places {
                 unless_interrupted()?;
@@ -137,17 +153,9 @@ impl Archives {
                     reasons.push(format!("  {place}: the network is not to be used"));
                     continue;
                 }
-                let part = room.path().join("part");
-                let got = match &copy.place {
-                    Place::Debian(_) if Path::new(APT_HELPER).is_file() => fetch_with_apt(&place, &copy.sha256, &part),
-                    _ => fetch_one(&place, &copy.sha256, &part),
-                };
+                let got = copy.place.transfer(&place, &part).and_then(|sum| agree(sum, &copy.sha256));
                 match got {
-                    Ok(()) => {
-                        let home = self.folder.join(&copy.sha256);
-                        fs::rename(&part, &home).map_err(|source| ArchiveError::Io { path: home, source })?;
-                        return Ok(index);
-                    }
+                    Ok(()) => return self.keep(&part, &copy.sha256).map(|()| index),
                     Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
                     Err(error) => reasons.push(format!("  {place}: {error}")),
                 }
@@ -156,14 +164,57 @@ impl Archives {
         let hint = if offline {
             "run the same command once without `--offline`"
         } else {
-            "check the network and the recipe's hashes; a copy by hand goes to `archives/<sha256>` in the packager's state folder"
+            "check the network and the recipe's hashes; a copy by hand goes to `archives/<sha256>` in the packager's state folder or in a mirror"
         };
         Err(ArchiveError::None { reasons, hint })
     }
+
+    fn keep(&self, part: &Path, sha256: &str) -> Result<(), ArchiveError> {
+        let home = self.folder.join(sha256);
+        fs::rename(part, &home).map_err(|source| ArchiveError::Io { path: home, source })
+    }
+
+    /// The hash of what is at a place now, or why nothing can be had from there. Nothing is kept.
+    pub fn look(&self, place: &Place) -> Result<Result<String, String>, ArchiveError> {
+        let room = Room::make(&self.folder, ".fetch-")
+            .map_err(|source| ArchiveError::Io { path: self.folder.clone(), source })?;
+        let mut reason = NO_MIRROR.to_owned();
+        for address in place.addresses() {
+            unless_interrupted()?;
+            match place.transfer(&address, &room.path().join("part")) {
+                Ok(sum) => return Ok(Ok(sum)),
+                Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        Ok(Err(reason))
+    }
+}
+
+impl Place {
+    /// Where it can be asked for.
+    fn addresses(&self) -> Vec<String> {
+        match self {
+            Place::Url(url) => vec![url.clone()],
+            Place::Debian(path) => debian_mirrors().iter().map(|mirror| format!("{mirror}/pool/main/{path}")).collect(),
+        }
+    }
+
+    /// Copies what is at one of its addresses, and says what it hashes to.
+    fn transfer(&self, address: &str, part: &Path) -> Result<String, CopyError> {
+        match self {
+            Place::Debian(_) if Path::new(APT_HELPER).is_file() => transfer_with_apt(address, part),
+            _ => transfer(address, part),
+        }
+    }
+}
+
+fn agree(sum: String, sha256: &str) -> Result<(), CopyError> {
+    if sum == sha256 { Ok(()) } else { Err(CopyError::Hash(sum)) }
 }
 
 /// From a Debian mirror as apt gets it: with the machine's proxies and credentials.
-fn fetch_with_apt(place: &str, sha256: &str, part: &Path) -> Result<(), CopyError> {
+fn transfer_with_apt(place: &str, part: &Path) -> Result<String, CopyError> {
     let output = stop::output(Command::new(APT_HELPER).args(["download-file", place]).arg(part))?;
     unless_interrupted()?;
     if !output.status.success() {
@@ -171,8 +222,7 @@ fn fetch_with_apt(place: &str, sha256: &str, part: &Path) -> Result<(), CopyErro
         let last = said.lines().rfind(|line| line.starts_with("E:")).unwrap_or("apt says no").to_owned();
         return Err(CopyError::Apt(last));
     }
-    let sum = digest::file(part)?;
-    if sum == sha256 { Ok(()) } else { Err(CopyError::Hash(sum)) }
+    Ok(digest::file(part)?)
 }
 
 /// Why a file was not had.
@@ -191,8 +241,7 @@ pub fn download(place: &str, to: &Path) -> Result<(), DownloadError> {
 }
 
 fn fetch_one(place: &str, sha256: &str, part: &Path) -> Result<(), CopyError> {
-    let sum = transfer(place, part)?;
-    if sum == sha256 { Ok(()) } else { Err(CopyError::Hash(sum)) }
+    agree(transfer(place, part)?, sha256)
 }
 
 /// Copies what is there, and says what it hashes to.
@@ -295,6 +344,17 @@ mod tests {
         assert_eq!(archives.fetch(&copies, false).expect("the third is right"), 2);
         // Now by its hash, wherever it came from.
         assert_eq!(archives.fetch(&copies, true).expect("it is here"), 0);
+        // A mirror comes first, and is believed no more than any other place.
+        let mirror = room.path().join("mirror");
+        fs::create_dir(&mirror).expect("a folder");
+        fs::write(mirror.join(&sha256), "wrong").expect("written");
+        let elsewhere = Archives::new(room.path().join("elsewhere")).with_mirror(Some(mirror.clone()));
+        let error = elsewhere.fetch(&copies[..1], true).expect_err("the mirror's is wrong").to_string();
+        assert!(error.contains("mirror/") && error.contains("its SHA-256 is "), "{error}");
+        fs::write(mirror.join(&sha256), "right").expect("written");
+        assert_eq!(elsewhere.fetch(&copies[..1], true).expect("from the mirror"), 0);
+        let right = Place::Url(format!("file://{}", right.display()));
+        assert_eq!(elsewhere.look(&right).expect("looked"), Ok(sha256));
         let far = Copy { place: Place::Url("http://far.invalid/x".to_owned()), sha256: "00".repeat(32) };
         let error = archives.fetch(&[far], true).expect_err("offline");
         assert!(

@@ -9,6 +9,7 @@ mod mistakes;
 mod questions;
 mod repositories;
 mod side_by_side;
+mod sources;
 mod stops;
 mod upstream;
 mod whole;

@@ -1,0 +1,161 @@
+//! Operations on sources: `fetch` and `lock`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use packager_recipe::diagnostic::nearest;
+use packager_source::Room;
+use packager_source::archive::{Copy, Place};
+use packager_source::stop::unless_interrupted;
+use serde_json::json;
+
+use crate::arguments::{FetchOptions, LockOptions};
+use crate::build::Yard;
+use crate::mirror::{self, Put};
+use crate::places::Places;
+use crate::progress::Line;
+use crate::report::{Report, size, table};
+use crate::world::{self, Sources, Written};
+
+/// Fetches everything that builds of the packages would fetch.
+pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
+    let targets = if options.target.is_empty() { world::target_names(places)? } else { options.target.clone() };
+    let mut archives: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut crates: BTreeSet<PathBuf> = BTreeSet::new();
+    for name in targets {
+        let target = world::target(places, &name)?;
+        let yard = Yard::new(places, &target, false, None)?;
+        let ready = world::fetched(places, &target, &options.packages, false)?;
+        for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
+            unless_interrupted()?;
+            if let Sources::Copies(_) = ready.sources {
+                archives.insert(inputs.archive);
+                continue;
+            }
+            let line = Line::begin(&ready.recipe.nvr());
+            let progress = |what: &str| line.step(what);
+            let job = yard.job(ready, &inputs, &progress);
+            mirror::bring_crates(places.mirror.as_deref(), &job)?;
+            job.vendored()?;
+            crates.extend(job.vendored_home()?);
+        }
+    }
+    let mut text = format!("{} archives and {} sets of crates are at hand\n", archives.len(), crates.len());
+    let mut put = Put::default();
+    if let Some(mirror) = &options.mirror_to {
+        for archive in &archives {
+            put.put(archive, mirror, "archives")?;
+        }
+        for set in &crates {
+            put.put(set, mirror, "vendored")?;
+        }
+        text.push_str(&format!(
+            "{}: {} put ({}), {} were there\nThere, build with `--mirror {}` or PACKAGER_MIRROR, and `--offline`.\n",
+            mirror.display(),
+            put.files,
+            size(put.bytes),
+            put.there,
+            mirror.display()
+        ));
+    }
+    let value = json!({
+        "archives": archives, "crates": crates, "mirror": options.mirror_to,
+        "put": put.files, "there": put.there, "bytes": put.bytes,
+    });
+    Ok(Report::new(text, value))
+}
+
+/// Looks at every copy of every upstream archive, wherever it is, and compares it with what the recipe says.
+pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
+    let mut recipes = world::written(places)?;
+    for wanted in &options.recipes {
+        if !recipes.iter().any(|written| written.recipe.name.value == *wanted) {
+            let near = nearest(wanted, recipes.iter().map(|written| written.recipe.name.value.as_str()));
+            let hint = near.map(|near| format!("\nhint: write `{near}`")).unwrap_or_default();
+            bail!("no recipe `{wanted}`{hint}");
+        }
+    }
+    if !options.recipes.is_empty() {
+        recipes.retain(|written| options.recipes.contains(&written.recipe.name.value));
+    }
+    let mut rows = vec![["RECIPE", "COPY", "STATE"].map(str::to_owned).to_vec()];
+    let mut values = Vec::new();
+    let mut good = true;
+    for written in &recipes {
+        let name = &written.recipe.name.value;
+        let line = Line::begin(name);
+        line.step("looking at every copy of the archive");
+        let copies = world::copies(&written.recipe);
+        let mut text = written.text.clone();
+        let mut had = 0;
+        for (copy, spanned) in copies.iter().zip(&written.recipe.source.archives) {
+            unless_interrupted()?;
+            let state = State::of(places, copy)?;
+            had += usize::from(!matches!(state, State::Missing(_)));
+            good &= options.update || !matches!(state, State::Differs(_));
+            if let (State::Differs(sum), true) = (&state, options.update) {
+                // All hashes have one length, so positions stay right.
+                let at = written.offset(spanned);
+                let rest = text[at..].replacen(&copy.sha256, sum, 1);
+                text.replace_range(at.., &rest);
+            }
+            let (place, state) = (described(&copy.place), state.described(options.update));
+            values.push(json!({ "recipe": name, "copy": place, "sha256": copy.sha256, "state": state }));
+            rows.push(vec![name.clone(), place, state]);
+        }
+        drop(line);
+        good &= had > 0 || copies.is_empty();
+        if text != written.text {
+            write(written, &text)?;
+        }
+    }
+    let mut report = Report::new(table(&rows), json!({ "good": good, "copies": values }));
+    report.good = good;
+    Ok(report)
+}
+
+/// What a copy is, against what the recipe says.
+enum State {
+    AsLocked,
+    /// Its hash.
+    Differs(String),
+    /// Why it cannot be had.
+    Missing(String),
+}
+
+impl State {
+    fn of(places: &Places, copy: &Copy) -> Result<State> {
+        Ok(match world::archives(places).look(&copy.place)? {
+            Ok(sum) if sum == copy.sha256 => State::AsLocked,
+            Ok(sum) => State::Differs(sum),
+            Err(reason) => State::Missing(reason),
+        })
+    }
+
+    fn described(&self, updated: bool) -> String {
+        match self {
+            State::AsLocked => "as locked".to_owned(),
+            State::Differs(sum) if updated => format!("now locked as {sum}"),
+            State::Differs(sum) => format!("differs: its SHA-256 is {sum}"),
+            State::Missing(reason) => format!("cannot be had: {reason}"),
+        }
+    }
+}
+
+fn described(place: &Place) -> String {
+    match place {
+        Place::Url(url) => url.clone(),
+        Place::Debian(path) => format!("debian: {path}"),
+    }
+}
+
+fn write(written: &Written, text: &str) -> Result<()> {
+    let path = written.folder.join("recipe.yaml");
+    let room = Room::make(&written.folder, ".lock-").with_context(|| format!("cannot write `{}`", path.display()))?;
+    let part = room.path().join("part");
+    fs::write(&part, text)
+        .and_then(|()| fs::rename(&part, &path))
+        .with_context(|| format!("cannot write `{}`", path.display()))
+}

@@ -1,0 +1,78 @@
+//! Where sources come from: locks against copies, and a mirror for a site without a network.
+
+use std::fs;
+use std::process::Command;
+
+use crate::upstream::{archive, head, recipe};
+use crate::yard::{TARGET, Yard, said};
+
+#[test]
+fn locks_are_compared_with_every_copy_and_written_anew() {
+    let yard = Yard::new();
+    let (path, sum) = archive(&yard, "one-1.0", &[("Makefile", "all:\ninstall:\n")]);
+    let files = "make: {}\npackages:\n  one:\n    files:\n      - licence: LICENSE\n";
+    let second = format!("    - debian: o/one/one_1.0.orig.tar.gz # not there\n      sha256: {}\n", "0".repeat(64));
+    let text = format!("{}{second}{files}", head("one", &path, &sum));
+    let written = recipe(&yard, "one", &text);
+
+    let told = yard.good(&["lock", "--verify"]);
+    assert!(told.contains("as locked") && told.contains("cannot be had: "), "{told}");
+    assert!(!told.contains("demo"), "a cargo workspace has no archives: {told}");
+
+    // The release was made again under the same name.
+    fs::write(&path, "other bytes").expect("written");
+    let told = yard.bad(&["lock", "--verify", "one"], 1);
+    assert!(told.contains("differs: its SHA-256 is "), "{told}");
+    assert_eq!(fs::read_to_string(&written).expect("readable"), text);
+    let told = yard.good(&["lock", "--update", "one"]);
+    assert!(told.contains("now locked as "), "{told}");
+    let updated = fs::read_to_string(&written).expect("readable");
+    assert_ne!(updated, text);
+    assert!(!updated.contains(&sum) && updated.contains("# not there"), "{updated}");
+    assert!(yard.good(&["lock", "--verify", "one"]).contains("as locked"));
+
+    fs::remove_file(&path).expect("it is there");
+    yard.bad(&["lock", "--verify", "one"], 1);
+    let told = yard.bad(&["lock", "--verify", "on"], 1);
+    assert!(told.contains("no recipe `on`") && told.contains("hint: write `one`"), "{told}");
+    yard.bad(&["lock"], 2);
+}
+
+#[test]
+fn a_mirror_is_enough_for_a_site_without_a_network() {
+    let yard = Yard::new();
+    let (path, sum) = archive(&yard, "one-1.0", &[("Makefile", "all:\ninstall:\n")]);
+    let files = "make: {}\npackages:\n  one:\n    files:\n      - licence: LICENSE\n";
+    recipe(&yard, "one", &format!("{}{files}", head("one", &path, &sum)));
+    let mirror = yard.path("a mirror");
+    let mirror_argument = mirror.to_str().expect("UTF-8");
+
+    let told = yard.good(&["fetch", "--target", TARGET, "--mirror-to", mirror_argument]);
+    assert!(told.starts_with("1 archives and 1 sets of crates are at hand\n") && told.contains(": 2 put ("), "{told}");
+    let told = yard.good(&["fetch", "--target", TARGET, "--mirror-to", mirror_argument]);
+    assert!(told.contains(": 0 put (") && told.contains("2 were there"), "{told}");
+
+    // The other site: nothing in the state, no copy anywhere, no crates in cargo's cache.
+    fs::remove_file(&path).expect("it is there");
+    for kept in ["archives", "vendored"] {
+        fs::remove_dir_all(yard.path("state").join(kept)).expect("it is there");
+    }
+    let offline = |more: &[&str]| {
+        let mut command: Command = yard.command(&["srpm", "--target", TARGET, "--offline"]);
+        command.args(more).env("CARGO_HOME", yard.path("no-cargo-home"));
+        command.output().expect("the packager runs")
+    };
+    let output = offline(&[]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let output = offline(&["--mirror", mirror_argument]);
+    assert!(output.status.success(), "{}", said(&output));
+
+    // A mirror is checked like any other place.
+    fs::remove_dir_all(yard.path("state/archives")).expect("it is there");
+    fs::write(mirror.join("archives").join(&sum), "tampered").expect("written");
+    let output = offline(&["--mirror", mirror_argument]);
+    let text = said(&output);
+    assert!(!output.status.success() && text.contains("its SHA-256 is "), "{text}");
+    let text = yard.bad(&["fetch", "--mirror", "/nonexistent"], 1);
+    assert!(text.contains("no folder `/nonexistent`") && text.contains("hint: "), "{text}");
+}
