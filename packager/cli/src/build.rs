@@ -126,6 +126,7 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
     for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
         let progress = |what: &str| line.step(what);
+        let _slot = yard.budget.begin().context("cannot take a job from the pool")?;
         let job = yard.job(ready, &inputs, &progress);
         mirror::bring_crates(places.mirror.as_deref(), &job)?;
         let path = job.source_package(&std::path::absolute(&options.out)?)?;
