@@ -33,6 +33,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let conf = devices::read_conf(&arguments.conf)?;
     check(arguments, &conf)?;
+    let erasure = erasure::Choice::named(&arguments.erasure, || started.elapsed())?.install();
+    tracing::info!(checksums = erasure.checksums.name(), parity = erasure.parity.name(), "erasure kernels");
     if arguments.helpers > 0 {
         tracing::info!(helpers = arguments.helpers, "nr_xs_helpers is set; this engine's targets need no helpers");
     }
