@@ -2,7 +2,7 @@
 
 use packager_recipe::Target;
 
-use crate::sandbox::HOST;
+use crate::sandbox::{HOST, SYSROOT};
 use crate::tools::triple;
 
 /// The folders of rpm's own macros that are read before ours. Nothing below `/etc` or in a home folder is.
@@ -70,6 +70,7 @@ pub fn for_target(target: &Target) -> String {
         format!("%cargo_triple {}", triple(target.arch)),
         format!("%cargo_target {}.{}", triple(target.arch), profile.glibc),
         "%packager_cargo cargo-zigbuild zigbuild".to_owned(),
+        format!("%library_folder {SYSROOT}/usr/lib64"),
     ];
     if profile.debuginfo_subpackages {
         lines.push("%_debuginfo_subpackages 1".to_owned());
