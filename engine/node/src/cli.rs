@@ -47,6 +47,9 @@ pub struct Arguments {
     /// Interface whose address the data port is bound to.
     #[arg(long, env = "D_INTERFACE", value_name = "IFACE", default_value = "lo", hide = true)]
     pub interface: String,
+    /// Fabric provider.
+    #[arg(long, env = "D_PROVIDER", value_name = "NAME", default_value = "ofi+tcp", hide = true)]
+    pub provider: String,
     /// Data port.
     #[arg(long, env = "D_PORT", value_name = "PORT", default_value_t = 31416, hide = true)]
     pub port: u16,

@@ -23,6 +23,12 @@ pub fn for_upstream(target: &Target) -> String {
     )
 }
 
+/// A further line for cargo workspaces that link against packages.
+#[must_use]
+pub fn for_linked() -> String {
+    format!("%library_folder {SYSROOT}/usr/lib64\n")
+}
+
 /// The text of the macro file for a target.
 #[must_use]
 pub fn for_target(target: &Target) -> String {
@@ -70,7 +76,6 @@ pub fn for_target(target: &Target) -> String {
         format!("%cargo_triple {}", triple(target.arch)),
         format!("%cargo_target {}.{}", triple(target.arch), profile.glibc),
         "%packager_cargo cargo-zigbuild zigbuild".to_owned(),
-        format!("%library_folder {SYSROOT}/usr/lib64"),
     ];
     if profile.debuginfo_subpackages {
         lines.push("%_debuginfo_subpackages 1".to_owned());

@@ -145,6 +145,8 @@ impl Job<'_> {
         let mut macros = macros::for_target(self.target);
         if self.recipe.cargo.is_none() {
             macros.push_str(&macros::for_upstream(self.target));
+        } else if !self.linked.is_empty() {
+            macros.push_str(&macros::for_linked());
         }
         macros
     }
