@@ -13,7 +13,7 @@ pub enum Bound {
     Tcp(TcpListener),
     /// An endpoint of libfabric.
     #[cfg(feature = "ofi")]
-    Ofi(crate::ofi::Endpoint),
+    Ofi(std::sync::Arc<crate::ofi::Endpoint>),
 }
 
 impl Bound {
@@ -26,9 +26,23 @@ impl Bound {
                 Ok(Bound::Tcp(listener))
             }
             #[cfg(feature = "ofi")]
-            Some(name) => crate::ofi::Endpoint::open(name, address).map(Bound::Ofi).map_err(io::Error::other),
+            Some(name) => {
+                let endpoint = crate::ofi::Endpoint::open(name, address).map_err(io::Error::other)?;
+                Ok(Bound::Ofi(std::sync::Arc::new(endpoint)))
+            }
             #[cfg(not(feature = "ofi"))]
             Some(_) => Err(io::Error::new(io::ErrorKind::Unsupported, format!("`{provider}` is not built in"))),
+        }
+    }
+
+    /// Keeps accepted streams going after the port itself is closed.
+    pub fn streams(&self) -> Streams {
+        Streams {
+            #[cfg(feature = "ofi")]
+            _endpoint: match self {
+                Bound::Tcp(_) => None,
+                Bound::Ofi(endpoint) => Some(endpoint.clone()),
+            },
         }
     }
 
@@ -41,4 +55,12 @@ impl Bound {
         };
         Ok(Uri { provider, address })
     }
+}
+
+/// Streams end with the last of these and the port, where sockets would go on by themselves.
+#[derive(Debug)]
+#[must_use]
+pub struct Streams {
+    #[cfg(feature = "ofi")]
+    _endpoint: Option<std::sync::Arc<crate::ofi::Endpoint>>,
 }

@@ -54,7 +54,7 @@ macro_rules! over_all_providers {
             #[cfg(feature = "ofi")]
             struct Closing {
                 listener: daos_fabric::ofi::OfiListener,
-                _endpoint: daos_fabric::ofi::Endpoint,
+                _endpoint: std::sync::Arc<daos_fabric::ofi::Endpoint>,
             }
 
             #[cfg(feature = "ofi")]

@@ -1,5 +1,6 @@
 //! From arguments to a serving engine, and back to rest.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -44,9 +45,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let known = PROVIDERS.join(", ");
         format!("the provider `{}` is not built into this engine\nhint: it has {known}; correct provider in daos_server.yml", arguments.provider)
     })?;
-    let bound = Bound::open(provider, address).with_context(|| {
-        format!("cannot listen on {address}; another engine uses it, or fabric_iface_port in daos_server.yml must be changed")
+    let bound = Bound::open(provider, address).map_err(|error| match error.kind() {
+        // libfabric's own words, which name the address.
+        ErrorKind::Other => anyhow::Error::from(error),
+        _ => anyhow::Error::from(error).context(format!(
+            "cannot listen on {address}; another engine uses it, or fabric_iface_port in daos_server.yml must be changed"
+        )),
     })?;
+    // What the targets answer while they stop still has to arrive.
+    let streams = bound.streams();
     let uri = bound.uri(provider)?;
     let (reports, failures) = blocking::channel();
     let targets = start_targets(arguments, &conf, &reports)?;
@@ -70,6 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     runtime.shutdown_background();
     let _ = std::fs::remove_file(&ready.socket); // the next start would replace it anyway
     stop_targets(targets);
+    drop(streams);
     match end {
         End::Asked => {
             tracing::info!("ended in order");
@@ -181,16 +189,10 @@ async fn serve(
     let socket = std::path::PathBuf::from(&ready.socket);
     let own = fabric::local::bind(&socket).with_context(|| format!("cannot make the socket `{}`", socket.display()))?;
     tokio::spawn(fabric::local::serve(own, move |method, body| local.clone().answer(method, body)));
-    // An endpoint of libfabric lives until the end of this function, and its streams with it.
-    #[cfg(feature = "ofi")]
-    let _endpoint;
     match bound {
         Bound::Tcp(listener) => drop(tokio::spawn(port.accept(tokio::net::TcpListener::from_std(listener)?))),
         #[cfg(feature = "ofi")]
-        Bound::Ofi(endpoint) => {
-            tokio::spawn(port.accept(endpoint.listen()?));
-            _endpoint = endpoint;
-        }
+        Bound::Ofi(endpoint) => drop(tokio::spawn(port.accept(endpoint.listen()?))),
     }
     let (events, queue) = mpsc::channel(notify::MAX_EVENTS);
     tokio::spawn(notify::run(arguments.socket_dir.clone(), ready, queue));
