@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use fabric::{Connection, ConnectionError, ServiceConnection, Uri};
+use fabric::{Connection, ConnectionError, Dialer, ServiceConnection, Uri};
 use prost::Message;
 use types::{Answer, Rank, Status, TargetIndex};
 use wire::fault::Failure;
@@ -32,6 +32,7 @@ pub struct System {
 
 pub(crate) struct Inner {
     settings: Settings,
+    dialer: Dialer,
     attach: RwLock<(GetAttachInfoResp, Instant)>,
     targets: Connections<(u32, u32), Connection>,
     services: Connections<u32, ServiceConnection>,
@@ -57,6 +58,7 @@ impl System {
         let attach = ask_agent(&settings).await?;
         let inner = Inner {
             settings,
+            dialer: Dialer::default(),
             attach: RwLock::new((attach, Instant::now())),
             targets: Connections::new(),
             services: Connections::new(),
@@ -205,7 +207,8 @@ impl Inner {
                 peer: Peer::Client,
                 system: self.settings.system.clone(),
             };
-            let connection = Connection::open(self.address(rank)?, hello, self.settings.connect_timeout).await?;
+            let connection =
+                Connection::open(&self.dialer, self.uri(rank)?, hello, self.settings.connect_timeout).await?;
             is_rank(&connection, rank)?;
             // The engine may have been away; whoever only reads and writes would not open again what it has open.
             if self.handles().iter().any(|(service, _)| *service == rank.0) {
@@ -218,11 +221,16 @@ impl Inner {
 
     async fn service_of(&self, rank: Rank) -> Result<Arc<ServiceConnection>, ConnectionError> {
         let open = || async {
-            let (address, limit) = (self.address(rank)?, self.settings.connect_timeout);
+            let (to, limit) = (self.uri(rank)?, self.settings.connect_timeout);
             // Its own limit is for each call; connecting has a shorter one.
-            let open =
-                ServiceConnection::open(address, &self.settings.system, Peer::Client, self.settings.call_timeout);
-            let timed_out = |_| ConnectionError::TimedOut { address, limit };
+            let open = ServiceConnection::open(
+                &self.dialer,
+                to,
+                &self.settings.system,
+                Peer::Client,
+                self.settings.call_timeout,
+            );
+            let timed_out = |_| ConnectionError::TimedOut { address: to.address, limit };
             let service = tokio::time::timeout(limit, open).await.map_err(timed_out)??;
             is_rank(service.connection(), rank)?;
             self.open_again(rank, &service).await;
@@ -263,12 +271,12 @@ impl Inner {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn address(&self, rank: Rank) -> Result<std::net::SocketAddr, ConnectionError> {
+    fn uri(&self, rank: Rank) -> Result<Uri, ConnectionError> {
         let attach = self.attach.read().unwrap_or_else(PoisonError::into_inner);
         let member = attach.0.rank_uris.iter().find(|member| member.rank == rank.0);
         let unknown = |reason: String| ConnectionError::Connect { address: ([0, 0, 0, 0], 0).into(), reason };
         let member = member.ok_or_else(|| unknown(format!("daos_agent knows no address of rank {rank}")))?;
-        member.uri.parse().map(|Uri(address)| address).map_err(|error| unknown(error.to_string()))
+        member.uri.parse().map_err(|error: fabric::address::ParseUriError| unknown(error.to_string()))
     }
 
     /// Asks the agent again where the engines are, unless that was just done. What is known stays when it cannot say.

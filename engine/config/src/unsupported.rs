@@ -4,19 +4,19 @@
 //! |---|---|
 //! | tiers of class `nvme` | refused: there is no user-space NVMe driver |
 //! | memory tier of class `dcpm` | refused: the arena is not mapped from persistent memory |
-//! | `provider` other than `ofi+tcp` and `ofi+tcp;ofi_rxm` | refused: only TCP is built |
+//! | `provider` that was not built in | refused |
 //! | an engine without block tiers with roles | refused: the log, the checkpoints and the data need a place |
 //! | more than one replica of the management service | notice: the first one serves alone |
 //! | `secondary_provider_endpoints`, `acceleration`, `spdk_rpc_server` | notice: nothing reads them |
 
 use types::FaultName;
 
-use crate::settings::{AccelerationEngine, BlockClass, ProviderKind, ScmClass, ServerConfig};
+use crate::settings::{AccelerationEngine, BlockClass, ScmClass, ServerConfig};
 use crate::{Finding, Severity};
 
-/// Findings for everything in `config` that the present engine cannot run. Errors must stop the start; notices say what
+/// Findings for everything in `config` that an engine with these `providers` cannot run. Errors must stop the start; notices say what
 /// has no effect. Lines are zero; [`crate::Places::locate`] fills them in.
-pub fn unsupported(config: &ServerConfig) -> Vec<Finding> {
+pub fn unsupported(config: &ServerConfig, providers: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |severity, name, path: String, description: String, resolution: &str| {
         findings.push(Finding {
@@ -41,7 +41,7 @@ pub fn unsupported(config: &ServerConfig) -> Vec<Finding> {
     }
     for (index, engine) in config.engines.iter().enumerate() {
         let path = |key: &str| format!("engines[{index}].{key}");
-        if engine.provider.kind != ProviderKind::Tcp {
+        if !providers.contains(&engine.provider.name.as_str()) {
             find(
                 Severity::Error,
                 FaultName::ServerConfigBadProvider,

@@ -1,13 +1,22 @@
-//! Checksums of values; parity will live here too.
+//! Checksums of values, and parity of stripes. Who computes them: `kernel`.
 //!
 //! A value is checked in chunks of 32 KiB with CRC32C. The checksums are made where the data is made (the client), kept
 //! beside the data, and checked by everyone who hands the data on.
 
+mod galois;
+#[cfg(feature = "isal")]
+mod isal;
+mod kernel;
+mod parity;
+
 use types::{CHECKSUM_CHUNK_BYTES, Checksums};
+
+pub use kernel::{Choice, Kernel, UnknownKernel};
+pub use parity::{Code, MAX_CELLS, ParityError};
 
 /// CRC32C (Castagnoli, iSCSI) of `bytes`.
 pub fn crc32c(bytes: &[u8]) -> u32 {
-    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
+    kernel::checksums().crc32c(bytes)
 }
 
 /// The CRC32C of some bytes followed by `second_bytes` others, from the checksums of both.
@@ -46,11 +55,15 @@ pub fn verify(data: &[u8], checksums: &[u32]) -> Result<(), Mismatch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::KERNELS;
     use proptest::prelude::*;
 
     #[test]
     fn the_polynomial_is_castagnoli() {
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283); // check value of CRC-32/ISCSI, RFC 3720 B.4
+        for kernel in KERNELS {
+            // Check value of CRC-32/ISCSI, RFC 3720 B.4.
+            assert_eq!(kernel.crc32c(b"123456789"), 0xe306_9283, "{}", kernel.name());
+        }
     }
 
     #[test]
@@ -61,6 +74,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn all_kernels_make_the_same_checksum(bytes in prop::collection::vec(any::<u8>(), 0..100_000), from in 0usize..64) {
+            // From any address: vector instructions like some better than others.
+            let bytes = &bytes[from.min(bytes.len())..];
+            for kernel in KERNELS {
+                prop_assert_eq!(kernel.crc32c(bytes), KERNELS[0].crc32c(bytes), "{}", kernel.name());
+            }
+        }
+
         #[test]
         fn joined_checksums_are_those_of_the_whole(first: Vec<u8>, second: Vec<u8>) {
             let whole = [first.clone(), second.clone()].concat();

@@ -12,9 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -22,6 +20,8 @@ use types::Status;
 use wire::frame::{Body, Frame, FrameError, Kind, MAX_BODY_BYTES, MAX_SERVICE_BODY_BYTES};
 use wire::hello::{BodyError, Hello, HelloReply, Refusal, SERVICE_TARGET};
 
+use crate::address::Uri;
+use crate::dial::{Dialed, Dialer};
 use crate::inbound::Inbound;
 
 /// Frames the writer gathers before it sends: the kernel takes at most 1024 slices at once.
@@ -144,19 +144,29 @@ impl Shared {
 
 impl Connection {
     /// Connects and says hello, both within `limit`.
-    pub async fn open(address: SocketAddr, hello: Hello, limit: Duration) -> Result<Connection, ConnectionError> {
-        let body_limit = if hello.target == SERVICE_TARGET { MAX_SERVICE_BODY_BYTES } else { MAX_BODY_BYTES };
-        match timeout(limit, Connection::greet(address, hello, body_limit)).await {
+    pub async fn open(dialer: &Dialer, to: Uri, hello: Hello, limit: Duration) -> Result<Connection, ConnectionError> {
+        let address = to.address;
+        let greeted = async {
+            let failed = |error: io::Error| ConnectionError::Connect { address, reason: error.to_string() };
+            match dialer.dial(to).await.map_err(failed)? {
+                Dialed::Tcp(stream) => Connection::greet(stream.into_split(), address, hello).await,
+                #[cfg(feature = "ofi")]
+                Dialed::Ofi(stream) => Connection::greet(stream.into_split(), address, hello).await,
+            }
+        };
+        match timeout(limit, greeted).await {
             Ok(result) => result,
             Err(_) => Err(ConnectionError::TimedOut { address, limit }),
         }
     }
 
-    async fn greet(address: SocketAddr, hello: Hello, body_limit: usize) -> Result<Connection, ConnectionError> {
+    async fn greet(
+        (mut reader, mut writer): (impl Reader, impl Writer),
+        address: SocketAddr,
+        hello: Hello,
+    ) -> Result<Connection, ConnectionError> {
         let failed = |error: io::Error| ConnectionError::Connect { address, reason: error.to_string() };
-        let stream = TcpStream::connect(address).await.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        let (mut reader, mut writer) = stream.into_split();
+        let body_limit = if hello.target == SERVICE_TARGET { MAX_SERVICE_BODY_BYTES } else { MAX_BODY_BYTES };
         send(&mut writer, hello.encode().into_frame(Kind::Hello, 0, 0)).await.map_err(failed)?;
         let mut inbound = Inbound::new(body_limit);
         let frame = receive(&mut reader, &mut inbound, address).await?;
@@ -225,6 +235,14 @@ impl Drop for Connection {
     }
 }
 
+/// The receiving half of any provider's stream.
+trait Reader: AsyncRead + Unpin + Send + 'static {}
+impl<R: AsyncRead + Unpin + Send + 'static> Reader for R {}
+
+/// The sending half.
+trait Writer: AsyncWrite + Unpin + Send + 'static {}
+impl<W: AsyncWrite + Unpin + Send + 'static> Writer for W {}
+
 /// Removes a caller from the waiting list when it is answered or gives up.
 struct Forget<'a> {
     shared: &'a Shared,
@@ -237,7 +255,7 @@ impl Drop for Forget<'_> {
     }
 }
 
-async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<Bytes>>, shared: Arc<Shared>) {
+async fn write_all(mut writer: impl Writer, mut queue: mpsc::Receiver<Vec<Bytes>>, shared: Arc<Shared>) {
     let mut frames = Vec::new();
     while queue.recv_many(&mut frames, GATHER_FRAMES).await > 0 {
         let chunks: Vec<Bytes> = frames.drain(..).flatten().collect();
@@ -248,7 +266,7 @@ async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<Byt
     }
 }
 
-async fn read_all(mut reader: OwnedReadHalf, mut inbound: Inbound, shared: Arc<Shared>) {
+async fn read_all(mut reader: impl Reader, mut inbound: Inbound, shared: Arc<Shared>) {
     loop {
         let error = match receive(&mut reader, &mut inbound, shared.address).await {
             Ok(frame) if frame.header.kind == Kind::Refusal => match Refusal::decode(frame.body) {
@@ -271,7 +289,7 @@ async fn read_all(mut reader: OwnedReadHalf, mut inbound: Inbound, shared: Arc<S
 }
 
 /// Sends all chunks in order.
-async fn send(writer: &mut OwnedWriteHalf, chunks: Vec<Bytes>) -> io::Result<()> {
+async fn send(writer: &mut impl Writer, chunks: Vec<Bytes>) -> io::Result<()> {
     let mut chunks: std::collections::VecDeque<Bytes> = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
     while !chunks.is_empty() {
         let slices: Vec<IoSlice<'_>> = chunks.iter().take(MAX_SLICES).map(|chunk| IoSlice::new(chunk)).collect();
@@ -294,7 +312,7 @@ async fn send(writer: &mut OwnedWriteHalf, chunks: Vec<Bytes>) -> io::Result<()>
 
 /// The next frame.
 async fn receive(
-    reader: &mut OwnedReadHalf,
+    reader: &mut impl Reader,
     inbound: &mut Inbound,
     address: SocketAddr,
 ) -> Result<Frame, ConnectionError> {

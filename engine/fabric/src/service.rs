@@ -1,6 +1,5 @@
 //! Calls of the pool service on a data connection.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +11,9 @@ use wire::hello::{Hello, Peer, SERVICE_TARGET};
 use wire::proto::drpc::Answer;
 use wire::proto::service::Method;
 
+use crate::address::Uri;
 use crate::connection::{Connection, ConnectionError};
+use crate::dial::Dialer;
 
 /// A connection to the service of an engine.
 #[derive(Debug)]
@@ -23,7 +24,13 @@ pub struct ServiceConnection {
 
 impl ServiceConnection {
     /// Connects; `limit` is for connecting and for each call.
-    pub async fn open(address: SocketAddr, system: &str, peer: Peer, limit: Duration) -> Result<Self, ConnectionError> {
+    pub async fn open(
+        dialer: &Dialer,
+        to: Uri,
+        system: &str,
+        peer: Peer,
+        limit: Duration,
+    ) -> Result<Self, ConnectionError> {
         let hello = Hello {
             least_version: VERSION,
             greatest_version: VERSION,
@@ -31,7 +38,7 @@ impl ServiceConnection {
             peer,
             system: system.to_owned(),
         };
-        Ok(ServiceConnection { connection: Connection::open(address, hello, limit).await?, limit })
+        Ok(ServiceConnection { connection: Connection::open(dialer, to, hello, limit).await?, limit })
     }
 
     /// The connection under it.

@@ -4,8 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ enum Work {
 
 struct Pending {
     token: u64,
-    socket: Arc<TcpStream>,
+    socket: Arc<OwnedFd>,
     work: Work,
 }
 
@@ -54,11 +53,11 @@ impl Polled {
         self.ready.push_back(Event::Device(execute(&mut slice.clone(), io)));
     }
 
-    pub(crate) fn receive(&mut self, token: u64, socket: &Arc<TcpStream>, buffer: ReceiveBuffer) {
+    pub(crate) fn receive(&mut self, token: u64, socket: &Arc<OwnedFd>, buffer: ReceiveBuffer) {
         self.pending.push(Pending { token, socket: socket.clone(), work: Work::Receive(buffer) });
     }
 
-    pub(crate) fn send(&mut self, token: u64, socket: &Arc<TcpStream>, chunks: VecDeque<bytes::Bytes>) {
+    pub(crate) fn send(&mut self, token: u64, socket: &Arc<OwnedFd>, chunks: VecDeque<bytes::Bytes>) {
         self.pending.push(Pending { token, socket: socket.clone(), work: Work::Send(chunks) });
     }
 

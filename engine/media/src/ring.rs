@@ -8,7 +8,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,7 +114,7 @@ impl Ring {
     }
 
     /// Receives up to the length of `buffer`.
-    pub fn receive(&mut self, token: u64, socket: &Arc<TcpStream>, buffer: ReceiveBuffer) {
+    pub fn receive(&mut self, token: u64, socket: &Arc<OwnedFd>, buffer: ReceiveBuffer) {
         match &mut self.0 {
             Way::Kernel(ring) => ring.receive(token, socket, buffer),
             Way::Polled(ring) => ring.receive(token, socket, buffer),
@@ -123,7 +122,7 @@ impl Ring {
     }
 
     /// Sends the chunks in order, or a first part of them.
-    pub fn send(&mut self, token: u64, socket: &Arc<TcpStream>, chunks: VecDeque<bytes::Bytes>) {
+    pub fn send(&mut self, token: u64, socket: &Arc<OwnedFd>, chunks: VecDeque<bytes::Bytes>) {
         match &mut self.0 {
             Way::Kernel(ring) => ring.send(token, socket, chunks),
             Way::Polled(ring) => ring.send(token, socket, chunks),
@@ -146,7 +145,7 @@ mod tests {
     use crate::IoKind;
     use crate::{Buffer, OpenDevice, Role};
     use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     /// One of each kind.
     fn rings() -> [Ring; 2] {
@@ -199,7 +198,7 @@ mod tests {
         for mut ring in rings() {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let near = Arc::new(listener.accept().unwrap().0);
+            let near = Arc::new(OwnedFd::from(listener.accept().unwrap().0));
             let chunks: VecDeque<bytes::Bytes> =
                 [&b"one "[..], b"two ", b"three"].into_iter().map(bytes::Bytes::from_static).collect();
             ring.send(5, &near, chunks);
@@ -239,7 +238,7 @@ mod tests {
         for mut ring in rings() {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let _far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let near = Arc::new(listener.accept().unwrap().0);
+            let near = Arc::new(OwnedFd::from(listener.accept().unwrap().0));
             ring.receive(1, &near, vec![0; 64]);
             ring.wait(Duration::ZERO, |_| {}).unwrap();
             ring.receive(2, &near, vec![0; 64]); // never submitted

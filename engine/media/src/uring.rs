@@ -7,8 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +29,8 @@ enum Slot {
     Read { id: u64, buffer: Buffer, _slice: FileSlice },
     Write { id: u64, buffer: Buffer, _slice: FileSlice },
     Flush { id: u64, _slice: FileSlice },
-    Receive { token: u64, buffer: ReceiveBuffer, _socket: Arc<TcpStream> },
-    Send { token: u64, chunks: VecDeque<bytes::Bytes>, message: Box<Message>, _socket: Arc<TcpStream> },
+    Receive { token: u64, buffer: ReceiveBuffer, _socket: Arc<OwnedFd> },
+    Send { token: u64, chunks: VecDeque<bytes::Bytes>, message: Box<Message>, _socket: Arc<OwnedFd> },
     Wake { counter: Box<[u8; 8]> },
 }
 
@@ -122,13 +121,13 @@ impl Uring {
     }
 
     /// Receives up to the length of `buffer`.
-    pub(crate) fn receive(&mut self, token: u64, socket: &Arc<TcpStream>, mut buffer: ReceiveBuffer) {
+    pub(crate) fn receive(&mut self, token: u64, socket: &Arc<OwnedFd>, mut buffer: ReceiveBuffer) {
         let entry = opcode::Recv::new(types::Fd(socket.as_raw_fd()), buffer.as_mut_ptr(), buffer.len() as u32).build();
         self.submit(entry, Slot::Receive { token, buffer, _socket: socket.clone() });
     }
 
     /// Sends the chunks in order, or a first part of them.
-    pub(crate) fn send(&mut self, token: u64, socket: &Arc<TcpStream>, chunks: VecDeque<bytes::Bytes>) {
+    pub(crate) fn send(&mut self, token: u64, socket: &Arc<OwnedFd>, chunks: VecDeque<bytes::Bytes>) {
         let slices: Vec<libc::iovec> = chunks
             .iter()
             .take(MAX_CHUNKS)

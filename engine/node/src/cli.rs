@@ -47,9 +47,15 @@ pub struct Arguments {
     /// Interface whose address the data port is bound to.
     #[arg(long, env = "D_INTERFACE", value_name = "IFACE", default_value = "lo", hide = true)]
     pub interface: String,
+    /// Fabric provider.
+    #[arg(long, env = "D_PROVIDER", value_name = "NAME", default_value = "ofi+tcp", hide = true)]
+    pub provider: String,
     /// Data port.
     #[arg(long, env = "D_PORT", value_name = "PORT", default_value_t = 31416, hide = true)]
     pub port: u16,
+    /// Who computes checksums and parity: `rust`, `isal` where it is built in, or `auto` for what measures faster.
+    #[arg(long, env = "DAOS_ERASURE", value_name = "KERNEL", default_value = "auto", hide = true)]
+    pub erasure: String,
     /// Log level, in DAOS's words.
     #[arg(long, env = "D_LOG_MASK", value_name = "MASK", default_value = "INFO", hide = true)]
     pub log_mask: String,

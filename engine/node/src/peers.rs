@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fabric::{ServiceConnection, Uri};
+use fabric::{Dialer, ServiceConnection, Uri};
 use tokio::sync::Mutex;
 use types::Status;
 use wire::fault::Failure;
@@ -21,12 +21,13 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Connections to other engines by address.
 pub(crate) struct Connections {
     system: String,
+    dialer: Dialer,
     open: Mutex<HashMap<String, Arc<ServiceConnection>>>,
 }
 
 impl Connections {
     pub(crate) fn new(system: String) -> Connections {
-        Connections { system, open: Mutex::default() }
+        Connections { system, dialer: Dialer::default(), open: Mutex::default() }
     }
 
     async fn connection(&self, uri: &str) -> Result<Arc<ServiceConnection>, Failure> {
@@ -36,10 +37,10 @@ impl Connections {
         {
             return Ok(connection.clone());
         }
-        let Uri(address) = uri
+        let to: Uri = uri
             .parse()
             .map_err(|error: fabric::address::ParseUriError| Failure::new(Status::Invalid, error.to_string()))?;
-        let connection = ServiceConnection::open(address, &self.system, Peer::Engine, CALL_LIMIT).await;
+        let connection = ServiceConnection::open(&self.dialer, to, &self.system, Peer::Engine, CALL_LIMIT).await;
         let connection = Arc::new(connection.map_err(|error| Failure::from(&error))?);
         open.insert(uri.to_owned(), connection.clone());
         Ok(connection)

@@ -10,11 +10,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fabric::Inbound;
-use nix::sys::socket::{setsockopt, sockopt};
+use fabric::{Inbound, Listener, Socket};
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use types::{Rank, Status};
@@ -31,10 +29,6 @@ const HELLO_LIMIT: Duration = Duration::from_secs(5);
 /// Connections that have not said hello yet. A new one beyond it ends the one that has been silent longest, so half-open
 /// ones neither pile up nor keep anybody out.
 const MAX_GREETING: usize = 256;
-/// A client's host that vanishes without a word is missed after about a minute: what the client held is free then.
-const KEEPALIVE_IDLE_S: u32 = 30;
-const KEEPALIVE_INTERVAL_S: u32 = 10;
-const KEEPALIVE_PROBES: u32 = 3;
 /// Connections to the pool service. A client keeps one, and metadata calls are rare.
 const MAX_SERVICE: usize = 4096;
 /// Longest HELLO: its fixed part and a system name.
@@ -78,11 +72,11 @@ impl Greetings {
 
 impl Port {
     /// Accepts connections until the task is dropped.
-    pub(crate) async fn accept(self: Arc<Port>, listener: TcpListener) {
+    pub(crate) async fn accept<L: Listener>(self: Arc<Port>, mut listener: L) {
         let mut greetings = Greetings::default();
         loop {
-            let socket = match listener.accept().await {
-                Ok((socket, _)) => socket,
+            let (socket, from) = match listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, most likely: let others close theirs first.
                     tracing::warn!("cannot accept a connection: {error}");
@@ -93,7 +87,6 @@ impl Port {
             let port = self.clone();
             let ends = greetings.add();
             tokio::spawn(async move {
-                let from = socket.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
                 let greeting = tokio::select! {
                     greeting = timeout(HELLO_LIMIT, port.greet(socket)) => greeting,
                     () = ends.notified() => {
@@ -113,8 +106,7 @@ impl Port {
     }
 
     /// Reads and answers HELLO. Gives the socket back when it is for the service.
-    async fn greet(&self, mut socket: TcpStream) -> io::Result<Option<(TcpStream, Inbound, Peer)>> {
-        socket.set_nodelay(true)?;
+    async fn greet<S: Socket>(&self, mut socket: S) -> io::Result<Option<(S, Inbound, Peer)>> {
         let mut inbound = Inbound::new(MAX_HELLO_BYTES);
         let refusal = match read_frame(&mut socket, &mut inbound).await {
             Ok(Some(frame)) if frame.header.kind == Kind::Hello => match Hello::decode(frame.body) {
@@ -171,30 +163,29 @@ impl Port {
         })
     }
 
-    async fn admit(
+    async fn admit<S: Socket>(
         &self,
-        mut socket: TcpStream,
+        mut socket: S,
         mut inbound: Inbound,
         hello: &Hello,
         reply: HelloReply,
-    ) -> io::Result<Option<(TcpStream, Inbound, Peer)>> {
+    ) -> io::Result<Option<(S, Inbound, Peer)>> {
         socket.write_all(&reply.encode().into_frame(Kind::HelloReply, 0, 0).concat()).await?;
         let received = inbound.buffer().split().to_vec();
         if hello.target == SERVICE_TARGET {
             let mut inbound = Inbound::new(MAX_SERVICE_BODY_BYTES);
             inbound.feed(&received);
-            keep_alive(&socket)?;
+            socket.keep_alive()?;
             return Ok(Some((socket, inbound, hello.peer)));
         }
-        let socket = socket.into_std()?;
         // The ring waits for a blocking socket; for the others it would only report that nothing is there yet.
-        socket.set_nonblocking(false)?;
+        let socket = socket.into_blocking()?;
         self.targets.0[hello.target as usize].connection(socket, received).map_err(io::Error::other)?;
         Ok(None)
     }
 
     /// Answers the calls of a service connection, one after the other.
-    async fn serve(&self, mut socket: TcpStream, mut inbound: Inbound, peer: Peer) {
+    async fn serve(&self, mut socket: impl Socket, mut inbound: Inbound, peer: Peer) {
         self.service_connections.fetch_add(1, Ordering::Relaxed);
         let client = (peer == Peer::Client).then(|| Client(self.next_client.fetch_add(1, Ordering::Relaxed)));
         loop {
@@ -234,22 +225,13 @@ impl Port {
     }
 }
 
-/// Has the kernel probe a silent connection, so that it ends when the other host is gone.
-fn keep_alive(socket: &TcpStream) -> io::Result<()> {
-    setsockopt(socket, sockopt::TcpKeepIdle, &KEEPALIVE_IDLE_S)?;
-    setsockopt(socket, sockopt::TcpKeepInterval, &KEEPALIVE_INTERVAL_S)?;
-    setsockopt(socket, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)?;
-    setsockopt(socket, sockopt::KeepAlive, &true)?;
-    Ok(())
-}
-
-async fn refuse(socket: &mut TcpStream, refusal: &Refusal) -> io::Result<()> {
+async fn refuse(socket: &mut impl Socket, refusal: &Refusal) -> io::Result<()> {
     socket.write_all(&refusal.encode().into_frame(Kind::Refusal, 0, 0).concat()).await?;
     socket.shutdown().await
 }
 
 /// The next frame; `None` at the end of the stream. A bad frame is `InvalidData`.
-async fn read_frame(socket: &mut TcpStream, inbound: &mut Inbound) -> io::Result<Option<Frame>> {
+async fn read_frame(socket: &mut impl Socket, inbound: &mut Inbound) -> io::Result<Option<Frame>> {
     loop {
         let next =
             inbound.next_frame().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;

@@ -1,5 +1,6 @@
 //! From arguments to a serving engine, and back to rest.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -8,7 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use config::BdevConf;
-use fabric::Uri;
+use fabric::{Bound, PROVIDERS, Provider};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use wire::proto::drpc::{NotifyReadyReq, RasEvent};
@@ -33,20 +34,32 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let conf = devices::read_conf(&arguments.conf)?;
     check(arguments, &conf)?;
+    let erasure = erasure::Choice::named(&arguments.erasure, || started.elapsed())?.install();
+    tracing::info!(checksums = erasure.checksums.name(), parity = erasure.parity.name(), "erasure kernels");
     if arguments.helpers > 0 {
         tracing::info!(helpers = arguments.helpers, "nr_xs_helpers is set; this engine's targets need no helpers");
     }
     // The port first: what is in use is found before the time is spent on recovery.
     let address = SocketAddr::new(interface::address_of(&arguments.interface)?, arguments.port);
-    let listener = std::net::TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}; another engine uses it, or fabric_iface_port in daos_server.yml must be changed")
+    let provider = Provider::serving(&arguments.provider).with_context(|| {
+        let known = PROVIDERS.join(", ");
+        format!("the provider `{}` is not built into this engine\nhint: it has {known}; correct provider in daos_server.yml", arguments.provider)
     })?;
-    listener.set_nonblocking(true)?;
+    let bound = Bound::open(provider, address).map_err(|error| match error.kind() {
+        // libfabric's own words, which name the address.
+        ErrorKind::Other => anyhow::Error::from(error),
+        _ => anyhow::Error::from(error).context(format!(
+            "cannot listen on {address}; another engine uses it, or fabric_iface_port in daos_server.yml must be changed"
+        )),
+    })?;
+    // What the targets answer while they stop still has to arrive.
+    let streams = bound.streams();
+    let uri = bound.uri(provider)?;
     let (reports, failures) = blocking::channel();
     let targets = start_targets(arguments, &conf, &reports)?;
     let recovery_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let replayed_bytes = targets.iter().map(|target| target.recovery.replayed_bytes).sum();
-    tracing::info!(targets = targets.len(), recovery_us, replayed_bytes, %address, "all targets are open");
+    tracing::info!(targets = targets.len(), recovery_us, replayed_bytes, %uri, "all targets are open");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ready = NotifyReadyReq {
         instance: arguments.instance,
@@ -54,16 +67,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         incarnation: SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(1, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
-        uri: Uri(address).to_string(),
+        uri: uri.to_string(),
         targets: conf.targets,
         socket: arguments.socket_dir.join(format!("daos_engine_{}.sock", std::process::id())).display().to_string(),
         recovery_us,
         replayed_bytes,
     };
-    let end = runtime.block_on(serve(arguments, &conf, &targets, listener, ready.clone(), failures))?;
+    let end = runtime.block_on(serve(arguments, &conf, &targets, bound, ready.clone(), failures))?;
     runtime.shutdown_background();
     let _ = std::fs::remove_file(&ready.socket); // the next start would replace it anyway
     stop_targets(targets);
+    drop(streams);
     match end {
         End::Asked => {
             tracing::info!("ended in order");
@@ -154,7 +168,7 @@ async fn serve(
     arguments: &Arguments,
     conf: &BdevConf,
     targets: &[Target],
-    listener: std::net::TcpListener,
+    bound: Bound,
     ready: NotifyReadyReq,
     failures: blocking::Receiver<(u32, Report)>,
 ) -> anyhow::Result<End> {
@@ -175,7 +189,11 @@ async fn serve(
     let socket = std::path::PathBuf::from(&ready.socket);
     let own = fabric::local::bind(&socket).with_context(|| format!("cannot make the socket `{}`", socket.display()))?;
     tokio::spawn(fabric::local::serve(own, move |method, body| local.clone().answer(method, body)));
-    tokio::spawn(port.accept(tokio::net::TcpListener::from_std(listener)?));
+    match bound {
+        Bound::Tcp(listener) => drop(tokio::spawn(port.accept(tokio::net::TcpListener::from_std(listener)?))),
+        #[cfg(feature = "ofi")]
+        Bound::Ofi(endpoint) => drop(tokio::spawn(port.accept(endpoint.listen()?))),
+    }
     let (events, queue) = mpsc::channel(notify::MAX_EVENTS);
     tokio::spawn(notify::run(arguments.socket_dir.clone(), ready, queue));
     let (failed, mut failure) = mpsc::channel(1);

@@ -1,7 +1,7 @@
 //! One client's connection on the target's thread: what was received, what is to be sent, and how much is under way.
 
 use std::collections::VecDeque;
-use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -21,7 +21,7 @@ const LARGE_RECEIVE_BYTES: usize = 1 << 20;
 
 /// A client's connection.
 pub(crate) struct Connection {
-    pub(crate) socket: Arc<TcpStream>,
+    pub(crate) socket: Arc<OwnedFd>,
     inbound: Inbound,
     outbound: VecDeque<Bytes>,
     unsent: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: TcpStream, received: &[u8]) -> Connection {
+    pub(crate) fn new(socket: OwnedFd, received: &[u8]) -> Connection {
         let mut inbound = Inbound::new(MAX_BODY_BYTES);
         inbound.feed(received);
         Connection {
@@ -152,13 +152,13 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use types::Status;
     use wire::frame::Body;
 
     fn connection(received: &[u8]) -> Connection {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Connection::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap(), received)
+        Connection::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap().into(), received)
     }
 
     fn request(tag: u64) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! How other threads reach a target's thread.
 
-use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc;
 
 use media::Waker;
@@ -10,7 +10,7 @@ use store::{Command, Reply, Stats};
 pub(crate) enum Message {
     /// A client said hello to this target and was accepted; the rest of the connection is the thread's. `received` came
     /// with or after HELLO.
-    Connection { socket: TcpStream, received: Vec<u8> },
+    Connection { socket: OwnedFd, received: Vec<u8> },
     /// A command for the store; `reply` is called on the target's thread and must not block.
     Command { command: Box<Command>, reply: Box<dyn FnOnce(Reply) + Send> },
     /// Counters.
@@ -51,7 +51,7 @@ pub struct Mailbox {
 
 impl Mailbox {
     /// Hands over a connection whose HELLO was accepted and answered. `received` is what was read beyond HELLO.
-    pub fn connection(&self, socket: TcpStream, received: Vec<u8>) -> Result<(), Stopped> {
+    pub fn connection(&self, socket: OwnedFd, received: Vec<u8>) -> Result<(), Stopped> {
         self.post(Message::Connection { socket, received })
     }
 

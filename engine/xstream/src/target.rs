@@ -1,11 +1,13 @@
 //! The loop of a target's thread.
 
 use std::collections::HashMap;
+use std::os::fd::AsRawFd;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use media::{Event, FileSlice, Ring, Role};
+use nix::sys::socket::{Shutdown, shutdown};
 use store::{Command, Recovery, Reply, Store, Token};
 use types::{Clock, Epoch, Operation, Status};
 use wire::frame::{Frame, Kind};
@@ -363,7 +365,7 @@ impl<R: Fn(Report)> Loop<R> {
         }
         if connection.wants_shutdown() {
             // Ends the pending receive. A socket that is closed already needs none.
-            let _ = connection.socket.shutdown(std::net::Shutdown::Both);
+            let _ = shutdown(connection.socket.as_raw_fd(), Shutdown::Both);
         }
         if connection.is_over() {
             self.connections.remove(&number);

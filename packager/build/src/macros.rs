@@ -2,7 +2,7 @@
 
 use packager_recipe::Target;
 
-use crate::sandbox::HOST;
+use crate::sandbox::{HOST, SYSROOT};
 use crate::tools::triple;
 
 /// The folders of rpm's own macros that are read before ours. Nothing below `/etc` or in a home folder is.
@@ -21,6 +21,12 @@ const MAKE: &str = "%_smp_mflags %{nil}\n\
 pub fn for_upstream(target: &Target) -> String {
     let vendor = target.profile.vendor.to_lowercase();
     format!("%_host {}-{vendor}-linux-gnu\n%_build {}-pc-linux-gnu\n{MAKE}\n", target.arch, std::env::consts::ARCH)
+}
+
+/// A further line for cargo workspaces that link against packages.
+#[must_use]
+pub fn for_linked() -> String {
+    format!("%library_folder {SYSROOT}/usr/lib64\n")
 }
 
 /// The text of the macro file for a target.

@@ -17,7 +17,7 @@ pub const HOST: &str = "packager.invalid";
 /// Where a build finds the target's headers and libraries.
 pub const SYSROOT: &str = "/sysroot";
 
-/// What an upstream project sees beside its work folder.
+/// What a build that links against libraries of the target sees beside its work folder.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     /// Seen as [`SYSROOT`].
@@ -37,7 +37,7 @@ pub struct Sandbox<'t> {
     pub time: i64,
     /// Jobs, shared with other builds.
     pub budget: &'t Budget,
-    /// For upstream projects.
+    /// For what links against libraries of the target.
     pub upstream: Option<Upstream>,
     /// A person sits at it: the terminal is theirs.
     pub interactive: bool,

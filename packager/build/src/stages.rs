@@ -157,6 +157,8 @@ impl Job<'_> {
         let mut macros = macros::for_target(self.target);
         if self.recipe.cargo.is_none() {
             macros.push_str(&macros::for_upstream(self.target));
+        } else if !self.linked.is_empty() {
+            macros.push_str(&macros::for_linked());
         }
         macros
     }
@@ -422,17 +424,23 @@ impl Job<'_> {
         Ok(Sandbox { toolchain: self.toolchain, work, time, budget: self.budget, upstream: None, interactive: false })
     }
 
-    /// The sysroot of this build, made once per work folder, and the compiler's environment.
+    /// The sysroot of this build, made once per work folder, and the environment of the GNU compiler. For cargo it holds the
+    /// packages alone: zig brings glibc itself.
     fn upstream(&self, work: &Path, log: &Path) -> Result<Option<Upstream>, BuildError> {
-        let Some(gnu) = self.gnu else { return Ok(None) };
+        if self.gnu.is_none() && self.linked.is_empty() {
+            return Ok(None);
+        }
         let sysroot = work.join("sysroot");
         if !sysroot.is_dir() {
             (self.progress)("sysroot");
-            let floor = sysroot::floor(self.toolchain, gnu, self.target, &self.state.join("sysroots"), log)?;
+            let store = self.state.join("sysroots");
+            let floor =
+                self.gnu.map(|gnu| sysroot::floor(self.toolchain, gnu, self.target, &store, log)).transpose()?;
             let packages: Vec<PathBuf> = self.linked.iter().flat_map(|linked| linked.packages.clone()).collect();
-            sysroot::with_packages(&floor, &packages, &sysroot)?;
+            sysroot::with_packages(floor.as_deref(), &packages, &sysroot)?;
         }
-        Ok(Some(Upstream { sysroot, environment: gnu.environment(self.target, macros::BUILDDIR) }))
+        let environment = self.gnu.map(|gnu| gnu.environment(self.target, macros::BUILDDIR)).unwrap_or_default();
+        Ok(Some(Upstream { sysroot, environment }))
     }
 
     /// A work folder that vanishes with the value, and a log that stays.

@@ -154,9 +154,9 @@ fn starts(gnu: &Gnu, room: &Path, library: &Path, log: &Path) -> Result<(), Buil
     Ok(())
 }
 
-/// A sysroot for one build: the floor, as hard links, and packages unpacked into it.
-pub(crate) fn with_packages(floor: &Path, packages: &[PathBuf], to: &Path) -> Result<(), BuildError> {
-    link(floor, to).map_err(BuildError::at(to))?;
+/// A sysroot for one build: the floor, as hard links, when there is one, and packages unpacked into it.
+pub(crate) fn with_packages(floor: Option<&Path>, packages: &[PathBuf], to: &Path) -> Result<(), BuildError> {
+    floor.map_or_else(|| fs::create_dir_all(to), |floor| link(floor, to)).map_err(BuildError::at(to))?;
     for path in packages {
         // Unpacked beside first: a package must not write through a hard link into the floor.
         let apart = to.with_extension("package");

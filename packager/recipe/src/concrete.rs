@@ -71,6 +71,8 @@ pub struct CargoBuild {
     pub glibc: String,
     /// Cargo packages to build.
     pub packages: Vec<String>,
+    /// Their features that are on: `package/feature`.
+    pub features: Vec<String>,
     /// Programs with a manual page.
     pub manual: Vec<String>,
     /// Programs with completions.

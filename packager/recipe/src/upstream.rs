@@ -9,7 +9,7 @@ use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
 use crate::diagnostic::{Diagnostic, Page, nearest};
 use crate::evaluate::Facts;
 use crate::target::Target;
-use crate::written::{Autotools, Cargo, Make, Method, Recipe};
+use crate::written::{Autotools, Cargo, Choice, Make, Method, Recipe};
 
 /// First number of the patches.
 const FIRST_PATCH: usize = 100;
@@ -34,11 +34,6 @@ pub(crate) fn method(
     facts: &Facts,
     findings: &mut Vec<Diagnostic>,
 ) -> Built {
-    if let Method::Cargo(cargo) = recipe.method() {
-        cargo_names(cargo, page, facts, findings);
-        let cargo = Some(cargo_build(recipe, cargo, target, facts));
-        return Built { template: "cargo.spec.hbs".to_owned(), cargo, ..Built::default() };
-    }
     let mut libraries: Vec<String> = recipe.libraries.iter().map(|library| library.value.clone()).collect();
     for library in recipe.libraries.iter().filter(|library| !facts.built.contains(&library.value)) {
         let hint =
@@ -48,39 +43,47 @@ pub(crate) fn method(
     let mut arguments = Vec::new();
     let mut options = Vec::new();
     for (name, choice) in &recipe.options {
-        let choice = &choice.value;
-        let missing = choice.libraries.iter().find(|library| !facts.built.contains(*library));
-        let reason = choice.reason.clone();
-        let (on, why) = if choice.arches.as_ref().is_some_and(|arches| !arches.contains(&target.arch)) {
-            (false, format!("it is not for {}", target.arch))
-        } else if !choice.default {
-            (false, reason.unwrap_or_else(|| "the recipe leaves it off".to_owned()))
-        } else if let Some(missing) = missing {
-            (false, format!("no recipe builds `{missing}`, and a cross build sees nothing else"))
-        } else {
-            (true, reason.unwrap_or_else(|| "the recipe wants it".to_owned()))
-        };
-        arguments.extend(if on { choice.on.clone() } else { choice.off.clone() });
+        let (on, why) = chosen(&choice.value, target, facts);
+        arguments.extend(if on { choice.value.on.clone() } else { choice.value.off.clone() });
         if on {
-            libraries.extend(choice.libraries.iter().cloned());
+            libraries.extend(choice.value.libraries.iter().cloned());
         }
         options.push(Chosen { name: name.clone(), on, why });
     }
     libraries.sort();
     libraries.dedup();
-    let build = match recipe.method() {
-        Method::Autotools(autotools) => autotools_lines(autotools, &arguments),
-        Method::Make(make) => make_lines(make, &arguments),
-        Method::Cargo(_) => unreachable!("handled above"),
-    };
-    Built {
+    let tools = recipe.tools.iter().map(|tool| tool.value.clone()).collect();
+    let from_archive = |build| Built {
         template: "upstream.spec.hbs".to_owned(),
-        cargo: None,
         archive: archive(recipe, facts),
         build,
-        tools: recipe.tools.iter().map(|tool| tool.value.clone()).collect(),
-        libraries,
-        options,
+        ..Built::default()
+    };
+    let built = match recipe.method() {
+        Method::Autotools(autotools) => from_archive(autotools_lines(autotools, &arguments)),
+        Method::Make(make) => from_archive(make_lines(make, &arguments)),
+        Method::Cargo(cargo) => {
+            cargo_names(cargo, page, facts, findings);
+            cargo_features(recipe, page, facts, findings);
+            let cargo = Some(cargo_build(recipe, cargo, target, facts, arguments));
+            Built { template: "cargo.spec.hbs".to_owned(), cargo, ..Built::default() }
+        }
+    };
+    Built { tools, libraries, options, ..built }
+}
+
+/// Whether an option is on, and why.
+fn chosen(choice: &Choice, target: &Target, facts: &Facts) -> (bool, String) {
+    let missing = choice.libraries.iter().find(|library| !facts.built.contains(*library));
+    let reason = choice.reason.clone();
+    if choice.arches.as_ref().is_some_and(|arches| !arches.contains(&target.arch)) {
+        (false, format!("it is not for {}", target.arch))
+    } else if !choice.default {
+        (false, reason.unwrap_or_else(|| "the recipe leaves it off".to_owned()))
+    } else if let Some(missing) = missing {
+        (false, format!("no recipe builds `{missing}`, and a cross build sees nothing else"))
+    } else {
+        (true, reason.unwrap_or_else(|| "the recipe wants it".to_owned()))
     }
 }
 
@@ -178,13 +181,32 @@ fn cargo_names(cargo: &Cargo, page: Page<'_>, facts: &Facts, findings: &mut Vec<
     check(&cargo.completions, &facts.programs, "program");
 }
 
-fn cargo_build(recipe: &Recipe, cargo: &Cargo, target: &Target, facts: &Facts) -> CargoBuild {
+/// Options of a cargo workspace are features of its packages: `package/feature`, which cargo knows how to leave out.
+fn cargo_features(recipe: &Recipe, page: Page<'_>, facts: &Facts, findings: &mut Vec<Diagnostic>) {
+    for (name, choice) in &recipe.options {
+        if !choice.value.off.is_empty() {
+            let hint = Some("remove `off`".to_owned());
+            findings.push(page.at(choice, format!("features of cargo are left out, so `{name}` has no `off`"), hint));
+        }
+        for feature in &choice.value.on {
+            let package = feature.split_once('/').map(|(package, _)| package);
+            if package.is_none_or(|package| !facts.cargo_packages.contains(package)) {
+                let near = nearest(package.unwrap_or(feature), facts.cargo_packages.iter().map(String::as_str));
+                let hint = near.map_or("write `package/feature`".to_owned(), |near| format!("write `{near}/...`"));
+                findings.push(page.at(choice, format!("`{feature}` is no feature of a cargo package"), Some(hint)));
+            }
+        }
+    }
+}
+
+fn cargo_build(recipe: &Recipe, cargo: &Cargo, target: &Target, facts: &Facts, features: Vec<String>) -> CargoBuild {
     let plain = |names: &[Spanned<String>]| names.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
     CargoBuild {
         rustflags: rustflags(&recipe.name.value, &facts.version, target),
         rust: cargo.rust.clone(),
         glibc: target.glibc().to_string(),
         packages: plain(&cargo.packages),
+        features,
         manual: plain(&cargo.manual),
         completions: plain(&cargo.completions),
     }

@@ -123,7 +123,7 @@ pub struct Make {
     pub install: Vec<String>,
 }
 
-/// Something that may be on or off, with the arguments of either.
+/// Something that may be on or off, with the arguments of either; for a cargo workspace the features when it is on.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Choice {

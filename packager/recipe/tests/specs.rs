@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods)] // a suite: it reads the project's recipes
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -33,6 +33,11 @@ fn rendered(name: &str) -> String {
 }
 
 fn rendered_of(recipe: &str, name: &str) -> String {
+    rendered_where(recipe, name, &[])
+}
+
+/// The spec where other recipes build these packages.
+fn rendered_where(recipe: &str, name: &str, built: &[&str]) -> String {
     let name = TargetName::parse(name).expect("a good name");
     let read = |path: String| fs::read_to_string(root().join(path)).expect("a file of the project");
     let text = read(format!("specs/targets/{}/target.yaml", name.system));
@@ -55,7 +60,7 @@ fn rendered_of(recipe: &str, name: &str) -> String {
         beside,
         cargo_packages: recipe.cargo.iter().flat_map(|cargo| &cargo.packages).map(|name| name.value.clone()).collect(),
         archive: 0,
-        built: BTreeSet::new(),
+        built: built.iter().map(|name| (*name).to_owned()).collect(),
         programs: ["daos_server", "daos_engine", "daos_agent", "dmg", "daos"].map(str::to_owned).into(),
     };
     let concrete = evaluate(&recipe, page, &target, &facts).expect("no findings");
@@ -80,6 +85,14 @@ fn the_whole_spec_of_an_upstream_project() {
 fn options_without_their_libraries_are_off() {
     let spec = rendered_of("libfabric", "openeuler-22.03-aarch64");
     assert!(spec.contains("--disable-opx --disable-psm2 --disable-ucx --disable-verbs"), "{spec}");
+}
+
+#[test]
+fn options_of_a_cargo_project_are_features() {
+    let plain = rendered("openeuler-22.03-aarch64");
+    let spec = rendered_where("daos", "openeuler-22.03-aarch64", &["libisa-l-devel"]);
+    let more: Vec<&str> = spec.lines().filter(|line| !plain.lines().any(|other| other == *line)).collect();
+    insta::assert_snapshot!(more.join("\n"));
 }
 
 /// Every other target, as the lines in which it differs from the first.

@@ -25,6 +25,9 @@ fn build() -> PathBuf {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // All targets, as scripts/test builds them: a smaller selection would resolve other features and build anew.
     build.args(["build", "--locked", "--quiet", "--workspace", "--all-targets"]);
+    if cfg!(feature = "ofi") {
+        build.args(["--features", "daos-admin/ofi,daos-control/ofi,daos-node/ofi,system-suite/ofi"]);
+    }
     if folder.ends_with("release") {
         build.arg("--release");
     }

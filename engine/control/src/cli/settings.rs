@@ -50,7 +50,7 @@ pub(super) fn check(source: &Source, overrides: &Overrides, purpose: Purpose) ->
         Ok(Checked { config, notices, places }) => (config, notices, places),
         Err(findings) => return (None, findings),
     };
-    findings.extend(config::unsupported(&config));
+    findings.extend(config::unsupported(&config, fabric::PROVIDERS));
     findings.extend(config::check_machine(&config, &machine()));
     findings.extend(fabric_interfaces(&config, purpose));
     if config.engines.is_empty() {

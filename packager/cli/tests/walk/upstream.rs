@@ -70,17 +70,85 @@ pub(crate) fn head(name: &str, archive: &Path, sha256: &str) -> String {
     )
 }
 
+/// The recipe of the library.
+fn library_recipe(archive: &Path, sha256: &str) -> String {
+    format!(
+        "{}make: {{}}\npackages:\n  number:\n    summary: A number\n    files:\n      - installed: /usr/lib64/libnumber.so.1\n      - licence: LICENSE\n  \
+         number-devel:\n    summary: A number, development files\n    provides: [libnumber-devel]\n    requires: [number]\n    files:\n      - installed: /usr/lib64/libnumber.so\n      \
+         - installed: /usr/include/number.h\n      - installed: /usr/lib64/pkgconfig/number.pc\n      - licence: LICENSE\n",
+        head("number", archive, sha256)
+    )
+}
+
+/// Everything that a package asks for, one a line.
+fn requires(rpm: &Path) -> String {
+    let output = run(Command::new("rpm").args(["-qp", "--nosignature", "--qf", "[%{REQUIRES}\n]"]).arg(rpm));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Unpacks packages into one folder.
+fn unpack(yard: &Yard, packages: &[PathBuf]) -> PathBuf {
+    let root = yard.path("installed");
+    fs::create_dir_all(&root).expect("a folder");
+    for rpm in packages {
+        run(Command::new("sh").args(["-c", "rpm2archive - < \"$1\" | tar -xz -C \"$2\"", "sh"]).arg(rpm).arg(&root));
+    }
+    root
+}
+
+#[test]
+fn a_cargo_program_links_against_the_packages_of_a_library_when_its_feature_is_on() {
+    let yard = Yard::new();
+    let demo = yard.path("root/specs/demo/recipe.yaml");
+    let change = |path: &Path, from: &str, to: &str| {
+        let text = fs::read_to_string(path).expect("a file of the fixture");
+        assert!(text.contains(from), "{from}");
+        fs::write(path, text.replacen(from, to, 1)).expect("written");
+    };
+    change(&yard.path("root/project/hello/Cargo.toml"), "[dependencies]", "[features]\nnumber = []\n\n[dependencies]");
+    let main = yard.path("root/project/hello/src/main.rs");
+    change(
+        &main,
+        "fn main() {",
+        "#[cfg(feature = \"number\")]\n#[link(name = \"number\")]\nunsafe extern \"C\" {\n    safe fn number() -> std::ffi::c_int;\n}\n\n\
+         #[cfg(not(feature = \"number\"))]\nfn number() -> u32 {\n    std::process::id()\n}\n\nfn main() {",
+    );
+    change(&main, "std::process::id())),", "number())),");
+    change(
+        &demo,
+        "packages:\n  demo:",
+        "options:\n  number:\n    default: true\n    libraries: [libnumber-devel]\n    on: [hello/number]\n\npackages:\n  demo:",
+    );
+    let without = yard.good(&["spec", "--target", TARGET, "demo"]);
+    assert!(!without.contains("hello/number") && !without.contains("libnumber-devel"), "{without}");
+
+    let (number, number_sum) = archive(&yard, "number-1.0", &NUMBER);
+    recipe(&yard, "number", &library_recipe(&number, &number_sum));
+    let plan = yard.good(&["plan", "--target", TARGET, "demo"]);
+    assert!(plan.contains("number on") && plan.contains("`demo` links against `libnumber-devel`"), "{plan}");
+    let with = yard.good(&["spec", "--target", TARGET, "demo"]);
+    assert!(with.contains("-p hello -F hello/number") && with.contains("BuildRequires:  libnumber-devel"), "{with}");
+
+    yard.good(&["build", "--target", TARGET, "demo"]);
+    let packages = yard.path("root/dist").join(TARGET).join("Packages");
+    let rpms = ["demo-1.2.3", "number-1.0"].map(|name| packages.join(format!("{name}-1.el8.x86_64.rpm")));
+    assert!(requires(&rpms[0]).lines().any(|line| line == "libnumber.so.1()(64bit)"), "{}", requires(&rpms[0]));
+    let root = unpack(&yard, &rpms);
+    let told = run(Command::new(root.join("usr/bin/hello")).env("LD_LIBRARY_PATH", root.join("usr/lib64")));
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "42\n");
+
+    change(&demo, "on: [hello/number]", "on: [helo/number]\n    off: [hello/none]");
+    let text = yard.bad(&["plan", "--target", TARGET], 1);
+    assert!(text.contains("`helo/number` is no feature") && text.contains("write `hello/...`"), "{text}");
+    assert!(text.contains("so `number` has no `off`"), "{text}");
+}
+
 #[test]
 fn a_program_links_against_the_packages_of_a_library() {
     let yard = Yard::new();
     let (number, number_sum) = archive(&yard, "number-1.0", &NUMBER);
     let (teller, teller_sum) = archive(&yard, "teller-1.0", &TELLER);
-    let library = format!(
-        "{}make: {{}}\npackages:\n  number:\n    summary: A number\n    files:\n      - installed: /usr/lib64/libnumber.so.1\n      - licence: LICENSE\n  \
-         number-devel:\n    summary: A number, development files\n    provides: [libnumber-devel]\n    requires: [number]\n    files:\n      - installed: /usr/lib64/libnumber.so\n      \
-         - installed: /usr/include/number.h\n      - installed: /usr/lib64/pkgconfig/number.pc\n      - licence: LICENSE\n",
-        head("number", &number, &number_sum)
-    );
+    let library = library_recipe(&number, &number_sum);
     recipe(&yard, "number", &library);
     let program = format!(
         "{}autotools: {{}}\nlibraries: [libnumber-devel]\noptions:\n  greeting:\n    default: true\n    on: [--with-greeting=hello]\n  \
@@ -102,23 +170,9 @@ fn a_program_links_against_the_packages_of_a_library() {
     yard.good(&["build", "--target", TARGET, "teller"]);
     let packages = yard.path("root/dist").join(TARGET).join("Packages");
     let program_rpm = packages.join("teller-1.0-1.el8.x86_64.rpm");
-    let query = |format: &str| {
-        let output = run(Command::new("rpm").args(["-qp", "--nosignature", "--qf", format]).arg(&program_rpm));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    assert!(
-        query("[%{REQUIRES}\n]").lines().any(|line| line == "libnumber.so.1()(64bit)"),
-        "{}",
-        query("[%{REQUIRES}\n]")
-    );
+    assert!(requires(&program_rpm).lines().any(|line| line == "libnumber.so.1()(64bit)"), "{}", requires(&program_rpm));
     // What was built runs, with the library of the package.
-    let root = yard.path("installed");
-    fs::create_dir_all(&root).expect("a folder");
-    for name in ["teller", "number"] {
-        let rpm = packages.join(format!("{name}-1.0-1.el8.x86_64.rpm"));
-        let script = "rpm2archive - < \"$1\" | tar -xz -C \"$2\"";
-        run(Command::new("sh").args(["-c", script, "sh"]).arg(rpm).arg(&root));
-    }
+    let root = unpack(&yard, &[program_rpm, packages.join("number-1.0-1.el8.x86_64.rpm")]);
     let told = run(Command::new(root.join("usr/bin/teller")).env("LD_LIBRARY_PATH", root.join("usr/lib64")));
     assert_eq!(String::from_utf8_lossy(&told.stdout), "hello 42\n");
 
