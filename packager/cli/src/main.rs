@@ -9,12 +9,14 @@ mod build;
 mod keys;
 mod places;
 mod plain;
+mod plan;
 mod progress;
 mod publication;
 mod repo;
 mod report;
 mod repository;
 mod resolve;
+mod sync;
 mod world;
 
 use std::process::ExitCode;
@@ -53,7 +55,8 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Resolve(options) => resolve::resolve(&options),
         Command::Targets(TargetsCommand::List) => plain::targets(&places),
         Command::Targets(TargetsCommand::Show { target }) => plain::target(&places, &target),
-        Command::Plan(options) => plain::plan(&places, &options),
+        Command::Targets(TargetsCommand::Sync(options)) => sync::sync(&places, &options),
+        Command::Plan(options) => plan::plan(&places, &options),
         Command::Spec(which) => plain::spec(&places, &which),
         Command::Srpm(options) => build::source_packages(&places, &options),
         Command::Build(options) => build::build(&places, &options),

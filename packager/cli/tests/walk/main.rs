@@ -5,9 +5,12 @@
 
 #![allow(clippy::disallowed_methods)] // a suite: it runs the real program, rpm and dnf
 
+mod locks;
 mod mistakes;
+mod plans;
 mod questions;
 mod repositories;
+mod server;
 mod stops;
 mod upstream;
 mod whole;
