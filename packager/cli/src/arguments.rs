@@ -90,6 +90,20 @@ pub(crate) enum TargetsCommand {
         /// `<distribution>-<release>-<arch>`
         target: String,
     },
+    /// Lock what the distribution's own repositories offer, as far as recipes ask for it
+    Sync(SyncOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncOptions {
+    /// `<distribution>-<release>-<arch>`
+    pub(crate) target: String,
+    /// A repository of the distribution: a folder with `repodata/`, or the address of one; all of them, the preferred one first
+    #[arg(long, value_name = "[NAME=]DIR|URL", required = true)]
+    pub(crate) repo: Vec<String>,
+    /// Armored OpenPGP public key that signed the repositories' metadata; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -188,9 +202,25 @@ pub(crate) struct Which {
 pub(crate) struct PlanOptions {
     #[command(flatten)]
     pub(crate) which: Which,
-    /// Say why this package is built and what it needs
+    /// Say in sentences why this package is built or taken from the distribution, who needs it, and what it needs
     #[arg(long, value_name = "PKG")]
     pub(crate) explain: Option<String>,
+    /// For people, for programs, for Graphviz, or as a drawing
+    #[arg(long, value_enum, default_value = "tree", conflicts_with = "explain")]
+    pub(crate) format: PlanFormat,
+}
+
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// Text
+    Tree,
+    /// The same as `--json`
+    Json,
+    /// Graphviz
+    Dot,
+    /// A drawing, one column per wave
+    Svg,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! Operations that build: srpm, build, rebuild.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -115,6 +116,14 @@ pub(crate) struct Inputs {
 
 pub(crate) fn store(places: &Places) -> Store {
     Store::new(places.state.join("artifacts"))
+}
+
+/// The recipes whose packages are in the store. Compiles and fetches nothing.
+pub(crate) fn cached(places: &Places, target: &Target, ready: &[Ready]) -> Result<BTreeSet<String>> {
+    let keys = Yard::new(places, target, true, None)?.keys(ready)?;
+    let store = store(places);
+    let there = ready.iter().zip(keys).filter(|(_, (_, key))| store.get(key).is_some());
+    Ok(there.map(|(ready, _)| ready.recipe.name.clone()).collect())
 }
 
 /// `srpm`.

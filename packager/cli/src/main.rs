@@ -10,6 +10,7 @@ mod keys;
 mod mirror;
 mod places;
 mod plain;
+mod plan;
 mod progress;
 mod publication;
 mod repo;
@@ -18,6 +19,7 @@ mod repository;
 mod resolve;
 mod shell;
 mod sources;
+mod sync;
 mod waves;
 mod world;
 
@@ -57,7 +59,8 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Resolve(options) => resolve::resolve(&options),
         Command::Targets(TargetsCommand::List) => plain::targets(&places),
         Command::Targets(TargetsCommand::Show { target }) => plain::target(&places, &target),
-        Command::Plan(options) => plain::plan(&places, &options),
+        Command::Targets(TargetsCommand::Sync(options)) => sync::sync(&places, &options),
+        Command::Plan(options) => plan::plan(&places, &options),
         Command::Spec(which) => plain::spec(&places, &which),
         Command::Srpm(options) => build::source_packages(&places, &options),
         Command::Build(options) => build::build(&places, &options),

@@ -1,13 +1,12 @@
-//! Operations that build nothing: targets, plan, spec, check.
+//! Operations that build nothing: targets, spec, check.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use packager_resolve::plan::Provider;
 use packager_rpm::{Inspected, check as gates, lint};
 use serde_json::json;
 
-use crate::arguments::{CheckOptions, PlanOptions, Which};
+use crate::arguments::{CheckOptions, Which};
 use crate::places::Places;
 use crate::report::{Report, table};
 use crate::world;
@@ -43,54 +42,26 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
     ]
     .map(|(name, value)| vec![name.to_owned(), value.to_owned()]);
     let mut text = table(&rows);
-    text.push_str("offers\n");
-    for capability in &profile.provides {
-        text.push_str(&format!("  {capability}\n"));
-    }
-    text.push_str("  and what follows from its glibc\n");
-    let mut value = serde_json::to_value(&target)?;
-    value["capabilities"] = json!(target.capabilities());
-    Ok(Report::new(text, value))
-}
-
-/// `plan`.
-pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
-    let target = world::target(places, &options.which.target)?;
-    let (plan, _) = world::planned(places, &target, &options.which.packages)?;
-    let mut text = String::new();
-    for (number, wave) in plan.waves.iter().enumerate() {
-        for step in wave {
-            let explained = options.explain.as_ref();
-            if explained.is_some_and(|package| !step.packages.contains(package)) {
-                continue;
-            }
-            text.push_str(&format!(
-                "wave {}: {}: {}\n  because {}\n",
-                number + 1,
-                step.nvr,
-                step.packages.join(", "),
-                step.why
-            ));
-            for option in &step.options {
-                let state = if option.on { "on" } else { "off" };
-                text.push_str(&format!("  {} {state}: {}\n", option.name, option.why));
-            }
-            for recipe in &step.links {
-                text.push_str(&format!("  links against the packages of `{recipe}`\n"));
-            }
-            for need in step.needs.iter().filter(|need| explained.is_none_or(|package| need.package == *package)) {
-                let from = match &need.provider {
-                    Provider::Recipe { recipe, package } => format!("`{package}` of the recipe `{recipe}`"),
-                    Provider::Distribution { capability } => format!("`{capability}` of {}", target.profile.title),
-                };
-                text.push_str(&format!("  {} needs {}: from {from}\n", need.package, need.requirement));
-            }
+    for known in &target.lock.known {
+        let (there, absent) = (known.packages.len(), known.absent.len());
+        let repository = known.repository.as_deref().map_or(String::new(), |name| format!("{name}: "));
+        text.push_str(&format!("{repository}{there} packages, {absent} absent; known from {}\n", known.from));
+        let packages = target.lock.packages(target.arch).filter(|(from, _)| std::ptr::eq(*from, known));
+        for (_, locked) in packages {
+            let version = match (&locked.evr, &locked.below) {
+                (Some(evr), _) => format!(" {evr}"),
+                (None, Some(below)) => format!(" below {below}"),
+                (None, None) => String::new(),
+            };
+            text.push_str(&format!("  {}{version}\n", locked.name));
+        }
+        if absent > 0 {
+            text.push_str(&format!("  not there: {}\n", known.absent.join(", ")));
         }
     }
-    if text.is_empty() {
-        bail!("the plan has no package `{}`", options.explain.as_deref().unwrap_or_default());
-    }
-    Ok(Report::new(text, serde_json::to_value(&plan)?))
+    let mut value = serde_json::to_value(&target)?;
+    value["glibc_capabilities"] = json!(target.glibc_capabilities());
+    Ok(Report::new(text, value))
 }
 
 /// `spec`.

@@ -53,6 +53,7 @@ fn settings(target: &Target, ready: &[Ready], repo_file: &str) -> Result<String>
     let mut digest = Digest::new();
     digest.part("repo file", repo_file.as_bytes());
     digest.part("profile", &serde_json::to_vec(&target.profile)?);
+    digest.part("lock", &serde_json::to_vec(&target.lock)?);
     for ready in ready {
         digest.part("waivers", &serde_json::to_vec(&ready.recipe.waivers)?);
     }

@@ -1,65 +1,120 @@
 //! Repositories as the resolver sees them: metadata in a folder or behind an address, turned into packages of a universe.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use packager_repo::stored::Stored;
 use packager_repodata::model;
 use packager_repodata::write::Format;
 use packager_resolve::Package;
+use packager_rpm::VerifyingKey;
 use packager_source::archive;
 
-/// The binary packages of a repository: a folder with `repodata/`, or an address below which there is one.
-pub(crate) fn packages(place: &str) -> Result<Vec<Package>> {
-    if !place.starts_with("http://") && !place.starts_with("https://") {
-        return read(Path::new(place)).with_context(|| format!("the repository `{place}` cannot be read"));
-    }
-    let room = tempfile::tempdir().context("cannot make a temporary folder")?;
-    fs::create_dir(room.path().join("repodata")).context("cannot make a temporary folder")?;
-    let address = place.trim_end_matches('/');
-    let fetch = |path: &str| {
-        archive::download(&format!("{address}/{path}"), &room.path().join(path))
-            .with_context(|| format!("cannot fetch `{path}` of the repository `{place}`"))
-    };
-    fetch("repodata/repomd.xml")?;
-    let stored = Stored::open(room.path())?;
-    for format in Format::ALL {
-        let wanted = stored.repomd.data.iter().find(|data| data.kind == format.name());
-        // Only names that lie in the folder we made; anything else is refused when it is read.
-        if let Some(data) = wanted.filter(|data| !data.location.contains("..")) {
-            fetch(&data.location)?;
+/// Where the metadata of metadata lies.
+const REPOMD: &str = "repodata/repomd.xml";
+
+/// A repository whose metadata is read as it is needed.
+pub(crate) struct Repository {
+    place: String,
+    folder: PathBuf,
+    /// Holds what was fetched; nothing for a folder.
+    fetched: Option<tempfile::TempDir>,
+    stored: Stored,
+}
+
+impl Repository {
+    /// A folder with `repodata/`, or an address below which there is one.
+    pub(crate) fn open(place: &str) -> Result<Repository> {
+        let cannot = || format!("the repository `{place}` cannot be read");
+        if !place.starts_with("http://") && !place.starts_with("https://") {
+            let folder = PathBuf::from(place);
+            let stored = Stored::open(&folder).with_context(cannot)?;
+            return Ok(Repository { place: place.to_owned(), folder, fetched: None, stored });
         }
+        let room = tempfile::tempdir().context("cannot make a temporary folder")?;
+        fetch(place, REPOMD, room.path())?;
+        let stored = Stored::open(room.path()).with_context(cannot)?;
+        Ok(Repository { place: place.to_owned(), folder: room.path().to_owned(), fetched: Some(room), stored })
     }
-    read(room.path()).with_context(|| format!("the repository `{place}` cannot be read"))
+
+    /// `repomd.xml`.
+    pub(crate) fn repomd(&self) -> PathBuf {
+        self.folder.join(REPOMD)
+    }
+
+    pub(crate) fn revision(&self) -> &str {
+        &self.stored.repomd.revision
+    }
+
+    /// The key that signed `repomd.xml`.
+    pub(crate) fn signer<'k>(&self, keys: &'k [VerifyingKey]) -> Result<&'k VerifyingKey> {
+        let signature = format!("{REPOMD}.asc");
+        if self.fetched.is_some() {
+            fetch(&self.place, &signature, &self.folder)?;
+        } else if !self.folder.join(&signature).exists() {
+            bail!("the repository `{}` has no `{signature}`\nhint: leave out `--key` if nobody signs it", self.place);
+        }
+        let signature = self.folder.join(signature);
+        let mut last = None;
+        for key in keys {
+            match key.verify_file(&self.repomd(), &signature) {
+                Ok(()) => return Ok(key),
+                Err(error) => last = Some(error),
+            }
+        }
+        let error = last.map_or_else(|| anyhow!("no key was named"), anyhow::Error::from);
+        Err(error.context(format!("the repository `{}` is not signed by a key that was named", self.place)))
+    }
+
+    /// Has a metadata file at hand.
+    pub(crate) fn need(&self, format: Format) -> Result<()> {
+        let wanted = self.stored.repomd.data.iter().find(|data| data.kind == format.name());
+        let Some(data) = wanted.filter(|_| self.fetched.is_some()) else { return Ok(()) };
+        // Only names that lie in the folder we made.
+        if !Path::new(&data.location).components().all(|part| matches!(part, Component::Normal(_))) {
+            bail!("the repository `{}` lists `{}`, which lies outside\nhint: do not use it", self.place, data.location);
+        }
+        fetch(&self.place, &data.location, &self.folder)
+    }
+
+    /// The packages as the primary metadata has them.
+    pub(crate) fn primary(&mut self) -> Result<Vec<model::Package>> {
+        self.need(Format::Primary)?;
+        self.stored.primary().with_context(|| self.unreadable())
+    }
+
+    /// The files of each package, by the package's SHA-256.
+    pub(crate) fn file_lists(&self, each: impl FnMut(String, Vec<model::File>)) -> Result<()> {
+        self.stored.file_lists(each).with_context(|| self.unreadable())
+    }
+
+    fn unreadable(&self) -> String {
+        let hint = if self.fetched.is_some() {
+            "\nhint: it may be changing just now; try again, or name another mirror"
+        } else {
+            ""
+        };
+        format!("the repository `{}` cannot be read{hint}", self.place)
+    }
 }
 
-fn read(folder: &Path) -> Result<Vec<Package>> {
-    let stored = Stored::open(folder)?;
-    let mut packages = stored.primary()?;
-    stored.complete(&mut packages)?;
-    Ok(packages.into_iter().filter(|package| package.arch != "src").map(converted).collect())
+/// Fetches a file below an address into the same place below a folder.
+fn fetch(place: &str, path: &str, folder: &Path) -> Result<()> {
+    let to = folder.join(path);
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).context("cannot make a temporary folder")?;
+    }
+    archive::download(&format!("{}/{path}", place.trim_end_matches('/')), &to)
+        .with_context(|| format!("cannot fetch `{path}` of the repository `{place}`"))
 }
 
-fn converted(package: model::Package) -> Package {
-    let texts = |dependencies: Vec<model::Dependency>| {
-        let mut texts: Vec<String> = dependencies.iter().map(ToString::to_string).collect();
-        texts.dedup();
-        texts
-    };
-    let model::Weak { recommends, suggests, supplements, enhances } = package.weak;
-    Package {
-        name: package.name,
-        evr: package.evr.to_string(),
-        arch: package.arch,
-        provides: texts(package.provides),
-        requires: texts(package.requires),
-        conflicts: texts(package.conflicts),
-        obsoletes: texts(package.obsoletes),
-        recommends: texts(recommends),
-        suggests: texts(suggests),
-        supplements: texts(supplements),
-        enhances: texts(enhances),
-        files: package.files.into_iter().map(|file| file.path).collect(),
-    }
+/// The binary packages of a repository, with everything that is known of them.
+pub(crate) fn packages(place: &str) -> Result<Vec<Package>> {
+    let mut repository = Repository::open(place)?;
+    let mut packages = repository.primary()?;
+    repository.need(Format::Filelists)?;
+    repository.need(Format::Other)?;
+    repository.stored.complete(&mut packages).with_context(|| repository.unreadable())?;
+    Ok(packages.into_iter().filter(|package| package.arch != "src").map(Package::from).collect())
 }

@@ -9,9 +9,9 @@ use packager_recipe::changelog::parse_day;
 use packager_recipe::diagnostic::{Page, nearest};
 use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
-use packager_recipe::{Concrete, Facts, Recipe, Target, TargetName, evaluate, spec};
-use packager_resolve::plan::CapabilityList;
-use packager_resolve::{Plan, plan};
+use packager_recipe::{Arch, Concrete, Facts, Lock, Recipe, Target, TargetName, evaluate, spec};
+use packager_resolve::plan::installable;
+use packager_resolve::{Distribution, Plan, plan};
 use packager_source::archive::{Copy, Place};
 use packager_source::workspace::modified;
 use packager_source::{Archives, Workspace};
@@ -80,7 +80,35 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Target> {
     }
     let parsed = TargetName::parse(name).ok_or_else(|| anyhow!("`{name}` ends in no architecture"))?;
     let profile = profile(places, &parsed.system)?;
-    Target::new(&parsed, profile).ok_or_else(|| anyhow!("the profile of `{name}` lacks its architecture"))
+    let target =
+        Target::new(&parsed, profile).with_context(|| format!("the profile of `{name}` lacks its architecture"))?;
+    Ok(target.with_lock(lock(places, &parsed.system, parsed.arch)?))
+}
+
+/// The lock that `targets sync` writes, relative to the project.
+pub(crate) fn synced_lock(system: &str, arch: Arch) -> String {
+    format!("specs/targets/{system}/lock-{arch}.yaml")
+}
+
+/// The lock that was written by hand, if there is one.
+pub(crate) fn written_lock(places: &Places, system: &str) -> Result<Option<Lock>> {
+    read_lock(places, &format!("specs/targets/{system}/lock.yaml"))
+}
+
+/// What is known of a distribution's packages: from its repositories, or else by hand.
+fn lock(places: &Places, system: &str, arch: Arch) -> Result<Lock> {
+    if let Some(synced) = read_lock(places, &synced_lock(system, arch))? {
+        return Ok(synced);
+    }
+    Ok(written_lock(places, system)?.unwrap_or_default())
+}
+
+fn read_lock(places: &Places, file: &str) -> Result<Option<Lock>> {
+    match fs::read_to_string(places.root.join(file)) {
+        Ok(text) => Ok(Some(Lock::parse(Page { file, text: &text })?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{file}`")),
+    }
 }
 
 /// A template's text.
@@ -136,6 +164,11 @@ pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
     }
     folders.sort();
     folders.into_iter().map(|folder| Written::read(places, folder)).collect()
+}
+
+/// All recipes as written, for no target.
+pub(crate) fn recipes(places: &Places) -> Result<Vec<Recipe>> {
+    Ok(written(places)?.into_iter().map(|written| written.recipe).collect())
 }
 
 /// All recipes, evaluated for a target and rendered.
@@ -266,8 +299,8 @@ fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
 pub(crate) fn planned(places: &Places, target: &Target, wanted: &[String]) -> Result<(Plan, Vec<Ready>)> {
     let ready = ready(places, target)?;
     let recipes: Vec<Concrete> = ready.iter().map(|ready| ready.recipe.clone()).collect();
-    let distribution = CapabilityList::new(&target.name, target.capabilities());
-    let plan = plan(&recipes, wanted, &distribution)?;
+    let plan = plan(&recipes, wanted, &Distribution::new(target))?;
+    installable(&plan, &recipes, target)?;
     let mut ordered: Vec<Ready> = Vec::new();
     let mut rest = ready;
     for step in plan.waves.iter().flatten() {

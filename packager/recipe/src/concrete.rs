@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::written::Waiver;
+use crate::written::{Instead, Waiver};
 
 /// One source package for one target.
 #[derive(Debug, Clone, Serialize)]
@@ -48,6 +48,8 @@ pub struct Concrete {
     pub libraries: Vec<String>,
     /// What may be on or off, and which it is.
     pub options: Vec<Chosen>,
+    /// Packages of distributions that may stand in for it.
+    pub instead: Vec<Instead>,
     /// All sources, in the order of their numbers.
     pub sources: Vec<SourceFile>,
     /// Lines of `%install`.
@@ -158,7 +160,20 @@ impl Concrete {
     /// `name-version-release` with the dist tag.
     #[must_use]
     pub fn nvr(&self) -> String {
-        format!("{}-{}-{}{}", self.name, self.version, self.release, self.dist)
+        format!("{}-{}", self.name, self.evr())
+    }
+
+    /// `version-release` with the dist tag.
+    #[must_use]
+    pub fn evr(&self) -> String {
+        format!("{}-{}{}", self.version, self.release, self.dist)
+    }
+
+    /// A dependency of one of its packages with the macros filled in that evaluation writes.
+    #[must_use]
+    pub fn expanded(&self, text: &str) -> String {
+        let release = format!("{}{}", self.release, self.dist);
+        text.replace("%{?_isa}", "").replace("%{version}", &self.version).replace("%{release}", &release)
     }
 
     /// `name-version`: the folder in the source tarball.

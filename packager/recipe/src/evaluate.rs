@@ -85,6 +85,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         tools,
         libraries,
         options,
+        instead: recipe.instead.iter().map(|instead| instead.value.clone()).collect(),
         sources,
         install,
         packages,

@@ -1,13 +1,15 @@
 //! Recipes, from the text a person wrote to what is built for one target.
 //!
 //! Two stages, two kinds of types: [`written`] is the file as it stands, with positions; [`concrete`] is what one
-//! target gets, with nothing left to decide. [`target`] holds the profiles of the distributions, [`spec`] fills the
+//! target gets, with nothing left to decide. [`target`] holds the profiles of the distributions, [`lock`] what is known
+//! of their packages, [`spec`] fills the
 //! templates. This crate touches no file: texts come in, texts go out.
 
 pub mod changelog;
 pub mod concrete;
 pub mod diagnostic;
 mod evaluate;
+pub mod lock;
 mod package;
 mod scriptlet;
 pub mod spec;
@@ -19,5 +21,7 @@ pub mod written;
 pub use concrete::Concrete;
 pub use diagnostic::Diagnostic;
 pub use evaluate::{Facts, evaluate};
+pub use lock::Lock;
+pub use package::USER_TOOLS;
 pub use target::{Arch, Target, TargetName};
 pub use written::Recipe;

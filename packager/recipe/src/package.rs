@@ -12,6 +12,9 @@ use crate::written::{self, Cargo, Entry, Recipe};
 /// First number of the sources that lie beside the recipe; the ones before are made by the packager.
 const FIRST_BESIDE: usize = 10;
 
+/// What `%pre` runs where users are made.
+pub const USER_TOOLS: [&str; 3] = ["/usr/sbin/useradd", "/usr/sbin/groupadd", "/usr/bin/getent"];
+
 /// Where the pieces of packages come together.
 pub(crate) struct Gathering<'r> {
     pub(crate) recipe: &'r Recipe,
@@ -50,9 +53,7 @@ impl Gathering<'_> {
         package.post.extend(scriptlet::units_post(&units));
         package.preun.extend(scriptlet::units_preun(&units));
         if !package.pre.is_empty() {
-            package
-                .requires_pre
-                .extend(["/usr/sbin/useradd", "/usr/sbin/groupadd", "/usr/bin/getent"].map(str::to_owned));
+            package.requires_pre.extend(USER_TOOLS.map(str::to_owned));
         }
         package
     }

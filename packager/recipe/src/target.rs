@@ -1,7 +1,7 @@
 //! Target profiles: what a distribution's release demands of a package and offers to it.
 //!
 //! A profile is data (`specs/targets/<distribution>-<release>/target.yaml`); nothing here branches on a
-//! distribution's name. What the base system offers is a list of capabilities; those of glibc follow from its version.
+//! distribution's name. What the distribution offers is in its lock; the capabilities of glibc follow from its version.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page};
+use crate::lock::Lock;
 
 /// A processor architecture, under rpm's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -144,8 +145,6 @@ pub struct Profile {
     pub module_hotfixes: bool,
     /// Instruction set that every machine of the release has, in Rust's names, by architecture.
     pub cpu: BTreeMap<Arch, String>,
-    /// What the base system and its default repositories offer, as rpm writes capabilities.
-    pub provides: Vec<String>,
 }
 
 /// A profile for one architecture.
@@ -157,6 +156,8 @@ pub struct Target {
     pub arch: Arch,
     /// The profile.
     pub profile: Profile,
+    /// What is known of the distribution's packages.
+    pub lock: Lock,
 }
 
 impl Profile {
@@ -190,10 +191,17 @@ impl Profile {
 }
 
 impl Target {
-    /// The profile for one architecture, if the profile has it.
+    /// The profile for one architecture, if the profile has it; nothing is known of the distribution's packages.
     #[must_use]
     pub fn new(name: &TargetName, profile: Profile) -> Option<Target> {
-        profile.cpu.contains_key(&name.arch).then(|| Target { name: name.to_string(), arch: name.arch, profile })
+        let lock = Lock::default();
+        profile.cpu.contains_key(&name.arch).then(|| Target { name: name.to_string(), arch: name.arch, profile, lock })
+    }
+
+    /// The same with what is known of the distribution's packages.
+    #[must_use]
+    pub fn with_lock(self, lock: Lock) -> Target {
+        Target { lock, ..self }
     }
 
     /// The glibc floor.
@@ -208,12 +216,10 @@ impl Target {
         &self.profile.cpu[&self.arch]
     }
 
-    /// Everything the base system offers on this architecture, as rpm writes capabilities.
+    /// What follows from the version of glibc, as rpm writes capabilities.
     #[must_use]
-    pub fn capabilities(&self) -> Vec<String> {
-        let mut all = self.profile.provides.clone();
-        all.push(format!("glibc = {}", self.profile.glibc));
-        all.push("rtld(GNU_HASH)".to_owned());
+    pub fn glibc_capabilities(&self) -> Vec<String> {
+        let mut all = vec![format!("glibc = {}", self.profile.glibc), "rtld(GNU_HASH)".to_owned()];
         let loader = self.arch.loader();
         for soname in GLIBC_LIBRARIES.into_iter().chain([loader]) {
             all.push(format!("{soname}()(64bit)"));

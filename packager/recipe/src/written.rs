@@ -51,6 +51,9 @@ pub struct Recipe {
     /// What may be on or off.
     #[serde(default)]
     pub options: BTreeMap<String, Spanned<Choice>>,
+    /// Packages of distributions that make building this unnecessary; the first that a distribution has is looked at first.
+    #[serde(default)]
+    pub instead: Vec<Spanned<Instead>>,
     /// The binary packages by name.
     pub packages: BTreeMap<String, Package>,
     /// Findings of the gates that are accepted.
@@ -142,6 +145,16 @@ pub struct Choice {
     pub off: Vec<String>,
     /// Why it is off by default, or what it is for.
     pub reason: Option<String>,
+}
+
+/// A package of a distribution that may stand in for what a recipe builds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Instead {
+    /// Its name, or that of its source package.
+    pub package: String,
+    /// The oldest version that does; any when absent.
+    pub at_least: Option<String>,
 }
 
 /// The cargo project.
@@ -305,6 +318,17 @@ impl Recipe {
         for waiver in &recipe.waivers {
             if waiver.value.reason.trim().is_empty() {
                 return Err(page.at(waiver, "a waiver needs a reason", None));
+            }
+        }
+        for instead in &recipe.instead {
+            let bad = |text: &str| text.is_empty() || text.contains(char::is_whitespace);
+            let Instead { package, at_least } = &instead.value;
+            if bad(package) {
+                return Err(page.at(instead, format!("`{package}` is no name of a package"), None));
+            }
+            if let Some(version) = at_least.as_deref().filter(|version| bad(version)) {
+                let hint = Some("write it like `\"1.20\"`".to_owned());
+                return Err(page.at(instead, format!("`{version}` is no version"), hint));
             }
         }
         recipe.whole(page)?;

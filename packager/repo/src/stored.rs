@@ -1,11 +1,11 @@
 //! Metadata that is there already, ours or another tool's: checked against `repomd.xml`, then read.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use packager_repodata::compression::{Compression, decoder};
-use packager_repodata::model::{Data, Repomd};
+use packager_repodata::model::{Data, File, Repomd};
 use packager_repodata::read::{self, Place, ReadError};
 use packager_repodata::{Package, write::Format};
 use packager_source::digest::hex;
@@ -29,7 +29,7 @@ impl Stored {
     /// Of a repository; nothing when it has none.
     pub fn find(folder: &Path) -> Result<Option<Stored>, MetadataError> {
         let path = folder.join("repodata/repomd.xml");
-        let file = match File::open(&path) {
+        let file = match fs::File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(MetadataError::at(&path)(error)),
@@ -80,6 +80,16 @@ impl Stored {
         let (path, other) = self.bytes(Format::Other)?;
         let other = plain(&path, &other)?;
         self.with(Format::Filelists, |filelists| read::complete(packages, filelists, other))
+    }
+
+    /// The files of each package, by the package's SHA-256.
+    pub fn file_lists(&self, mut each: impl FnMut(String, Vec<File>)) -> Result<(), MetadataError> {
+        self.with(Format::Filelists, |text| {
+            read::filelists(text, |sha256, files| {
+                each(sha256, files);
+                Ok(())
+            })
+        })
     }
 
     fn with<T>(

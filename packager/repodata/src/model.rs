@@ -214,7 +214,8 @@ impl File {
 }
 
 /// See [`File::is_primary`].
-pub(crate) fn is_primary(path: &[u8]) -> bool {
+#[must_use]
+pub fn is_primary(path: &[u8]) -> bool {
     path.starts_with(b"/etc/") || path == b"/usr/lib/sendmail" || path.windows(4).any(|part| part == b"bin/")
 }
 

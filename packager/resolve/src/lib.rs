@@ -2,18 +2,27 @@
 //! repositories are arguments, texts come in and values go out.
 
 mod architecture;
+pub mod asked;
 pub mod capability;
 pub mod dependency;
+pub mod distribution;
 pub mod evr;
 pub mod fault;
+mod index;
+pub mod met;
+mod metadata;
 pub mod plan;
+mod repository;
 pub mod solve;
 pub mod universe;
 
 pub use capability::{Capability, Relation};
 pub use dependency::Dependency;
+pub use distribution::Distribution;
 pub use evr::Evr;
 pub use fault::ParseError;
-pub use plan::{Plan, PlanError, Provider, Repository, Step, plan};
+pub use met::{Met, UnmetError, met};
+pub use plan::{Plan, PlanError, Provider, Step, plan};
+pub use repository::{Answer, CapabilityList, Repository};
 pub use solve::{Goal, Request, RequestError, Transaction, resolve};
 pub use universe::{Package, Universe};

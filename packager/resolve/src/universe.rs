@@ -4,14 +4,13 @@
 //! read when a resolution first visits their package, so most of a distribution is never looked at. Ids are dense and follow
 //! the order of addition, which is the last criterion of every choice.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architectures;
 use crate::capability::{Capability, Range, Relation, overlap, split};
 use crate::dependency::Dependency;
 use crate::evr::Evr;
+use crate::index::{Index, NameId, Offer};
 
 /// A package as its repository describes it: dependencies as rpm writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,10 +103,6 @@ struct Source {
     priority: i32,
 }
 
-/// An interned name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct NameId(u32);
-
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) package: Package,
@@ -116,32 +111,13 @@ pub(crate) struct Entry {
     pub(crate) repository: RepositoryId,
 }
 
-/// Which text of a package provides a name.
-#[derive(Debug, Clone, Copy)]
-enum Offer {
-    /// Its own name at its own version.
-    Itself,
-    /// This one of its `provides`.
-    Provide(u32),
-    /// A file.
-    File,
-}
-
-#[derive(Debug, Default)]
-struct Name {
-    providers: Vec<(PackageId, Offer)>,
-    packages: Vec<PackageId>,
-    obsoleters: Vec<PackageId>,
-}
-
 /// See the header.
 #[derive(Debug)]
 pub struct Universe {
     architectures: Architectures,
     sources: Vec<Source>,
     entries: Vec<Entry>,
-    ids: HashMap<Box<str>, NameId>,
-    names: Vec<Name>,
+    index: Index,
     supplementing: Vec<PackageId>,
     installed: Vec<PackageId>,
 }
@@ -154,8 +130,7 @@ impl Universe {
             architectures: Architectures::new(arch),
             sources: vec![Source { name: "installed".to_owned(), priority: PRIORITY_DEFAULT }],
             entries: Vec::new(),
-            ids: HashMap::new(),
-            names: Vec::new(),
+            index: Index::default(),
             supplementing: Vec::new(),
             installed: Vec::new(),
         }
@@ -181,20 +156,16 @@ impl Universe {
             Ok(id) if id < u32::MAX => PackageId(id),
             _ => return Err(PackageError::TooMany),
         };
-        let name = self.intern(&package.name);
-        self.names[name.0 as usize].packages.push(id);
-        self.names[name.0 as usize].providers.push((id, Offer::Itself));
+        let name = self.index.provide(&package.name, id, Offer::Itself);
+        self.index.name_package(name, id);
         for (number, text) in (0..).zip(&package.provides) {
-            let provided = self.intern(split(text).0);
-            self.names[provided.0 as usize].providers.push((id, Offer::Provide(number)));
+            self.index.provide(split(text).0, id, Offer::Provide(number));
         }
         for path in &package.files {
-            let provided = self.intern(path);
-            self.names[provided.0 as usize].providers.push((id, Offer::File));
+            self.index.provide(path, id, Offer::File);
         }
         for text in &package.obsoletes {
-            let obsoleted = self.intern(split(text).0);
-            self.names[obsoleted.0 as usize].obsoleters.push(id);
+            self.index.obsolete(split(text).0, id);
         }
         if !package.supplements.is_empty() {
             self.supplementing.push(id);
@@ -243,21 +214,6 @@ impl Universe {
         self.architectures.machine()
     }
 
-    fn intern(&mut self, name: &str) -> NameId {
-        if let Some(id) = self.ids.get(name) {
-            return *id;
-        }
-        // Fewer names than 2^32: each takes more than one byte of a program that has that much memory.
-        let id = NameId(u32::try_from(self.names.len()).expect("less than 2^32 names"));
-        self.ids.insert(name.into(), id);
-        self.names.push(Name::default());
-        id
-    }
-
-    fn known(&self, name: &str) -> Option<&Name> {
-        self.ids.get(name).map(|id| &self.names[id.0 as usize])
-    }
-
     pub(crate) fn entry(&self, id: PackageId) -> &Entry {
         &self.entries[id.index()]
     }
@@ -296,27 +252,27 @@ impl Universe {
 
     /// Packages of this name.
     pub(crate) fn named(&self, name: &str) -> &[PackageId] {
-        self.known(name).map_or(&[], |name| &name.packages)
+        self.index.known(name).map_or(&[], |name| self.index.packages(name))
     }
 
     /// Packages with the same name, itself among them.
     pub(crate) fn namesakes(&self, id: PackageId) -> &[PackageId] {
-        &self.names[self.entry(id).name.0 as usize].packages
+        self.index.packages(self.entry(id).name)
     }
 
     /// Packages that name this one's name among what they obsolete.
     pub(crate) fn obsoleters(&self, id: PackageId) -> &[PackageId] {
-        &self.names[self.entry(id).name.0 as usize].obsoleters
+        self.index.obsoleters(self.entry(id).name)
     }
 
     /// Who provides the capability, in order and once each.
     pub(crate) fn providers(&self, wanted: &Capability) -> Vec<PackageId> {
-        let Some(name) = self.known(&wanted.name) else { return Vec::new() };
+        let Some(name) = self.index.known(&wanted.name) else { return Vec::new() };
         let range = wanted.range();
         let mut found: Vec<PackageId> = Vec::new();
-        for (id, offer) in &name.providers {
-            if found.last() != Some(id) && self.answers(*id, *offer, range) {
-                found.push(*id);
+        for (id, offer) in self.index.providers(name) {
+            if found.last() != Some(&id) && self.answers(id, offer, range) {
+                found.push(id);
             }
         }
         found
@@ -335,14 +291,14 @@ impl Universe {
 
     /// Everybody who provides the name at any version, with what they provide.
     pub(crate) fn offers(&self, name: &str) -> Vec<(PackageId, String)> {
-        let Some(name) = self.known(name) else { return Vec::new() };
-        name.providers
-            .iter()
+        let Some(name) = self.index.known(name) else { return Vec::new() };
+        self.index
+            .providers(name)
             .filter_map(|(id, offer)| {
-                let package = self.package(*id);
+                let package = self.package(id);
                 match offer {
-                    Offer::Itself => Some((*id, format!("{} = {}", package.name, package.evr))),
-                    Offer::Provide(number) => Some((*id, package.provides.get(*number as usize)?.clone())),
+                    Offer::Itself => Some((id, format!("{} = {}", package.name, package.evr))),
+                    Offer::Provide(number) => Some((id, package.provides.get(number as usize)?.clone())),
                     Offer::File => None,
                 }
             })

@@ -2,8 +2,7 @@
 
 use packager_recipe::target::GlibcVersion;
 use packager_recipe::{Arch, Concrete, Target};
-use packager_resolve::plan::CapabilityList;
-use packager_resolve::{Capability, Repository};
+use packager_resolve::{CapabilityList, Distribution, UnmetError, met};
 use serde::Serialize;
 
 use crate::elf::{self, Facts};
@@ -41,8 +40,11 @@ pub fn check<'p>(
     target: &Target,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let distribution = CapabilityList::new(&target.name, target.capabilities());
-    let ours = CapabilityList::new("our packages", all.iter().flat_map(offered));
+    let distribution = Distribution::new(target);
+    let mut ours = CapabilityList::new("our packages");
+    for package in all {
+        ours.add(&package.name, offered(package));
+    }
     for package in packages {
         let mut report = |finding: &str, message: String, hint: &str| {
             findings.push(Finding {
@@ -53,7 +55,7 @@ pub fn check<'p>(
                 waived: None,
             });
         };
-        requirements(package, &distribution, &ours, &mut report);
+        requirements(package, target, &distribution, &ours, &mut report);
         form(package, target, &mut report);
         permissions(package, recipe, &mut report);
         for file in &package.files {
@@ -94,21 +96,38 @@ fn offered(package: &Inspected) -> Vec<String> {
 
 type Report<'r> = dyn FnMut(&str, String, &str) + 'r;
 
-fn requirements(package: &Inspected, distribution: &CapabilityList, ours: &CapabilityList, report: &mut Report<'_>) {
+fn requirements(
+    package: &Inspected,
+    target: &Target,
+    distribution: &Distribution,
+    ours: &CapabilityList,
+    report: &mut Report<'_>,
+) {
     for text in package.real_requires() {
-        let requirement = Capability::parse(text);
         if text.starts_with("user(") || text.starts_with("group(") {
             report(
                 "user-requires",
                 format!("requires `{text}`, which nothing provides before rpm 4.19"),
                 "make users in `%pre` and by sysusers.d only",
             );
-        } else if distribution.provider(&requirement).is_none() && ours.provider(&requirement).is_none() {
-            report(
+            continue;
+        }
+        match met(text, &[ours, distribution]) {
+            Ok(_) => {}
+            Err(UnmetError::Unreadable(fault)) => report(
                 "unresolvable",
-                format!("requires `{text}`, which neither {} nor our packages provide", distribution.name()),
-                "remove the dependency, or add it to `provides:` of the target profile if the distribution has it",
-            );
+                format!("requires `{text}`, which is no dependency: {fault}"),
+                "correct `requires:` in the recipe",
+            ),
+            Err(UnmetError::Missing(missing)) => {
+                let parts: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                let which = if parts == [text] { String::new() } else { format!(" (`{}`)", parts.join("`, `")) };
+                report(
+                    "unresolvable",
+                    format!("requires `{text}`, which neither {} nor our packages provide{which}", target.name),
+                    "remove the dependency; if the distribution has it, run `packager targets sync` or add it to the target's `lock.yaml`",
+                );
+            }
         }
     }
 }

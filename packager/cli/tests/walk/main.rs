@@ -5,9 +5,13 @@
 
 #![allow(clippy::disallowed_methods)] // a suite: it runs the real program, rpm and dnf
 
+mod locks;
 mod mistakes;
+mod plans;
 mod questions;
 mod repositories;
+mod server;
+mod server;
 mod side_by_side;
 mod sources;
 mod stops;

@@ -69,7 +69,7 @@ pub(crate) fn said(output: &Output) -> String {
 }
 
 /// The folder of keys that all walks share: an RSA-4096 key takes its time. Removed by the system like all temporary files.
-fn keys() -> &'static Path {
+pub(crate) fn keys() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     FOLDER
         .get_or_init(|| {

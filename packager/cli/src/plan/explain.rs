@@ -1,0 +1,146 @@
+//! One package of a plan in sentences.
+
+use packager_resolve::plan::{Need, Plan, Provided, Provider, State, Step};
+
+/// Everything about a package or recipe; nothing when the plan does not have it.
+pub(super) fn explain(plan: &Plan, name: &str) -> Option<String> {
+    if let Some((wave, step)) = plan.step(name) {
+        let package = step.packages.iter().find(|package| *package == name);
+        // A recipe has a package of its name, which stands for the whole.
+        let only = package.filter(|package| **package != step.recipe).map(String::as_str);
+        return Some(built(plan, wave, step, only));
+    }
+    let provided = plan.provided.iter().find(|provided| provided.package == name);
+    let provided =
+        provided.or_else(|| plan.provided.iter().find(|one| one.stands_in_for.iter().any(|other| other == name)));
+    provided.map(|provided| taken(plan, provided))
+}
+
+fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
+    let mut text = match only {
+        Some(package) => format!("{package} {} comes from the recipe `{}`.\n", step.evr, step.recipe),
+        None => format!("The recipe `{}` makes {}.\n", step.recipe, and(step.packages.iter().cloned())),
+    };
+    let state = match step.state {
+        State::Built => "It is built",
+        State::Cached => "It was built before from the same inputs and is in the store; its place is",
+    };
+    text.push_str(&format!(
+        "{state} for {}, in wave {wave} of {}, at version {}, because {}.\n",
+        plan.target,
+        plan.waves.len(),
+        step.evr,
+        step.why
+    ));
+    for reason in &step.not_instead {
+        text.push_str(&format!("{}.\n", sentence(reason)));
+    }
+    if step.not_instead.is_empty() {
+        text.push_str("The recipe names no package of a distribution that could stand in for it.\n");
+    }
+    let who = who_needs(plan, |provider| match provider {
+        Provider::Recipe { package, recipe } => *recipe == step.recipe && only.is_none_or(|only| only == package),
+        Provider::Distribution { .. } => false,
+    });
+    let links = plan.steps().flat_map(|(_, other)| other.linked.iter().map(move |link| (other, link)));
+    let links = links.filter(|(_, link)| link.recipe == step.recipe && only.is_none_or(|only| only == link.package));
+    let linked = links.map(|(other, link)| format!("the recipe `{}` links against `{}`", other.recipe, link.package));
+    paragraph(&mut text, "Who needs it", who.into_iter().chain(linked), "nothing else in the plan");
+    let needs = step.needs.iter().filter(|need| only.is_none_or(|only| only == need.package));
+    let links = step
+        .linked
+        .iter()
+        .map(|link| format!("to build, it links against `{}` of the recipe `{}`", link.package, link.recipe));
+    paragraph(
+        &mut text,
+        "What it needs",
+        needs.map(|need| answered(plan, step, need)).chain(links),
+        "nothing but what its binaries show",
+    );
+    let options = step
+        .options
+        .iter()
+        .map(|option| format!("{} is {}: {}", option.name, if option.on { "on" } else { "off" }, option.why));
+    if !step.options.is_empty() {
+        paragraph(&mut text, "Options of the recipe", options, "");
+    }
+    text
+}
+
+fn taken(plan: &Plan, provided: &Provided) -> String {
+    let mut text = format!("{} is provided by {}; nothing is built for it.\n", provided.described, plan.distribution);
+    text.push_str(&format!("It is taken because {}.\n", provided.why));
+    for recipe in &provided.stands_in_for {
+        text.push_str(&format!(
+            "So the recipe `{recipe}` is not built; naming one of its packages builds it all the same.\n"
+        ));
+    }
+    let who = who_needs(plan, |provider| match provider {
+        Provider::Distribution { package, .. } => *package == provided.package,
+        Provider::Recipe { .. } => false,
+    });
+    paragraph(&mut text, "Who needs it", who.into_iter(), "nothing else in the plan");
+    text.push_str(&format!("This is known from: {}.\n", provided.known_from));
+    text
+}
+
+/// Packages whose needs are answered by such a provider.
+fn who_needs(plan: &Plan, test: impl Fn(&Provider) -> bool) -> Vec<String> {
+    let needs = plan.steps().flat_map(|(_, step)| &step.needs).filter(|need| test(&need.provider));
+    let mut lines: Vec<String> =
+        needs.map(|need| format!("{} requires `{}`", need.package, need.requirement)).collect();
+    lines.dedup();
+    lines
+}
+
+fn answered(plan: &Plan, step: &Step, need: &Need) -> String {
+    let mut text = format!("{} requires `{}`", need.package, need.requirement);
+    if let Some(rich) = &need.rich {
+        text.push_str(&format!(" (part of `{rich}`)"));
+    }
+    text.push_str(", which is ");
+    text.push_str(&match &need.provider {
+        Provider::Recipe { recipe, package } if *recipe == step.recipe => format!("{package} of the same recipe"),
+        Provider::Recipe { recipe, package } => format!("{package} of the recipe `{recipe}`"),
+        Provider::Distribution { package, capability } => {
+            let provided = plan.provided.iter().find(|provided| provided.package == *package);
+            let described = provided.map_or(package, |provided| &provided.described);
+            let how = if *capability == need.requirement { String::new() } else { format!(", as `{capability}`") };
+            format!("{described} of {}{how}", plan.distribution)
+        }
+    });
+    if let Some(choice) = &need.choice {
+        text.push_str(&format!("; not {}, because {}", choice.instead_of.join(", "), choice.why));
+    }
+    text
+}
+
+fn paragraph(text: &mut String, title: &str, lines: impl Iterator<Item = String>, none: &str) {
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        text.push_str(&format!("{title}: {none}.\n"));
+        return;
+    }
+    text.push_str(&format!("{title}:\n"));
+    for line in lines {
+        text.push_str(&format!("  - {line}.\n"));
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    // A distribution's name keeps its letters.
+    match rest.next() {
+        Some(first) if !text.starts_with("openEuler") => first.to_uppercase().chain(rest).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+fn and(words: impl Iterator<Item = String>) -> String {
+    let mut words: Vec<String> = words.collect();
+    match words.pop() {
+        Some(last) if words.is_empty() => last,
+        Some(last) => format!("{} and {last}", words.join(", ")),
+        None => "nothing".to_owned(),
+    }
+}

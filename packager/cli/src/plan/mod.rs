@@ -1,0 +1,62 @@
+//! `plan`: what would be built, and why, for people, programs and pictures. The plan itself is made in packager/resolve.
+
+mod dot;
+mod explain;
+mod graph;
+mod svg;
+mod tree;
+
+use anyhow::{Result, bail};
+use packager_recipe::diagnostic::nearest;
+use packager_resolve::Plan;
+use packager_resolve::plan::State;
+
+use crate::arguments::{PlanFormat, PlanOptions};
+use crate::build;
+use crate::places::Places;
+use crate::report::Report;
+use crate::world;
+
+/// `plan`.
+pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
+    let target = world::target(places, &options.which.target)?;
+    let (mut plan, ready) = world::planned(places, &target, &options.which.packages)?;
+    // Without the tools of a build nobody can say what is in the store; the plan is the same.
+    let unknown = match build::cached(places, &target, &ready) {
+        Ok(cached) => {
+            for step in plan.waves.iter_mut().flatten().filter(|step| cached.contains(&step.recipe)) {
+                step.state = State::Cached;
+            }
+            None
+        }
+        Err(error) => Some(format!("what was built before is not known: {error}")),
+    };
+    let text = match (&options.explain, options.format) {
+        (Some(name), _) => match explain::explain(&plan, name) {
+            Some(text) => text,
+            None => bail!("the plan has no package `{name}`\nhint: {}", near(&plan, name)),
+        },
+        (None, PlanFormat::Tree) => tree::tree(&plan, unknown.as_deref()),
+        (None, PlanFormat::Json) => format!("{:#}\n", serde_json::to_value(&plan)?),
+        (None, PlanFormat::Dot) => dot::dot(&plan),
+        (None, PlanFormat::Svg) => svg::svg(&plan),
+    };
+    Ok(Report::new(text, serde_json::to_value(&plan)?))
+}
+
+fn near(plan: &Plan, name: &str) -> String {
+    let built = plan.steps().flat_map(|(_, step)| step.packages.iter().chain([&step.recipe]));
+    let mut known: Vec<&str> =
+        built.chain(plan.provided.iter().map(|provided| &provided.package)).map(String::as_str).collect();
+    known.sort_unstable();
+    known.dedup();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("write `{near}`"),
+        None => format!("it has {}", known.join(", ")),
+    }
+}
+
+/// `1 wave`, `2 waves`.
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

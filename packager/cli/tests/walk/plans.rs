@@ -1,0 +1,146 @@
+//! `plan` in all its forms, over recipes that nobody builds.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use quick_xml::events::Event;
+
+use crate::yard::{TARGET, Yard};
+
+/// A recipe that can be planned: its archive is nowhere.
+pub(crate) fn recipe(yard: &Yard, name: &str, keys: &str, packages: &str) {
+    let folder = yard.path("root/specs").join(name);
+    fs::create_dir_all(&folder).expect("a folder");
+    let text = format!(
+        "name: {name}\nversion: '2.1'\nrelease: 1\nsummary: s\nlicense: MIT\nmaintainer: m\ndescription: d\nsource:\n  released: 2026-01-02\n  \
+         archives: [{{ url: 'file:///nowhere/{name}.tar.gz', sha256: '{}' }}]\nmake: {{}}\n{keys}\npackages:\n{packages}\n",
+        "0".repeat(64)
+    );
+    fs::write(folder.join("recipe.yaml"), text).expect("written");
+}
+
+fn yard() -> Yard {
+    let yard = Yard::new();
+    fs::remove_dir_all(yard.path("root/specs/demo")).expect("the demo");
+    recipe(
+        &yard,
+        "fabric",
+        "instead: [{ package: ofi, at-least: '2.0' }]",
+        "  fabric: {}\n  fabric-devel: { requires: [fabric] }",
+    );
+    recipe(
+        &yard,
+        "mercury",
+        "libraries: [fabric-devel]\noptions:\n  ucx: { default: true, libraries: [ucx-devel], off: [X=1] }\n  self: { default: true, reason: shared memory }",
+        "  mercury: { requires: ['(mercury-ucx or mercury-ofi)', systemd >= 200] }\n  mercury-ofi: { requires: [fabric >= 2] }",
+    );
+    recipe(&yard, "raft", "instead: [{ package: raft }]", "  raft: {}");
+    recipe(&yard, "store", "libraries: [raft, mercury]", "  store: { requires: [fabric, '(raft if store)'] }");
+    let lock = yard.path("root/specs/targets/almalinux-8/lock.yaml");
+    let text = fs::read_to_string(&lock).expect("a lock");
+    let more = "  - from: a \"list\" & <more>\n    repository: EPEL\n    packages:\n      - { name: ofi, evr: 1.20.0 }\n      - { name: raft, evr: 1:0.11-2 }\n";
+    fs::write(lock, text + more).expect("written");
+    yard
+}
+
+#[test]
+fn a_plan_is_shown_as_a_tree_and_explained() {
+    let yard = yard();
+    insta::assert_snapshot!(yard.good(&["plan", "--target", TARGET]));
+    let explain = |name: &str| yard.good(&["plan", "--target", TARGET, "--explain", name]);
+    insta::assert_snapshot!(
+        [explain("fabric"), explain("mercury"), explain("raft"), explain("systemd"), explain("mercury-ofi")].join("\n")
+    );
+    let text = yard.bad(&["plan", "--target", TARGET, "--explain", "mercuri"], 1);
+    assert!(text.contains("the plan has no package `mercuri`\nhint: write `mercury`"), "{text}");
+    yard.bad(&["plan", "--target", TARGET, "--explain", "mercury", "--format", "svg"], 2);
+}
+
+#[test]
+fn a_plan_is_data() {
+    let yard = yard();
+    let text = yard.good(&["plan", "--target", TARGET, "--format", "json"]);
+    assert_eq!(text, yard.good(&["--json", "plan", "--target", TARGET]));
+    let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(value["waves"][1][0]["recipe"], "mercury");
+    assert_eq!(value["waves"][1][0]["needs"][0]["rich"], "(mercury-ucx or mercury-ofi)");
+    assert_eq!(value["provided"][0]["package"], "systemd");
+}
+
+#[test]
+fn a_plan_is_drawn() {
+    let yard = yard();
+    let drawn = |format: &str| {
+        let text = yard.good(&["plan", "--target", TARGET, "--format", format]);
+        assert_eq!(text, yard.good(&["plan", "--target", TARGET, "--format", format]), "the same plan, the same bytes");
+        text
+    };
+    let dot = drawn("dot");
+    assert!(dot.contains("[label=\"mercury\\n2.1-1.el8\\nbuilt\"") && dot.contains("-> n"), "{dot}");
+    if let Ok(mut graphviz) = Command::new("dot").arg("-Tcanon").stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
+        std::io::Write::write_all(graphviz.stdin.as_mut().expect("its input"), dot.as_bytes()).expect("written");
+        assert!(graphviz.wait().expect("it ends").success(), "{dot}");
+    }
+    let quotes = dot.replace("\\\\", "").replace("\\\"", "").matches('"').count();
+    assert!(quotes % 2 == 0 && dot.matches('{').count() == dot.matches('}').count(), "{dot}");
+
+    let svg = drawn("svg");
+    let (mut depth, mut boxes, mut texts) = (0_usize, Vec::new(), Vec::new());
+    let mut reader = quick_xml::Reader::from_str(&svg);
+    loop {
+        match reader.read_event().expect("well-formed") {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            Event::Empty(element) => {
+                let value = |name: &str| {
+                    let attribute = element.try_get_attribute(name).expect("attributes")?;
+                    Some(attribute.value.to_string())
+                };
+                let class = value("class").unwrap_or_default();
+                if class.starts_with("box ") {
+                    let number = |name: &str| value(name).expect("a place").parse::<f64>().expect("a number");
+                    boxes.push((number("x"), number("y"), number("width"), number("height")));
+                }
+            }
+            Event::Text(text) => texts.push(text.xml10_content().into_owned()),
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(depth, 0);
+    for name in ["fabric", "mercury", "raft", "store", "systemd", "wave 1", "wave 3", "AlmaLinux 8", "to build"] {
+        assert!(texts.iter().any(|text| text == name), "`{name}` is not in {texts:?}");
+    }
+    assert!(svg.contains("prefers-color-scheme: dark"));
+    // Five nodes and three of the legend, none on another.
+    assert_eq!(boxes.len(), 8, "{boxes:?}");
+    for (at, (x, y, width, height)) in boxes.iter().enumerate() {
+        for (left, top, wide, tall) in &boxes[at + 1..] {
+            let apart = x + width < *left || left + wide < *x || y + height < *top || top + tall < *y;
+            assert!(apart, "{boxes:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_planned_is_named() {
+    let yard = yard();
+    let bad = |keys: &str, packages: &str| {
+        recipe(&yard, "fabric", keys, packages);
+        yard.bad(&["plan", "--target", TARGET], 1)
+    };
+    let text = bad("libraries: [store]", "  fabric: {}\n  fabric-devel: {}");
+    assert!(
+        text.contains("recipes need each other: `fabric` links against `store` of `store`; `store` links against `mercury` of `mercury`; `mercury` links against `fabric-devel` of `fabric`")
+            && text.contains("hint: leave out one"),
+        "{text}"
+    );
+    let text = bad("", "  fabric: { requires: ['(raft and'] }\n  fabric-devel: {}");
+    assert!(text.contains("which is no dependency: `(raft and`, column 10: expected a capability"), "{text}");
+    let text = bad("", "  fabric: { requires: [ofi >= 2] }\n  fabric-devel: {}");
+    assert!(text.contains("AlmaLinux 8 has ofi 1.20.0 (EPEL)"), "{text}");
+    let text = bad("instead: [{ package: ofi, at-lest: '2' }]", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("unknown key `at-lest`") && text.contains("write `at-least`"), "{text}");
+    let text = bad("instead: [{ package: ofi, at-least: '>= 2' }]", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("recipe.yaml:12:") && text.contains("`>= 2` is no version"), "{text}");
+}

@@ -1,0 +1,170 @@
+//! The build plan: what is built for one target, in which wave, what the distribution provides, and why. Data with no choices left in it.
+//!
+//! `make` chooses, `order` puts builds into waves, `stand_in` says whether a package of the distribution makes a build unnecessary,
+//! `installable` whether dnf could install the result. The rules are in packager/docs/plan.md.
+
+mod fault;
+mod installable;
+mod make;
+mod order;
+mod ours;
+mod stand_in;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use packager_recipe::concrete::Chosen;
+use serde::Serialize;
+
+pub use fault::PlanError;
+pub use installable::{InstallError, installable};
+pub use make::plan;
+
+/// Who answers a requirement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "from")]
+pub enum Provider {
+    /// A recipe of ours.
+    Recipe {
+        /// Source package.
+        recipe: String,
+        /// Binary package.
+        package: String,
+    },
+    /// The target distribution.
+    Distribution {
+        /// Binary package.
+        package: String,
+        /// The capability it offers.
+        capability: String,
+    },
+}
+
+/// A requirement of a package and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Need {
+    /// Which binary package needs it.
+    pub package: String,
+    /// The requirement; of a rich one, the part that is answered here.
+    pub requirement: String,
+    /// The whole requirement, when it is a rich one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rich: Option<String>,
+    /// Who answers it.
+    #[serde(flatten)]
+    pub provider: Provider,
+    /// Who could have, and why another one was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Choice>,
+}
+
+/// One of several providers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// The others.
+    pub instead_of: Vec<String>,
+    /// Why this one.
+    pub why: String,
+}
+
+/// A package of another recipe that is linked against.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Link {
+    /// The recipe.
+    pub recipe: String,
+    /// The package as the recipe names it.
+    pub package: String,
+}
+
+/// What becomes of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It is built.
+    Built,
+    /// It was built before, from the same inputs.
+    Cached,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Built => "built",
+            State::Cached => "cached",
+        })
+    }
+}
+
+/// One source package to build.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// Source package.
+    pub recipe: String,
+    /// `name-version-release` with dist tag.
+    pub nvr: String,
+    /// `version-release` with dist tag.
+    pub evr: String,
+    /// Whether it was built before; planning alone does not know.
+    pub state: State,
+    /// Binary packages.
+    pub packages: Vec<String>,
+    /// Why it is in the plan.
+    pub why: String,
+    /// Why the distribution's packages do not make it unnecessary, where the recipe names some.
+    pub not_instead: Vec<String>,
+    /// What it needs at run time beside what its binaries will show.
+    pub needs: Vec<Need>,
+    /// Recipes whose packages it links against.
+    pub links: Vec<String>,
+    /// The packages of these.
+    pub linked: Vec<Link>,
+    /// What may be on or off, and which it is.
+    pub options: Vec<Chosen>,
+}
+
+/// A package that the distribution provides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Provided {
+    /// Its name.
+    pub package: String,
+    /// `[epoch:]version[-release]`, when it is known.
+    pub evr: Option<String>,
+    /// Its repository, when it is known.
+    pub repository: Option<String>,
+    /// Name, version and repository in words.
+    pub described: String,
+    /// Where it is known from.
+    pub known_from: String,
+    /// The recipes that are not built because of it.
+    pub stands_in_for: Vec<String>,
+    /// Why it is taken.
+    pub why: String,
+}
+
+/// What is built for one target. Steps of one wave do not need each other.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// `<distribution>-<release>-<arch>`.
+    pub target: String,
+    /// The distribution for people.
+    pub distribution: String,
+    /// In order.
+    pub waves: Vec<Vec<Step>>,
+    /// By name.
+    pub provided: Vec<Provided>,
+}
+
+impl Plan {
+    /// All steps, with the number of their wave from 1.
+    pub fn steps(&self) -> impl Iterator<Item = (usize, &Step)> {
+        (1..).zip(&self.waves).flat_map(|(number, wave)| wave.iter().map(move |step| (number, step)))
+    }
+
+    /// The step of a recipe, or of one of its packages.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<(usize, &Step)> {
+        let named = |step: &Step| step.packages.iter().any(|package| package == name);
+        self.steps().find(|(_, step)| step.recipe == name).or_else(|| self.steps().find(|(_, step)| named(step)))
+    }
+}
