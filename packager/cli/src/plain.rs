@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use packager_resolve::Distribution;
 use packager_rpm::{Inspected, check as gates, lint};
 use serde_json::json;
 
@@ -60,7 +61,7 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
         }
     }
     let mut value = serde_json::to_value(&target)?;
-    value["glibc_capabilities"] = json!(target.glibc_capabilities());
+    value["capabilities"] = json!(Distribution::new(&target).capabilities());
     Ok(Report::new(text, value))
 }
 

@@ -3,7 +3,7 @@
 //! An answer is given only when it is sure: a package whose version nobody knows answers no question about versions.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packager_recipe::Target;
 
@@ -142,6 +142,13 @@ impl Distribution {
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
+    }
+
+    /// Everything that is known to be offered, as rpm writes it, sorted.
+    #[must_use]
+    pub fn capabilities(&self) -> Vec<String> {
+        let all = self.provides.values().flatten().map(|(_, capability)| capability.to_string());
+        all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The package of a name, or else one of a source package of that name.

@@ -157,3 +157,44 @@ fn text<'t>(texts: &'t str, names: &[Name], id: NameId) -> &'t str {
     let start = at.checked_sub(1).map_or(0, |before| names[before].end);
     &texts[start..names[at].end]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::{prop_assert_eq, proptest};
+
+    use super::{Index, Offer};
+    use crate::universe::Universe;
+    use crate::{Package, universe::INSTALLED};
+
+    proptest! {
+        #[test]
+        fn it_answers_as_a_map_of_lists(names in vec("[a-c]{0,2}|é", 0..60)) {
+            // Ids come from a universe alone.
+            let mut universe = Universe::new("x86_64");
+            let (mut index, mut model) = (Index::default(), BTreeMap::<&str, Vec<_>>::new());
+            for (at, name) in (0..).zip(&names) {
+                let package = Package { name: format!("p{at}"), evr: "1-1".into(), arch: "noarch".into(), ..Package::default() };
+                let id = universe.add(INSTALLED, package).expect("a package");
+                let named = index.provide(name, id, Offer::Provide(at));
+                prop_assert_eq!(index.intern(name), named);
+                if at % 2 == 0 {
+                    index.name_package(named, id);
+                    index.obsolete(name, id);
+                }
+                model.entry(name).or_default().push((id, Offer::Provide(at)));
+            }
+            for (name, expected) in &model {
+                let id = index.known(name).expect("interned");
+                prop_assert_eq!(&index.providers(id).collect::<Vec<_>>(), expected);
+                let even: Vec<_> = expected.iter().filter(|(_, offer)| matches!(offer, Offer::Provide(at) if at % 2 == 0)).collect();
+                let even: Vec<_> = even.into_iter().map(|(id, _)| *id).collect();
+                prop_assert_eq!(index.packages(id), &even[..]);
+                prop_assert_eq!(index.obsoleters(id), &even[..]);
+            }
+            prop_assert_eq!(index.known("d"), None);
+        }
+    }
+}

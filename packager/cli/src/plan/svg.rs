@@ -290,7 +290,7 @@ fn legend(y: f64, text: &mut String) -> std::fmt::Result {
             y - 11.0,
             x + 22.0
         )?;
-        x += 118.0;
+        x += 138.0;
     }
     for (kind, label) in [("links", "is linked against"), ("requires", "is required")] {
         writeln!(

@@ -46,7 +46,7 @@ pub(super) fn tree(plan: &Plan, unknown: Option<&str>) -> String {
 
 fn step(step: &Step) -> Node {
     let mut below = vec![Node::leaf(format!("because {}", step.why))];
-    below.extend(step.not_instead.iter().map(|reason| Node::leaf(format!("although the distribution: {reason}"))));
+    below.extend(step.not_instead.iter().map(|reason| Node::leaf(reason.clone())));
     below.push(Node::leaf(format!("makes {}", step.packages.join(", "))));
     below.extend(
         step.linked.iter().map(|link| Node::leaf(format!("links against {} of `{}`", link.package, link.recipe))),

@@ -164,19 +164,19 @@ mod tests {
             sources: ["nvml".to_owned()].into(),
         };
         let lock = select(sources, &asked);
-        insta::assert_snapshot!(lock.text("for a test"), @r"
+        insta::assert_snapshot!(lock.text("for a test"), @r#"
         # for a test
         known:
           - from: one
             repository: OS
             packages:
               - name: libpmem
-                evr: 1.13-1
+                evr: "1.13-1"
                 source: nvml
                 provides:
                   - libpmem.so.1
               - name: tool
-                evr: 3-1
+                evr: "3-1"
                 provides:
                   - tool(api)
                 files:
@@ -187,11 +187,11 @@ mod tests {
             repository: update
             packages:
               - name: isa-l
-                evr: 2.30-1
+                evr: "2.30-1"
           - from: no repository above has them
             absent:
               - /usr/bin/gone
               - ucx
-        ");
+        "#);
     }
 }

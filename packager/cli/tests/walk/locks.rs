@@ -18,12 +18,13 @@ fn repository(yard: &Yard, name: &str, version: &str) -> PathBuf {
          %package -n libfabric\nSummary: s\nProvides: libfabric.so.1()(64bit), bundled(zlib)\nObsoletes: link < 9, elsewhere\n%description -n libfabric\nd\n\
          %package other\nSummary: s\n%description other\nd\n\
          %install\nmkdir -p %{{buildroot}}/usr/share/deep %{{buildroot}}/usr/bin\ntouch %{{buildroot}}/usr/share/deep/data %{{buildroot}}/usr/bin/tool %{{buildroot}}/usr/bin/unasked\n\
-         %files\n%files -n libfabric\n/usr/share/deep/data\n/usr/bin/tool\n/usr/bin/unasked\n%files other\n"
+         %files -n libfabric\n/usr/share/deep/data\n/usr/bin/tool\n/usr/bin/unasked\n%files other\n"
     );
     fs::write(&spec, text).expect("written");
     run(Command::new("rpmbuild")
         .args(["-bb", "--quiet", "--target", "x86_64"])
         .arg(format!("--define=_topdir {}", yard.path("top").display()))
+        .arg("--define=debug_package %{nil}")
         .arg(format!("--define=_rpmdir {}", folder.display()))
         .arg(&spec));
     folder
@@ -57,7 +58,7 @@ fn a_lock_is_made_of_repositories() {
     assert!(told.starts_with("specs/targets/almalinux-8/lock-x86_64.yaml: 2 packages kept, "), "{told}");
     assert!(told.contains("  libfabric 1.20.0-3.oe is new\n") && told.contains("  systemd is gone\n"), "{told}");
     let lock = fs::read_to_string(yard.path(LOCK)).expect("a lock");
-    let kept = "repository: new\n    packages:\n      - name: libfabric\n        evr: 1.20.0-3.oe\n        source: ofi\n        provides:\n          - libfabric.so.1()(64bit)\n        \
+    let kept = "repository: new\n    packages:\n      - name: libfabric\n        evr: \"1.20.0-3.oe\"\n        source: ofi\n        provides:\n          - libfabric.so.1()(64bit)\n        \
                 files:\n          - /usr/bin/tool\n          - /usr/share/deep/data\n        obsoletes:\n          - link < 9\n      - name: ofi-other\n";
     assert!(lock.contains(kept), "{lock}");
     assert!(lock.contains("from: \"repodata, revision ") || lock.contains("from: repodata, revision "), "{lock}");
@@ -112,9 +113,13 @@ fn refusals(yard: &Yard, new: &Path, (there, public): (&[&str], &str), lock: &st
         assert!(text.contains(words) && text.contains("hint: "), "`{words}` is not in:\n{text}");
         assert_eq!(fs::read_to_string(yard.path(LOCK)).expect("a lock"), lock);
     };
+    let signature = new.join("repodata/repomd.xml.asc");
+    if signature.exists() {
+        fs::remove_file(&signature).expect("removed");
+    }
     refused(&["--key", public], "cannot fetch `repodata/repomd.xml.asc`");
     // Somebody else's signature.
-    fs::copy(yard.path("old/repodata/repomd.xml.asc"), new.join("repodata/repomd.xml.asc")).expect("copied");
+    fs::copy(yard.path("old/repodata/repomd.xml.asc"), &signature).expect("copied");
     refused(&["--key", public], "is not signed by a key that was named");
     let primary = metadata(new, "-primary.xml.xz");
     let whole = fs::read(&primary).expect("metadata");
@@ -135,6 +140,8 @@ fn refusals(yard: &Yard, new: &Path, (there, public): (&[&str], &str), lock: &st
     }
     fs::write(&repomd, &text[..text.len() / 2]).expect("written");
     refused(&[], "cannot be read");
+    fs::write(&repomd, &text).expect("written");
+    fs::write(&primary, &whole).expect("written");
     refused(&["--repo", "new=elsewhere"], "two repositories are called `new`");
     let text = yard.bad(&["targets", "sync", TARGET, "--repo", &yard.path("nowhere").display().to_string()], 1);
     assert!(text.contains("nowhere") && text.contains("repodata/repomd.xml"), "{text}");
