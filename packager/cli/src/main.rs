@@ -5,7 +5,9 @@
 #![allow(clippy::disallowed_methods)] // the command line: it reads the environment and the files it is pointed at
 
 mod arguments;
+mod attestation;
 mod build;
+mod check;
 mod keys;
 mod places;
 mod plain;
@@ -58,7 +60,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Srpm(options) => build::source_packages(&places, &options),
         Command::Build(options) => build::build(&places, &options),
         Command::Rebuild(options) => build::rebuild(&places, &options),
-        Command::Check(options) => plain::check(&places, &options),
+        Command::Check(options) => check::check(&places, &options),
         Command::Sign(options) => keys::sign(&places, &options),
         Command::Verify(options) => keys::verify(&options),
         Command::Repo(command) => repo::operate(&command),
