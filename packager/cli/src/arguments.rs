@@ -330,10 +330,19 @@ pub(crate) struct RebuildOptions {
 #[derive(Debug, Args)]
 pub(crate) struct CheckOptions {
     /// `<distribution>-<release>-<arch>`
-    #[arg(long)]
-    pub(crate) target: String,
+    #[arg(long, required_unless_present_any = ["list", "explain"])]
+    pub(crate) target: Option<String>,
+    /// List the gates
+    #[arg(long, conflicts_with_all = ["packages", "previous"])]
+    pub(crate) list: bool,
+    /// Say what a gate looks for, why, and how to mend what it finds
+    #[arg(long, value_name = "GATE", conflicts_with_all = ["list", "packages", "previous"])]
+    pub(crate) explain: Option<String>,
+    /// Repository with the packages that these replace: interfaces of libraries are compared
+    #[arg(long, value_name = "DIR")]
+    pub(crate) previous: Option<PathBuf>,
     /// Package files
-    #[arg(required = true, value_name = "RPM")]
+    #[arg(required_unless_present_any = ["list", "explain"], value_name = "RPM")]
     pub(crate) packages: Vec<PathBuf>,
 }
 
@@ -352,6 +361,9 @@ pub(crate) struct VerifyOptions {
     /// Armored OpenPGP public key
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
+    /// Refuse repositories without provenance
+    #[arg(long)]
+    pub(crate) require_provenance: bool,
     /// Package files, or folders of repositories
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -12,16 +12,17 @@ use packager_build::{Artifact, Budget, Gnu, Job, Linked, Origin, Store, Toolchai
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
-use packager_rpm::{Finding, Inspected, SigningKey, compare, gates, lint};
+use packager_rpm::{Finding, Inspected, SigningKey, compare};
 use packager_source::stop::unless_interrupted;
 use packager_source::{Room, keep};
 use serde_json::{Value, json};
 
 use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
+use crate::attestation::Asked;
+use crate::check::{self, described};
 use crate::keys::signing_key;
 use crate::mirror;
 use crate::places::Places;
-use crate::plain::described;
 use crate::progress::Line;
 use crate::publication::{self, Plan, Signer};
 use crate::report::Report;
@@ -187,12 +188,15 @@ pub(crate) struct Done {
 }
 
 /// All of one target.
+#[derive(Default)]
 pub(crate) struct Built {
     pub(crate) done: Vec<Done>,
     /// The binary packages of all recipes.
     pub(crate) packages: Vec<Inspected>,
     /// What was done, with seconds.
     pub(crate) stages: Vec<Stage>,
+    /// What gates found that keeps nothing out.
+    pub(crate) warnings: Vec<Finding>,
 }
 
 /// A piece of work and how long it took.
@@ -218,7 +222,8 @@ fn one_target(
     let keys = yard.keys(&ready)?;
     let fingerprint = key.public()?.facts().fingerprint;
     let plain: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
-    let plan = Plan::new(places, target, &ready, &plain, &url)?;
+    let asked = Asked { packages: options.packages.clone(), url };
+    let plan = Plan::new(places, target, &ready, &plain, asked)?;
     if publish::current(&folder).is_some_and(|record| plan.made(&record, &fingerprint)) {
         let seconds = start.elapsed().as_secs_f64();
         let text =
@@ -232,9 +237,9 @@ fn one_target(
     let mut built = waves::build(&yard, ready, &keys, after_failure)?;
     let line = Line::begin(&target.name);
     line.step("gates");
-    pass_gates(target, &built)?;
+    built.warnings = pass_gates(target, &built, &folder)?;
     line.step("signing and publishing");
-    publication::publish(target, &built, &folder, plan, key)?;
+    publication::publish(target, &yard.toolchain, &built, &folder, plan, key)?;
     line.end("repository published");
     built.stages.extend(line.stages());
     for kept in ["failed", "artifacts", "archives", "vendored", "documents", "sysroots"] {
@@ -246,20 +251,22 @@ fn one_target(
     Ok(publication::closing(target, &built, &folder, signer, start.elapsed().as_secs_f64()))
 }
 
-/// Every finding that no waiver accepts, of all packages that are published together.
-fn pass_gates(target: &Target, built: &Built) -> Result<()> {
+/// Every finding that no waiver accepts, of all packages that are published together; returns what is only a warning.
+fn pass_gates(target: &Target, built: &Built, folder: &Path) -> Result<Vec<Finding>> {
+    // What the repository holds now; a folder that is no repository of ours has nothing to compare with.
+    let before = match publish::current(folder) {
+        Some(_) => check::previous(folder, &built.packages)?,
+        None => Vec::new(),
+    };
     let mut findings = Vec::new();
     for done in &built.done {
-        let ours = &built.packages[done.packages.clone()];
-        let mut found = gates::check(ours, &built.packages, &done.ready.recipe, target);
-        found.extend(lint::run(&done.artifact.rpms)?);
-        gates::waive(&mut found, &done.ready.recipe);
-        findings.extend(found);
+        let ours: Vec<&Inspected> = built.packages[done.packages.clone()].iter().collect();
+        findings.extend(check::of_recipe(&ours, &built.packages, &before, &done.ready.recipe, target)?);
     }
-    unless_interrupted()?;
-    let open: Vec<&Finding> = findings.iter().filter(|finding| finding.waived.is_none()).collect();
+    let open: Vec<&Finding> = findings.iter().filter(|finding| finding.is_open()).collect();
     if open.is_empty() {
-        return Ok(());
+        findings.retain(|finding| finding.waived.is_none());
+        return Ok(findings);
     }
     let text = open.iter().map(|finding| described(finding)).collect::<String>();
     bail!(

@@ -1,8 +1,9 @@
 //! Operations on keys and signatures.
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use packager_repo::verify as repository;
 use packager_rpm::{SigningKey, VerifyingKey, sign as signing};
 use serde_json::json;
@@ -60,8 +61,10 @@ pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(Sign
 /// `sign`.
 pub(crate) fn sign(places: &Places, options: &SignOptions) -> Result<Report> {
     let (key, _) = signing_key(places, options.sign_key.as_deref())?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = key.time_for(i64::try_from(since.as_secs()).unwrap_or(0));
     for package in &options.packages {
-        signing::sign(package, package, &key)?;
+        signing::sign(package, package, &key, now)?;
     }
     let fingerprint = key.public()?.facts().fingerprint;
     let text = format!("{} packages signed with {fingerprint}\n", options.packages.len());
@@ -73,9 +76,18 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Report> {
     let key = VerifyingKey::load(&options.key)?;
     let mut packages: Vec<PathBuf> = Vec::new();
     let mut repositories = 0_usize;
+    let mut provenance = Vec::new();
     for path in &options.paths {
         if path.is_dir() {
-            packages.extend(repository::verify(path, &key)?);
+            let verified = repository::verify(path, &key)?;
+            if options.require_provenance && verified.provenance.is_none() {
+                bail!(
+                    "`{}` has no provenance\nhint: publish it with `packager build`, or do not ask for `--require-provenance`",
+                    path.display()
+                );
+            }
+            packages.extend(verified.packages);
+            provenance.extend(verified.provenance);
             repositories += 1;
         } else {
             signing::verify(path, &key)?;
@@ -83,7 +95,17 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Report> {
         }
     }
     packages.sort();
-    let text =
+    let mut text =
         format!("{} packages and {repositories} repositories are as signed by {}\n", packages.len(), key.facts().user);
-    Ok(Report::new(text, json!({ "packages": packages, "repositories": repositories, "key": key.facts() })))
+    for attested in &provenance {
+        let files = attested.statement.subject.len();
+        text.push_str(&format!("{}: provenance of {files} files\n", attested.file.display()));
+    }
+    if provenance.len() < repositories {
+        text.push_str(&format!("{} repositories have no provenance\n", repositories - provenance.len()));
+    }
+    let value = json!({
+        "packages": packages, "repositories": repositories, "key": key.facts(), "provenance": provenance,
+    });
+    Ok(Report::new(text, value))
 }

@@ -5,7 +5,9 @@
 #![allow(clippy::disallowed_methods)] // the command line: it reads the environment and the files it is pointed at
 
 mod arguments;
+mod attestation;
 mod build;
+mod check;
 mod keys;
 mod mirror;
 mod places;
@@ -68,7 +70,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Fetch(options) => sources::fetch(&places, &options),
         Command::Lock(options) => sources::lock(&places, &options),
         Command::Shell(options) => shell::shell(&places, &options),
-        Command::Check(options) => plain::check(&places, &options),
+        Command::Check(options) => check::check(&places, &options),
         Command::Sign(options) => keys::sign(&places, &options),
         Command::Verify(options) => keys::verify(&options),
         Command::Repo(command) => repo::operate(&command),

@@ -1,13 +1,10 @@
-//! Operations that build nothing: targets, spec, check.
+//! Operations that build nothing: targets, spec.
 
-use std::path::PathBuf;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use packager_resolve::Distribution;
-use packager_rpm::{Inspected, check as gates, lint};
 use serde_json::json;
 
-use crate::arguments::{CheckOptions, Which};
+use crate::arguments::Which;
 use crate::places::Places;
 use crate::report::{Report, table};
 use crate::world;
@@ -35,6 +32,8 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
         ("vendor", &profile.vendor),
         ("dist tag", &profile.dist),
         ("glibc floor", &profile.glibc),
+        ("GLIBCXX floor", &profile.glibcxx),
+        ("CXXABI floor", &profile.cxxabi),
         ("rpm", &profile.rpm),
         ("processor", target.cpu()),
         ("binary payload", &profile.binary_payload),
@@ -73,49 +72,4 @@ pub(crate) fn spec(places: &Places, which: &Which) -> Result<Report> {
     let specs: serde_json::Map<_, _> =
         ready.iter().map(|ready| (ready.recipe.name.clone(), json!(ready.spec))).collect();
     Ok(Report::new(text, json!(specs)))
-}
-
-/// `check`.
-pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
-    let target = world::target(places, &options.target)?;
-    let packages = options.packages.iter().map(|path| Inspected::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut findings = Vec::new();
-    let mut seen: Vec<PathBuf> = Vec::new();
-    for ready in world::ready(places, &target)? {
-        let source = format!("{}-{}-", ready.recipe.name, ready.recipe.version);
-        let ours: Vec<&Inspected> = packages.iter().filter(|package| package.source_rpm.starts_with(&source)).collect();
-        let files: Vec<PathBuf> = ours.iter().map(|package| package.path.clone()).collect();
-        if ours.is_empty() {
-            continue;
-        }
-        seen.extend(files.iter().cloned());
-        let mut found = gates(ours, &packages, &ready.recipe, &target);
-        found.extend(lint::run(&files)?);
-        packager_rpm::gates::waive(&mut found, &ready.recipe);
-        findings.extend(found);
-    }
-    if let Some(stray) = packages.iter().find(|package| !seen.contains(&package.path)) {
-        bail!(
-            "`{}` comes from no recipe for {}\nhint: name binary packages that were built from these sources",
-            stray.path.display(),
-            target.name
-        );
-    }
-    let open = findings.iter().filter(|finding| finding.waived.is_none()).count();
-    let mut text = String::new();
-    for finding in &findings {
-        text.push_str(&described(finding));
-    }
-    text.push_str(&format!("{} packages, {open} findings, {} waived\n", packages.len(), findings.len() - open));
-    let mut report = Report::new(text, json!({ "findings": findings, "open": open }));
-    report.good = open == 0;
-    Ok(report)
-}
-
-/// A finding in one or two lines.
-pub(crate) fn described(finding: &packager_rpm::Finding) -> String {
-    match &finding.waived {
-        Some(reason) => format!("waived: {}: {}: {} ({reason})\n", finding.package, finding.finding, finding.message),
-        None => format!("{}: {}: {}\n  hint: {}\n", finding.package, finding.finding, finding.message, finding.hint),
-    }
 }

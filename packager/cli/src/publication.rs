@@ -2,23 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
+use packager_build::Toolchain;
 use packager_recipe::Target;
 use packager_recipe::spec::Templates;
-use packager_repo::publish::{self, Description, Published, RepoError};
-use packager_rpm::sbom::{self, Component};
+use packager_repo::publish::{self, Description, Extra, Published, RepoError};
+use packager_rpm::gates::{self, catalogue};
+use packager_rpm::sbom;
 use packager_rpm::{Inspected, SigningKey, sign};
 use packager_source::Digest;
 use packager_source::stop::unless_interrupted;
 use serde_json::{Value, json};
 
+use crate::attestation::{self, Asked};
 use crate::build::{Built, Done};
+use crate::check::described;
 use crate::places::Places;
 use crate::report::{size, table};
 use crate::world::{self, Ready};
 
 /// Id of the repository: name of its `.repo` file.
 const REPOSITORY: &str = "daos";
+
+/// Raised when the packager publishes other files from the same builds.
+const GENERATION: &str = "2";
 
 /// Who signed.
 #[derive(Clone, Copy)]
@@ -32,14 +39,16 @@ pub(crate) struct Plan {
     repo_file: String,
     inputs: String,
     settings: String,
+    asked: Asked,
 }
 
 impl Plan {
-    /// For recipes with their build keys, published under an address.
-    pub(crate) fn new(places: &Places, target: &Target, ready: &[Ready], keys: &[&str], url: &str) -> Result<Plan> {
+    /// For recipes with their build keys, as asked for.
+    pub(crate) fn new(places: &Places, target: &Target, ready: &[Ready], keys: &[&str], asked: Asked) -> Result<Plan> {
+        let url = &asked.url;
         let repo_file = repo_file(places, target, url)?;
         let settings = settings(target, ready, &repo_file)?;
-        Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file })
+        Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file, asked })
     }
 
     /// Whether a repository was made from just this, and signed with this key.
@@ -51,10 +60,15 @@ impl Plan {
 /// Everything that decides what is published but not what is built: the `.repo` file, and what the gates go by.
 fn settings(target: &Target, ready: &[Ready], repo_file: &str) -> Result<String> {
     let mut digest = Digest::new();
+    digest.part("generation", GENERATION.as_bytes());
     digest.part("repo file", repo_file.as_bytes());
     digest.part("profile", &serde_json::to_vec(&target.profile)?);
     digest.part("lock", &serde_json::to_vec(&target.lock)?);
+    for gate in catalogue::all() {
+        digest.part(gate.id, gate.looks_for.as_bytes());
+    }
     for ready in ready {
+        digest.part("dispatched", &serde_json::to_vec(&ready.recipe.dispatched)?);
         digest.part("waivers", &serde_json::to_vec(&ready.recipe.waivers)?);
     }
     Ok(digest.hex())
@@ -72,9 +86,16 @@ fn repo_file(places: &Places, target: &Target, url: &str) -> Result<String> {
     Ok(Templates::new([])?.render(template, &world::template(places, template)?, &data)?)
 }
 
-/// Signs, checks what was signed with rpm itself, and publishes.
-pub(crate) fn publish(target: &Target, built: &Built, folder: &Path, plan: Plan, key: &SigningKey) -> Result<()> {
-    let Plan { repo_file, inputs, settings } = plan;
+/// Signs, checks what was signed with rpm itself, adds bills of materials and provenance, and publishes.
+pub(crate) fn publish(
+    target: &Target,
+    toolchain: &Toolchain,
+    built: &Built,
+    folder: &Path,
+    plan: Plan,
+    key: &SigningKey,
+) -> Result<()> {
+    let Plan { repo_file, inputs, settings, asked } = plan;
     let done = &built.done;
     let packages: Vec<PathBuf> = built.packages.iter().map(|package| package.path.clone()).collect();
     let sources: Vec<PathBuf> = done.iter().map(|done| done.artifact.srpm.clone()).collect();
@@ -85,42 +106,53 @@ pub(crate) fn publish(target: &Target, built: &Built, folder: &Path, plan: Plan,
         repo_file,
         packages: &packages,
         sources: &sources,
-        extra: Vec::new(),
         inputs,
         settings,
         time,
     };
-    publish::publish::<anyhow::Error>(&description, key, |signed| {
+    let finish = |new: &Path, signed: &[PathBuf]| -> Result<Vec<Extra>> {
         let public = key.public().map_err(RepoError::from)?;
         for path in signed {
             sign::verify(path, &public)?;
         }
         sign::verify_with_rpm(signed, &public)?;
-        let mut beside = Vec::new();
-        for path in signed.iter().filter(|path| !path.to_string_lossy().ends_with(".src.rpm")) {
-            beside.push(bill(path, done, target)?);
+        let binary = signed.iter().filter(|path| !path.to_string_lossy().ends_with(".src.rpm"));
+        let binary = binary.map(|path| Inspected::open(path)).collect::<Result<Vec<_>, _>>()?;
+        accepted(&binary, done, target)?;
+        let mut beside = vec![attestation::bill(REPOSITORY, target, done, &binary, time)?];
+        for package in &binary {
+            beside.push(bill(new, package, done, target)?);
         }
         unless_interrupted()?;
         Ok(beside)
-    })?;
+    };
+    let attest = |new: &Path| -> Result<Vec<Extra>> {
+        Ok(vec![attestation::provenance(REPOSITORY, target, done, toolchain, &asked, new, key)?])
+    };
+    publish::publish::<anyhow::Error>(&description, key, finish, attest)?;
+    Ok(())
+}
+
+/// The gates ran before signing; this is the one that needs signatures.
+fn accepted(signed: &[Inspected], done: &[Done], target: &Target) -> Result<()> {
+    for package in signed {
+        let recipe = &attestation::owner(package, done)?.ready.recipe;
+        let findings = gates::signatures(package, recipe, target);
+        if let Some(finding) = findings.iter().find(|finding| finding.is_open()) {
+            bail!("{}", described(finding).replace("  hint: ", "hint: ").trim_end().to_owned());
+        }
+    }
     Ok(())
 }
 
 /// The bill of materials of a signed package, and where it goes.
-fn bill(path: &Path, done: &[Done], target: &Target) -> Result<(PathBuf, Vec<u8>)> {
-    let package = Inspected::open(path)?;
-    let owner = done
-        .iter()
-        .find(|done| done.artifact.srpm.file_name().is_some_and(|name| name.to_string_lossy() == package.source_rpm))
-        .with_context(|| format!("`{}` comes from no source package of this build", path.display()))?;
-    // Only packages with programs contain the crates.
-    let has_programs = package.files.iter().any(|file| packager_rpm::elf::facts(&file.content).is_some());
-    let components: &[Component] = if has_programs { &owner.components } else { &[] };
-    let sum = packager_source::digest::file(path)?;
-    let document = sbom::document(&package, &sum, components, owner.ready.time, &target.name);
-    let mut name = path.as_os_str().to_owned();
-    name.push(".spdx.json");
-    Ok((PathBuf::from(name), serde_json::to_vec_pretty(&document)?))
+fn bill(repository: &Path, package: &Inspected, done: &[Done], target: &Target) -> Result<Extra> {
+    let owner = attestation::owner(package, done)?;
+    let sum = packager_source::digest::file(&package.path)?;
+    let components = attestation::components(package, owner);
+    let document = sbom::document(package, &sum, components, owner.ready.time, &target.name);
+    let below = package.path.strip_prefix(repository).unwrap_or(&package.path);
+    Ok((format!("{}.spdx.json", below.display()), serde_json::to_vec_pretty(&document)?))
 }
 
 /// What was published and how to install it.
@@ -159,6 +191,8 @@ pub(crate) fn closing(
         "time        {seconds:.1} s\n\nInstall on {}:\n  {}\n  {}\n",
         target.profile.title, install[0], install[1]
     ));
+    let warnings = built.warnings.iter().map(described).collect::<String>();
+    text.insert_str(0, &warnings.replace("  hint: ", "  remedy: "));
     let stages: Vec<Value> = built
         .stages
         .iter()
@@ -167,7 +201,7 @@ pub(crate) fn closing(
     let value = json!({
         "target": target.name, "repository": folder, "key": fingerprint, "development_key": development,
         "uncommitted_sources": modified, "packages": values, "install": install, "state": "built", "seconds": seconds,
-        "stages": stages,
+        "stages": stages, "warnings": built.warnings,
     });
     (text, value)
 }

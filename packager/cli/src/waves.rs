@@ -39,7 +39,7 @@ pub(crate) fn build(
         one(yard, &ready[task], &Inputs { linked, ..inputs.clone() }, key)
     });
     unless_interrupted()?;
-    let mut built = Built { done: Vec::new(), packages: Vec::new(), stages: Vec::new() };
+    let mut built = Built::default();
     let mut faults = Vec::new();
     let names: Vec<String> = ready.iter().map(|ready| ready.recipe.name.clone()).collect();
     for (ready, fate) in zip(ready, fates) {

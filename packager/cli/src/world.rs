@@ -12,6 +12,7 @@ use packager_recipe::target::Profile;
 use packager_recipe::{Arch, Concrete, Facts, Lock, Recipe, Target, TargetName, evaluate, spec};
 use packager_resolve::plan::installable;
 use packager_resolve::{Distribution, Plan, plan};
+use packager_rpm::gates::catalogue;
 use packager_source::archive::{Copy, Place};
 use packager_source::workspace::modified;
 use packager_source::{Archives, Workspace};
@@ -39,7 +40,7 @@ pub(crate) struct Ready {
 
 /// Where the sources come from.
 pub(crate) enum Sources {
-    Workspace(Workspace),
+    Workspace(Box<Workspace>),
     /// Copies of one upstream release.
     Copies(Vec<Copy>),
 }
@@ -65,7 +66,15 @@ pub(crate) fn target_names(places: &Places) -> Result<Vec<String>> {
 fn profile(places: &Places, system: &str) -> Result<Profile> {
     let file = format!("specs/targets/{system}/target.yaml");
     let text = fs::read_to_string(places.root.join(&file)).with_context(|| format!("cannot read `{file}`"))?;
-    Ok(Profile::parse(Page { file: &file, text: &text })?)
+    let profile = Profile::parse(Page { file: &file, text: &text })?;
+    if let Some(id) = profile.gates.keys().find(|id| catalogue::find(id).is_none()) {
+        let hint = match nearest(id, catalogue::all().iter().map(|gate| gate.id)) {
+            Some(near) => format!("write `{near}`"),
+            None => "`packager check --list` names all".to_owned(),
+        };
+        bail!("`gates:` of `{file}` names `{id}`, which is no gate\nhint: {hint}");
+    }
+    Ok(profile)
 }
 
 /// One target by name.
@@ -241,7 +250,7 @@ fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<
         programs: workspace.programs.clone(),
         ..facts
     };
-    Ok((Sources::Workspace(workspace), facts))
+    Ok((Sources::Workspace(Box::new(workspace)), facts))
 }
 
 /// The copies of an upstream release.

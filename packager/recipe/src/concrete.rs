@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use crate::written::{Instead, Waiver};
+use crate::written::{Dispatched, Instead, Waiver};
 
 /// One source package for one target.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Concrete {
     /// Source package name.
     pub name: String,
@@ -58,6 +58,9 @@ pub struct Concrete {
     pub packages: Vec<Package>,
     /// Newest first.
     pub changelog: Vec<ChangelogEntry>,
+    /// Functions that are called only after asking the processor.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dispatched: Vec<Dispatched>,
     /// Accepted findings.
     pub waivers: Vec<Waiver>,
 }
@@ -115,7 +118,7 @@ pub struct SourceFile {
 }
 
 /// A binary package.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Package {
     /// Name.
     pub name: String,

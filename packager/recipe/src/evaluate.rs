@@ -90,6 +90,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         install,
         packages,
         changelog,
+        dispatched: recipe.dispatched.clone(),
         waivers: recipe.waivers.iter().map(|waiver| waiver.value.clone()).collect(),
         name,
     })

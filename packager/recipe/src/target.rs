@@ -66,6 +66,29 @@ impl fmt::Display for Arch {
     }
 }
 
+/// How much a finding of a gate matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It keeps the package out of the repository.
+    Error,
+    /// It is told.
+    Warning,
+}
+
+/// Up to three numbers with dots between them, as symbol versions of libraries have; a missing one is 0, a fourth is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ThreeNumbers([u32; 3]);
+
+impl ThreeNumbers {
+    /// Reads `3.4.25`, `2.34` or `4.16.1.3`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<ThreeNumbers> {
+        let numbers = text.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>()?;
+        Some(ThreeNumbers([0, 1, 2].map(|at| numbers.get(at).copied().unwrap_or(0))))
+    }
+}
+
 /// `2.<minor>[.<patch>]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GlibcVersion {
@@ -131,6 +154,10 @@ pub struct Profile {
     pub dist: String,
     /// glibc of the first release of this line: the floor for every symbol we may use.
     pub glibc: String,
+    /// Newest `GLIBCXX_` symbol version of its libstdc++.
+    pub glibcxx: String,
+    /// Newest `CXXABI_` symbol version of its libstdc++.
+    pub cxxabi: String,
     /// The distribution's rpm.
     pub rpm: String,
     /// rpm's payload flags for binary packages.
@@ -145,6 +172,9 @@ pub struct Profile {
     pub module_hotfixes: bool,
     /// Instruction set that every machine of the release has, in Rust's names, by architecture.
     pub cpu: BTreeMap<Arch, String>,
+    /// Gates whose findings matter more or less here than elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gates: BTreeMap<String, Severity>,
 }
 
 /// A profile for one architecture.
@@ -167,12 +197,20 @@ impl Profile {
         struct Places {
             glibc: Spanned<String>,
             dist: Spanned<String>,
+            glibcxx: Spanned<String>,
+            cxxabi: Spanned<String>,
         }
         let profile: Profile = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
         let places: Places = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
         if GlibcVersion::parse(&profile.glibc).is_none() {
             let hint = "write it like `\"2.34\"`, in quotes".to_owned();
             return Err(page.at(&places.glibc, format!("`{}` is no glibc version", profile.glibc), Some(hint)));
+        }
+        for floor in [&places.glibcxx, &places.cxxabi] {
+            if ThreeNumbers::parse(&floor.value).is_none() {
+                let hint = "write it like `\"3.4.25\"`, in quotes".to_owned();
+                return Err(page.at(floor, format!("`{}` is no symbol version", floor.value), Some(hint)));
+            }
         }
         if !profile.dist.starts_with('.') {
             return Err(page.at(

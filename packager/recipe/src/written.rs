@@ -56,6 +56,9 @@ pub struct Recipe {
     pub instead: Vec<Spanned<Instead>>,
     /// The binary packages by name.
     pub packages: BTreeMap<String, Package>,
+    /// Functions that are called only after asking the processor.
+    #[serde(default)]
+    pub dispatched: Vec<Dispatched>,
     /// Findings of the gates that are accepted.
     #[serde(default)]
     pub waivers: Vec<Spanned<Waiver>>,
@@ -231,6 +234,18 @@ pub struct Entry {
     pub user: Option<String>,
     /// Group; root when absent.
     pub group: Option<String>,
+}
+
+/// Functions that a program calls only on processors that have what they use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dispatched {
+    /// Their names, with `*` for any text.
+    pub functions: Vec<String>,
+    /// Only in this package.
+    pub package: Option<String>,
+    /// What chooses them.
+    pub reason: String,
 }
 
 /// An accepted finding and why.

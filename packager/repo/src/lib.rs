@@ -1,12 +1,15 @@
 //! A yum repository: packages, signed metadata, the public key and the `.repo` file, published as a whole.
 //!
 //! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
-//! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`operations`] puts them together. [`verify`] follows a signature to every
+//! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`listed`] holds files against
+//! metadata, [`operations`] puts them together. [`verify`] follows a signature to every
 //! package.
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
+pub mod attested;
 mod found;
+mod listed;
 pub mod metadata;
 pub mod operations;
 pub mod publish;
@@ -14,6 +17,7 @@ pub mod stored;
 pub mod verify;
 mod written;
 
+pub use listed::ListedError;
 pub use metadata::MetadataError;
 pub use operations::{Outcome, Settings};
 pub use publish::{Description, Published, RepoError};

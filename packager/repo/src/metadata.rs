@@ -11,6 +11,7 @@ use packager_repodata::read::ReadError;
 use packager_rpm::SigningKey;
 use packager_source::stop::Interrupted;
 
+use crate::listed::ListedError;
 use crate::operations::{self, Settings};
 use crate::publish::RepoError;
 
@@ -64,19 +65,9 @@ pub enum MetadataError {
     /// Compression.
     #[error("`{0}` is neither gzip, zstd, xz nor plain XML\nhint: make it again with `packager repo create`")]
     Compression(PathBuf),
-    /// A metadata file that is not what `repomd.xml` says.
-    #[error(
-        "`{0}` is not what repomd.xml lists\nhint: it was changed afterwards; make the metadata again with `packager repo create`"
-    )]
-    Differs(PathBuf),
-    /// A path that leaves the repository.
-    #[error("the metadata of `{folder}` lists `{location}`, which lies outside\nhint: do not use this repository")]
-    Outside {
-        /// The repository.
-        folder: PathBuf,
-        /// The path.
-        location: String,
-    },
+    /// A file that is not what metadata lists.
+    #[error(transparent)]
+    Listed(#[from] ListedError),
     /// Something to remove that is not there.
     #[error("no package of `{folder}` is `{wanted}`\nhint: {near}")]
     Unknown {
@@ -111,15 +102,15 @@ pub fn write(folder: &Path, time: i64) -> Result<(), RepoError> {
     Ok(())
 }
 
-/// Signs `repomd.xml`; everything else is covered by its hashes.
-pub fn sign(folder: &Path, key: &SigningKey) -> Result<(), RepoError> {
-    Ok(signature(folder, key)?)
+/// Signs `repomd.xml` as of a time; everything else is covered by its hashes.
+pub fn sign(folder: &Path, key: &SigningKey, time: i64) -> Result<(), RepoError> {
+    Ok(signature(folder, key, time)?)
 }
 
 /// See [`sign`].
-pub(crate) fn signature(folder: &Path, key: &SigningKey) -> Result<(), MetadataError> {
+pub(crate) fn signature(folder: &Path, key: &SigningKey, time: i64) -> Result<(), MetadataError> {
     let repomd = folder.join("repodata/repomd.xml");
     let bytes = fs::read(&repomd).map_err(MetadataError::at(&repomd))?;
     let path = folder.join("repodata/repomd.xml.asc");
-    fs::write(&path, key.sign_detached(&bytes)?).map_err(MetadataError::at(&path))
+    fs::write(&path, key.sign_detached(&bytes, key.time_for(time))?).map_err(MetadataError::at(&path))
 }

@@ -192,7 +192,7 @@ fn replace(
     };
     let repomd = written::write(&origins, settings, compression, &new, others)?;
     if let Some(key) = settings.key {
-        metadata::signature(room.path(), key)?;
+        metadata::signature(room.path(), key, repomd.revision.parse().unwrap_or(0))?;
     }
     let unsigned = settings.key.is_none() && signature(folder).exists();
     let place = folder.join("repodata");

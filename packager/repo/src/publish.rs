@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use packager_rpm::{KeyError, SigningKey, sign};
-use packager_source::Room;
+use packager_source::{Room, digest};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::metadata::{self, MetadataError};
 
 /// The record of what a repository was made from.
-const RECORD: &str = ".packager.json";
+pub(crate) const RECORD: &str = ".packager.json";
 
 /// Why a repository cannot be published.
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +62,6 @@ pub struct Description<'d> {
     pub packages: &'d [PathBuf],
     /// Unsigned source packages.
     pub sources: &'d [PathBuf],
-    /// Further files, by path below the repository.
-    pub extra: Vec<(String, Vec<u8>)>,
     /// Build keys and whatever else decides the contents.
     pub inputs: String,
     /// Hash over what decides the rest: the `.repo` file, and what the gates go by.
@@ -101,34 +99,53 @@ pub fn key_file(id: &str) -> String {
     format!("RPM-GPG-KEY-{id}")
 }
 
-/// Signs, describes and publishes. `finish` sees the signed packages before metadata is written, to check them and to add files.
+/// Name of the same key for tools that do not know OpenPGP.
+#[must_use]
+pub fn pem_file(id: &str) -> String {
+    format!("{id}.pem")
+}
+
+/// Signs, describes and publishes. `finish` sees the signed packages before metadata is written, to check them and to add files;
+/// `attest` sees the repository with everything else in it, and adds what says so. Both name files by their path below the repository.
 pub fn publish<E: From<RepoError>>(
     description: &Description<'_>,
     key: &SigningKey,
-    finish: impl FnOnce(&[PathBuf]) -> Result<Vec<(PathBuf, Vec<u8>)>, E>,
+    finish: impl FnOnce(&Path, &[PathBuf]) -> Result<Vec<Extra>, E>,
+    attest: impl FnOnce(&Path) -> Result<Vec<Extra>, E>,
 ) -> Result<Published, E> {
     let folder = description.folder;
     let parent = folder.parent().unwrap_or(Path::new("."));
     let room = Room::make(parent, ".repo-").map_err(RepoError::at(parent))?;
     let new = room.path().join("repo");
     let signed = sign_all(description, &new, key)?;
-    for (path, bytes) in finish(&signed)? {
-        fs::write(&path, bytes).map_err(RepoError::at(&path))?;
-    }
+    add(&new, finish(&new, &signed)?)?;
     write_rest(description, &new, key)?;
+    add(&new, attest(&new)?)?;
     let record = record(description, &new, key)?;
     exchange(&new, folder).map_err(RepoError::at(folder))?;
     Ok(record)
 }
 
+/// A further file: its path below the repository, and its contents.
+pub type Extra = (String, Vec<u8>);
+
+fn add(folder: &Path, extra: Vec<Extra>) -> Result<(), RepoError> {
+    for (name, bytes) in extra {
+        let path = folder.join(name);
+        fs::write(&path, bytes).map_err(RepoError::at(&path))?;
+    }
+    Ok(())
+}
+
 fn sign_all(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<Vec<PathBuf>, RepoError> {
+    let time = key.time_for(description.time);
     let mut signed = Vec::new();
     for (part, packages) in [("Packages", description.packages), ("Source", description.sources)] {
         let to = new.join(part);
         fs::create_dir_all(&to).map_err(RepoError::at(&to))?;
         for package in packages {
             let path = to.join(package.file_name().unwrap_or_default());
-            sign::sign(package, &path, key)?;
+            sign::sign(package, &path, key, time)?;
             signed.push(path);
         }
     }
@@ -136,17 +153,15 @@ fn sign_all(description: &Description<'_>, new: &Path, key: &SigningKey) -> Resu
 }
 
 fn write_rest(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<(), RepoError> {
-    let write = |name: &str, bytes: &[u8]| {
-        let path = new.join(name);
-        fs::write(&path, bytes).map_err(RepoError::at(&path))
-    };
-    for (name, bytes) in &description.extra {
-        write(name, bytes)?;
-    }
-    write(&key_file(description.id), key.public()?.armored().as_bytes())?;
-    write(&format!("{}.repo", description.id), description.repo_file.as_bytes())?;
+    let public = key.public()?;
+    let files = vec![
+        (key_file(description.id), public.armored().as_bytes().to_vec()),
+        (pem_file(description.id), public.pem().into_bytes()),
+        (format!("{}.repo", description.id), description.repo_file.clone().into_bytes()),
+    ];
+    add(new, files)?;
     metadata::write(new, description.time)?;
-    metadata::sign(new, key)
+    metadata::sign(new, key, description.time)
 }
 
 fn record(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<Published, RepoError> {
@@ -164,7 +179,19 @@ fn record(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result
     Ok(published)
 }
 
-fn list(root: &Path, folder: &Path, files: &mut Vec<(String, u64)>) -> io::Result<()> {
+/// All files of a repository with their SHA-256, by path below it.
+pub fn hashed(folder: &Path) -> Result<Vec<(String, String)>, RepoError> {
+    let mut files = Vec::new();
+    list(folder, folder, &mut files).map_err(RepoError::at(folder))?;
+    let hash = |(name, _): (String, u64)| {
+        let path = folder.join(&name);
+        Ok((name, digest::file(&path).map_err(RepoError::at(&path))?))
+    };
+    files.into_iter().map(hash).collect()
+}
+
+/// All files below a folder with their sizes, by path relative to `root`.
+pub(crate) fn list(root: &Path, folder: &Path, files: &mut Vec<(String, u64)>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let metadata = fs::metadata(&path)?;

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, Read as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use packager_repodata::compression::{Compression, decoder};
 use packager_repodata::model::{Data, File, Repomd};
 use packager_repodata::read::{self, Place, ReadError};
 use packager_repodata::{Package, write::Format};
-use packager_source::digest::hex;
-use sha2::{Digest as _, Sha256};
 
+use crate::listed::Listed;
 use crate::metadata::MetadataError;
 
 /// The most that a metadata file may have, and may grow to: the primary metadata of the largest distributions is a quarter of it.
@@ -104,17 +103,11 @@ impl Stored {
 
     /// A metadata file, if it is what `repomd.xml` says.
     fn bytes(&self, format: Format) -> Result<(PathBuf, Vec<u8>), MetadataError> {
-        let data = self.data(format)?;
-        let path = inside(&self.folder, &data.location)?;
-        let bytes = fs::metadata(&path).map_err(MetadataError::at(&path))?.len();
-        if bytes != data.bytes || bytes > METADATA_BYTES_MAX {
-            return Err(MetadataError::Differs(path));
-        }
-        let bytes = fs::read(&path).map_err(MetadataError::at(&path))?;
-        if hex(&Sha256::digest(&bytes)) != data.sha256 {
-            return Err(MetadataError::Differs(path));
-        }
-        Ok((path, bytes))
+        Ok(Listed::from(self.data(format)?).read(&self.folder, &self.repomd_path())?)
+    }
+
+    fn repomd_path(&self) -> PathBuf {
+        self.folder.join("repodata/repomd.xml")
     }
 
     /// What else `repomd.xml` lists: advisories, groups. Databases and other forms of what is written anew are left out.
@@ -125,7 +118,7 @@ impl Stored {
             })
         };
         let others = self.repomd.data.iter().filter(|data| !ours(&data.kind));
-        others.map(|data| Ok((data.clone(), inside(&self.folder, &data.location)?))).collect()
+        others.map(|data| Ok((data.clone(), Listed::from(data).place(&self.folder, &self.repomd_path())?))).collect()
     }
 }
 
@@ -138,13 +131,4 @@ fn plain<'b>(path: &Path, bytes: &'b [u8]) -> Result<impl BufRead + 'b, Metadata
 fn unreadable(path: &Path) -> impl FnOnce(ReadError) -> MetadataError + use<> {
     let path = path.to_owned();
     move |source| MetadataError::Read { path, source: Box::new(source) }
-}
-
-/// A place below a folder; metadata that leads out of it is refused.
-fn inside(folder: &Path, location: &str) -> Result<PathBuf, MetadataError> {
-    let inside = Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
-    if !inside || location.is_empty() {
-        return Err(MetadataError::Outside { folder: folder.to_owned(), location: location.to_owned() });
-    }
-    Ok(folder.join(location))
 }

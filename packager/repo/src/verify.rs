@@ -1,17 +1,19 @@
 //! Verification: from the signature of `repomd.xml` over the hashes in it to every file of the metadata, and over the hashes in
-//! those to every package. What no hash leads to does not belong to the repository.
+//! those to every package. What no hash leads to does not belong to the repository. Where there is a provenance, every file is held against it
+//! too ([`crate::attested`]).
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use packager_repodata::compression::{Compression, decoder};
 use packager_repodata::read::{self, ReadError};
 use packager_rpm::{KeyError, VerifyingKey, sign};
-use packager_source::digest;
 use packager_source::stop::unless_interrupted;
 
+use crate::attested::{self, AttestError, Attested};
+use crate::listed::{Listed, ListedError};
 use crate::stored::METADATA_BYTES_MAX;
 
 /// Why a repository is not as it was signed.
@@ -41,29 +43,15 @@ pub enum VerifyError {
         #[source]
         source: Box<ReadError>,
     },
-    /// A file that is not what the metadata says.
-    #[error(
-        "`{file}` is not what `{by}` lists: {how}\nhint: it was changed after publishing; publish the repository again"
-    )]
-    Differs {
-        /// The file.
-        file: PathBuf,
-        /// The metadata.
-        by: PathBuf,
-        /// What differs.
-        how: String,
-    },
-    /// A path that leaves the repository.
-    #[error("`{by}` lists `{location}`, which lies outside the repository\nhint: do not use this repository")]
-    Outside {
-        /// The path.
-        location: String,
-        /// The metadata.
-        by: PathBuf,
-    },
+    /// A file that is not what metadata lists.
+    #[error(transparent)]
+    Listed(#[from] ListedError),
     /// A package that no metadata lists.
     #[error("`{0}` is in no metadata\nhint: remove it, or publish the repository again")]
     Unlisted(PathBuf),
+    /// The provenance.
+    #[error(transparent)]
+    Provenance(#[from] AttestError),
     /// The user asked to stop.
     #[error(transparent)]
     Interrupted(#[from] packager_source::stop::Interrupted),
@@ -74,8 +62,23 @@ fn reading(path: &Path) -> impl FnOnce(io::Error) -> VerifyError + use<> {
     move |source| VerifyError::Read { path, source }
 }
 
-/// Verifies a repository and returns its packages.
-pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyError> {
+/// A repository that is as it was signed.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Its packages.
+    pub packages: Vec<PathBuf>,
+    /// Its provenance, when it has one.
+    pub provenance: Option<Attested>,
+}
+
+/// Verifies a repository: packages and metadata, and the provenance when there is one.
+pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Verified, VerifyError> {
+    let packages = listed(folder, key)?;
+    Ok(Verified { packages, provenance: attested::verify(folder, key)? })
+}
+
+/// The packages that signed metadata leads to.
+fn listed(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyError> {
     let repomd = folder.join("repodata/repomd.xml");
     fs::metadata(&repomd).map_err(reading(&repomd))?;
     key.verify_file(&repomd, &folder.join("repodata/repomd.xml.asc"))?;
@@ -86,8 +89,7 @@ pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyE
     let text = fs::read(&repomd).map_err(reading(&repomd))?;
     let mut packages = Vec::new();
     for data in read::repomd(&text[..]).map_err(unreadable(&repomd))?.data {
-        let listed = Listed { location: data.location, sha256: data.sha256, bytes: data.bytes };
-        let path = as_listed(folder, &listed, &repomd)?;
+        let path = Listed::from(&data).check(folder, &repomd)?;
         if data.kind != "primary" {
             continue;
         }
@@ -95,13 +97,13 @@ pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyE
         let mut listed = Vec::new();
         read::primary(&text[..], |package| {
             let (location, bytes) = (package.location.href, package.size.package);
-            listed.push(Listed { location, sha256: package.sha256, bytes });
+            listed.push(Listed { location, sha256: package.sha256, bytes: Some(bytes) });
             Ok(())
         })
         .map_err(unreadable(&path))?;
         for package in listed {
             unless_interrupted()?;
-            let file = as_listed(folder, &package, &path)?;
+            let file = package.check(folder, &path)?;
             sign::verify(&file, key)?;
             packages.push(file);
         }
@@ -111,32 +113,6 @@ pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyE
         return Err(VerifyError::Unlisted(stray));
     }
     Ok(packages)
-}
-
-/// A file as metadata lists it.
-struct Listed {
-    location: String,
-    sha256: String,
-    bytes: u64,
-}
-
-/// The file, if it is what the metadata says.
-fn as_listed(folder: &Path, entry: &Listed, by: &Path) -> Result<PathBuf, VerifyError> {
-    let inside = Path::new(&entry.location).components().all(|part| matches!(part, Component::Normal(_)));
-    if !inside || entry.location.is_empty() {
-        return Err(VerifyError::Outside { location: entry.location.clone(), by: by.to_owned() });
-    }
-    let file = folder.join(&entry.location);
-    let bytes = fs::metadata(&file).map_err(reading(&file))?.len();
-    let differs = |how: String| VerifyError::Differs { file: file.clone(), by: by.to_owned(), how };
-    if bytes != entry.bytes {
-        return Err(differs(format!("it has {bytes} bytes instead of {}", entry.bytes)));
-    }
-    let sum = digest::file(&file).map_err(reading(&file))?;
-    if sum != entry.sha256 {
-        return Err(differs(format!("its SHA-256 is {sum} instead of {}", entry.sha256)));
-    }
-    Ok(file)
 }
 
 fn decompressed(path: &Path) -> io::Result<Vec<u8>> {

@@ -97,6 +97,7 @@ fn lists(
         for _ in 0..settings.workers.get().min(origins.len()) {
             let (results, pace) = (results.clone(), &pace);
             scope.spawn(move || {
+                let _watch = pace.watch();
                 while let Some(index) = pace.next(origins.len()) {
                     let piece = piece(&origins[index], settings);
                     if results.send((index, piece)).is_err() {
@@ -108,6 +109,7 @@ fn lists(
         drop(results);
         let [primary, filelists, other] = writers;
         let senders = [primary.0, filelists.0, other.0];
+        let _watch = pace.watch();
         let newest = in_order(pieces, &senders, &pace);
         drop(senders);
         let mut data = Vec::new();
@@ -192,9 +194,25 @@ impl Pace {
         self.moved.notify_all();
     }
 
+    /// Stops the others when the thread that holds this panics: the package it had would be waited for without end.
+    fn watch(&self) -> Watch<'_> {
+        Watch(self)
+    }
+
     fn stop(&self) {
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.moved.notify_all();
+    }
+}
+
+/// See [`Pace::watch`].
+struct Watch<'p>(&'p Pace);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop();
+        }
     }
 }
 
@@ -264,5 +282,42 @@ impl<W: Write> Write for Summed<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    use super::Pace;
+
+    #[test]
+    fn a_worker_that_panics_stops_the_others() {
+        let pace = Pace::new(1);
+        let stopped = catch_unwind(AssertUnwindSafe(|| {
+            thread::scope(|scope| {
+                // Has the first package; the second is as far ahead as anybody may be, so its worker waits for this one.
+                assert_eq!(pace.next(9), Some(0));
+                let waiting = scope.spawn(|| pace.next(9));
+                let failing = scope.spawn(|| {
+                    let _watch = pace.watch();
+                    panic!("a package that nobody thought of");
+                });
+                assert!(failing.join().is_err());
+                waiting.join().expect("the other worker ends")
+            })
+        }));
+        assert_eq!(stopped.expect("only one panicked"), None);
+    }
+
+    #[test]
+    fn a_worker_that_ends_stops_nobody() {
+        let pace = Pace::new(1);
+        drop(pace.watch());
+        assert_eq!(pace.next(9), Some(0));
+        pace.written(1);
+        assert_eq!(pace.next(9), Some(1));
+        assert_eq!(pace.next(1), None);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rpm::{CompressionType, DependencyFlags, DigestAlgorithm, Package};
+use pgp::packet::{Packet, PacketParser, SubpacketData};
+use rpm::{
+    CompressionType, DependencyFlags, DigestAlgorithm, FileType, IndexSignatureTag, IndexTag, Package, PackageMetadata,
+};
 use serde::Serialize;
 
 /// A package that cannot be read.
@@ -21,8 +24,10 @@ pub struct PackageError {
 pub struct File {
     /// Absolute path after installation.
     pub path: String,
-    /// A symbolic link: its permission bits mean nothing.
-    pub link: bool,
+    /// Where a symbolic link leads; its permission bits mean nothing.
+    pub link: Option<String>,
+    /// A folder.
+    pub folder: bool,
     /// Permission bits with setuid, setgid and sticky.
     pub mode: u16,
     /// Owner.
@@ -33,6 +38,23 @@ pub struct File {
     pub capabilities: Option<String>,
     /// Contents; empty for folders and links.
     pub content: Vec<u8>,
+}
+
+/// How a package is signed, whoever did it.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct SignatureForm {
+    /// It lies where every rpm looks for it.
+    pub legacy: bool,
+    /// Version of the OpenPGP packet.
+    pub version: u8,
+    /// `RSA`, `EdDSALegacy`.
+    pub algorithm: String,
+    /// `SHA256`.
+    pub hash: String,
+    /// It names the key id of its issuer where old rpm looks: among what is signed.
+    pub issuer: bool,
+    /// And marks that as critical.
+    pub issuer_critical: bool,
 }
 
 /// What a package says about itself.
@@ -62,6 +84,10 @@ pub struct Inspected {
     pub bytes: u64,
     /// Installed size in bytes.
     pub installed_bytes: u64,
+    /// Signatures of the header.
+    pub signatures: Vec<SignatureForm>,
+    /// The header has a hash of the payload, so its signature covers that.
+    pub payload_hashed: bool,
     /// As rpm writes them.
     pub requires: Vec<String>,
     /// As rpm writes them.
@@ -86,7 +112,8 @@ impl Inspected {
             let entry = &file.metadata;
             files.push(File {
                 path: entry.path().to_string_lossy().into_owned(),
-                link: entry.linkto().is_some_and(|target| !target.is_empty()),
+                link: entry.linkto().filter(|target| !target.is_empty()).map(str::to_owned),
+                folder: entry.file_type() == FileType::Dir,
                 mode: entry.permissions(),
                 user: entry.user().to_owned(),
                 group: entry.group().to_owned(),
@@ -117,6 +144,8 @@ impl Inspected {
             vendor: metadata.get_vendor().unwrap_or_default().to_owned(),
             bytes: std::fs::metadata(path)?.len(),
             installed_bytes: metadata.get_installed_size()?,
+            signatures: signatures(metadata)?,
+            payload_hashed: metadata.header.entry_is_present(IndexTag::RPMTAG_PAYLOADSHA256 as u32),
             requires: written(metadata.get_requires()?),
             provides: written(metadata.get_provides()?),
             files,
@@ -146,6 +175,26 @@ pub fn extract(path: &Path, folder: &Path) -> Result<(), PackageError> {
     Package::open(path)
         .and_then(|package| package.extract(folder))
         .map_err(|source| PackageError { path: path.to_owned(), source })
+}
+
+fn signatures(metadata: &PackageMetadata) -> Result<Vec<SignatureForm>, rpm::Error> {
+    let legacy = [IndexSignatureTag::RPMSIGTAG_RSA, IndexSignatureTag::RPMSIGTAG_DSA];
+    let legacy = legacy.iter().any(|tag| metadata.signature.entry_is_present(*tag as u32));
+    let forms = metadata.raw_signatures()?.into_iter().filter_map(|bytes| {
+        let packet = PacketParser::new(&bytes[..]).next()?.ok()?;
+        let Packet::Signature(signature) = packet else { return None };
+        let config = signature.config()?;
+        let issuer = config.hashed_subpackets.iter().find(|part| matches!(part.data, SubpacketData::IssuerKeyId(_)));
+        Some(SignatureForm {
+            legacy,
+            version: signature.version().into(),
+            algorithm: format!("{:?}", config.pub_alg),
+            hash: format!("{:?}", config.hash_alg).to_uppercase(),
+            issuer: issuer.is_some(),
+            issuer_critical: issuer.is_some_and(|part| part.is_critical),
+        })
+    });
+    Ok(forms.collect())
 }
 
 fn written(dependencies: Vec<rpm::Dependency>) -> Vec<String> {

@@ -12,7 +12,8 @@ use pgp::composed::{
 };
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::public_key::PublicKeyAlgorithm;
-use pgp::types::{KeyDetails as _, Password};
+use pgp::packet::{PublicKey, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::types::{KeyDetails as _, Password, Timestamp};
 use rand_pgp::rngs::OsRng;
 use serde::Serialize;
 
@@ -92,7 +93,7 @@ pub enum KeyError {
     },
 }
 
-fn crypto(doing: &'static str) -> impl FnOnce(pgp::errors::Error) -> KeyError {
+pub(crate) fn crypto(doing: &'static str) -> impl FnOnce(pgp::errors::Error) -> KeyError {
     move |source| KeyError::Crypto { doing, source: Box::new(source) }
 }
 
@@ -183,17 +184,30 @@ impl SigningKey {
         Ok(VerifyingKey { key, armored })
     }
 
-    /// An armored detached signature over bytes.
-    pub fn sign_detached(&self, bytes: &[u8]) -> Result<String, KeyError> {
-        DetachedSignature::sign_binary_data(
-            OsRng,
-            &self.key.primary_key,
-            &Password::empty(),
-            HashAlgorithm::Sha256,
-            bytes,
-        )
-        .and_then(|signature| signature.to_armored_string(ArmorOptions::default()))
-        .map_err(crypto("sign"))
+    /// An armored detached signature over bytes, as of a time. The same bytes, time and key give the same signature.
+    pub fn sign_detached(&self, bytes: &[u8], time: u32) -> Result<String, KeyError> {
+        let key = &self.key.primary_key;
+        let sign = || {
+            let mut config = SignatureConfig::v4(SignatureType::Binary, key.algorithm(), HashAlgorithm::Sha256);
+            config.hashed_subpackets = vec![
+                Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::from_secs(time)))?,
+                Subpacket::regular(SubpacketData::IssuerKeyId(key.legacy_key_id()))?,
+                Subpacket::regular(SubpacketData::IssuerFingerprint(key.fingerprint()))?,
+            ];
+            let signature = config.sign(key, &Password::empty(), bytes)?;
+            DetachedSignature::new(signature).to_armored_string(ArmorOptions::default())
+        };
+        sign().map_err(crypto("sign"))
+    }
+
+    /// When something from a time is signed so that signing it again gives the same bytes: then, but not before the key was made.
+    #[must_use]
+    pub fn time_for(&self, time: i64) -> u32 {
+        u32::try_from(time).unwrap_or(0).max(self.key.primary_key.created_at().as_secs())
+    }
+
+    pub(crate) fn primary(&self) -> &SecretKey {
+        &self.key.primary_key
     }
 
     /// The armored secret key.
@@ -221,6 +235,10 @@ impl VerifyingKey {
     pub fn facts(&self) -> KeyFacts {
         let user = self.key.details.users.first().map(|user| String::from_utf8_lossy(user.id.id()).into_owned());
         KeyFacts { fingerprint: self.key.fingerprint().to_string().to_lowercase(), user: user.unwrap_or_default() }
+    }
+
+    pub(crate) fn primary(&self) -> &PublicKey {
+        &self.key.primary_key
     }
 
     /// The armored public key.
@@ -260,5 +278,20 @@ impl VerifyingKey {
             return Err(KeyError::Expired { path: path.to_owned() });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+    use std::sync::OnceLock;
+
+    use super::SigningKey;
+
+    /// A key for tests: making one takes its time.
+    pub(crate) fn key() -> &'static SigningKey {
+        static KEY: OnceLock<SigningKey> = OnceLock::new();
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/test.secret.asc"));
+        KEY.get_or_init(|| SigningKey::load(path).expect("a good key"))
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use packager_recipe::target::Severity;
 use packager_source::stop;
 
 use crate::gates::Finding;
@@ -87,6 +88,7 @@ fn parse(line: &str) -> Option<Finding> {
     let (finding, details) = rest.split_once(' ').unwrap_or((rest, ""));
     Some(Finding {
         finding: finding.to_owned(),
+        severity: Severity::Error,
         package: package.to_owned(),
         message: details.trim().to_owned(),
         hint: format!(

@@ -38,10 +38,7 @@ pub fn document(package: &Inspected, sha256: &str, components: &[Component], tim
         "externalRefs": [{
             "referenceCategory": "PACKAGE-MANAGER",
             "referenceType": "purl",
-            "referenceLocator": format!(
-                "pkg:rpm/{}@{}-{}?arch={}&distro={arch_target}",
-                package.name, package.version, package.release, package.arch
-            ),
+            "referenceLocator": purl(package, arch_target),
         }],
     })];
     let mut relationships = vec![json!({
@@ -56,8 +53,7 @@ pub fn document(package: &Inspected, sha256: &str, components: &[Component], tim
             "downloadLocation": format!("https://crates.io/api/v1/crates/{}/{}/download", component.name, component.version),
             "filesAnalyzed": false,
             "licenseConcluded": "NOASSERTION",
-            // Old manifests separate alternatives by a slash.
-            "licenseDeclared": component.license.replace('/', " OR "),
+            "licenseDeclared": expression(&component.license),
             "copyrightText": "NOASSERTION",
             "checksums": [{ "algorithm": "SHA256", "checksumValue": component.sha256 }],
             "externalRefs": [{
@@ -82,14 +78,15 @@ pub fn document(package: &Inspected, sha256: &str, components: &[Component], tim
     })
 }
 
-/// Whether a package, or one of ours that it requires, holds a licence text.
-pub(crate) fn licence_present(package: &Inspected, all: &[Inspected]) -> bool {
-    let holds = |package: &Inspected| package.files.iter().any(|file| file.path.starts_with("/usr/share/licenses/"));
-    holds(package)
-        || all
-            .iter()
-            .filter(|other| holds(other))
-            .any(|other| package.real_requires().any(|text| text.split(['(', ' ']).next() == Some(other.name.as_str())))
+/// The package URL of a package for a target.
+pub(crate) fn purl(package: &Inspected, target: &str) -> String {
+    let Inspected { name, version, release, arch, .. } = package;
+    format!("pkg:rpm/{name}@{version}-{release}?arch={arch}&distro={target}")
+}
+
+/// A licence as SPDX writes it: old manifests separate alternatives by a slash.
+pub(crate) fn expression(licence: &str) -> String {
+    licence.replace('/', " OR ")
 }
 
 /// Letters, digits, dots and hyphens are allowed.

@@ -54,15 +54,15 @@ pub enum SignError {
     },
 }
 
-/// Signs a package, leaving `from` as it is; `to` appears complete or not at all.
-pub fn sign(from: &Path, to: &Path, key: &SigningKey) -> Result<(), SignError> {
+/// Signs a package as of a time, leaving `from` as it is; `to` appears complete or not at all.
+pub fn sign(from: &Path, to: &Path, key: &SigningKey, time: u32) -> Result<(), SignError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| SignError::Sign { path, source }
     };
     let signer = Signer::from_asc(key.armored()).map_err(failed(from))?;
     let mut package = Package::open(from).map_err(failed(from))?;
-    package.sign(signer).map_err(failed(from))?;
+    package.sign_with_timestamp(signer, time).map_err(failed(from))?;
     let part = to.with_extension("rpm.part");
     package.write_file(&part).map_err(failed(&part))?;
     fs::rename(&part, to).map_err(|source| SignError::Io { path: to.to_owned(), source })

@@ -24,6 +24,8 @@ pub struct Workspace {
     pub time: i64,
     /// Some files differ from what is committed.
     pub modified: bool,
+    /// The last commit that changed them.
+    pub commit: Option<String>,
     /// Names of the cargo packages among the files.
     pub packages: BTreeSet<String>,
     /// Names of the programs they build.
@@ -102,9 +104,9 @@ impl Workspace {
         let (manifest, version) = manifest::restrict(&text, &files).map_err(manifest_error)?;
         let Members { packages, programs } = members(root, &files)?;
         let (lock, reached) = locked(root, &packages)?;
-        let (commit_time, modified) = match &repository {
+        let History { commit, commit_time, modified } = match &repository {
             Some(repository) => history(repository, root, include).map_err(git_error)?,
-            None => (None, false),
+            None => History::default(),
         };
         let time = time.or(commit_time).ok_or_else(|| WorkspaceError::NoTime(root.to_owned()))?;
         Ok(Workspace {
@@ -113,6 +115,7 @@ impl Workspace {
             version,
             time,
             modified,
+            commit,
             packages,
             programs,
             manifest,
@@ -239,9 +242,16 @@ fn gather(root: &Path, path: &str, git: Option<&Repository>, files: &mut BTreeSe
     Ok(())
 }
 
-/// The time of the last commit that changed an included path, and whether something is uncommitted.
-fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<(Option<i64>, bool), git2::Error> {
-    let Ok(head) = repository.head() else { return Ok((None, false)) };
+/// The last commit that changed an included path, and whether something is uncommitted.
+#[derive(Default)]
+struct History {
+    commit: Option<String>,
+    commit_time: Option<i64>,
+    modified: bool,
+}
+
+fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<History, git2::Error> {
+    let Ok(head) = repository.head() else { return Ok(History::default()) };
     let base = below(repository, root);
     let paths: Vec<PathBuf> = dated(include).into_iter().map(|path| base.join(path)).collect();
     let ids = |commit: &git2::Commit<'_>| -> Result<Vec<Option<git2::Oid>>, git2::Error> {
@@ -257,5 +267,9 @@ fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<(
         commit = parent;
     }
     let all: Vec<PathBuf> = include.iter().map(PathBuf::from).collect();
-    Ok((Some(commit.time().seconds()), changed(repository, &base, &all)?))
+    Ok(History {
+        commit: Some(commit.id().to_string()),
+        commit_time: Some(commit.time().seconds()),
+        modified: changed(repository, &base, &all)?,
+    })
 }

@@ -122,7 +122,7 @@ impl Repository {
         let repodata = self.folder.join("repodata");
         fs::remove_dir_all(&repodata).expect("a repository has metadata");
         packager_repo::metadata::write(&self.folder, 0).expect("packages can be described");
-        packager_repo::metadata::sign(&self.folder, key).expect("a key signs");
+        packager_repo::metadata::sign(&self.folder, key, 0).expect("a key signs");
     }
 }
 

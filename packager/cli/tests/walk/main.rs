@@ -11,7 +11,6 @@ mod plans;
 mod questions;
 mod repositories;
 mod server;
-mod server;
 mod side_by_side;
 mod sources;
 mod stops;

@@ -25,6 +25,28 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn gates_are_explained_and_named_rightly() {
+    let yard = Yard::new();
+    let text = yard.good(&["check", "--list"]);
+    assert!(text.starts_with("GATE") && text.contains("isa-baseline ") && text.contains("soname-change"), "{text}");
+    let text = yard.good(&["check", "--explain", "rpath"]);
+    assert!(text.contains("mend        link without it") && text.contains("an error"), "{text}");
+    let profile = yard.path("root/specs/targets/almalinux-8/target.yaml");
+    let text = fs::read_to_string(&profile).expect("readable");
+    fs::write(&profile, format!("{text}gates:\n  rpath: warning\n")).expect("written");
+    let shown = yard.good(&["--json", "check", "--explain", "rpath", "--target", TARGET]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((&shown["id"], &shown["severity"]), (&"rpath".into(), &"warning".into()));
+    fs::write(&profile, format!("{text}gates:\n  rpaht: warning\n")).expect("written");
+    let text = yard.bad(&["plan", "--target", TARGET], 1);
+    assert!(text.contains("names `rpaht`, which is no gate") && text.contains("hint: write `rpath`"), "{text}");
+    fs::remove_dir_all(yard.path("root/specs/targets/almalinux-8")).expect("removed");
+    let text = yard.bad(&["check", "--explain", "isa-baselin"], 1);
+    assert!(text.contains("there is no gate `isa-baselin`") && text.contains("hint: write `isa-baseline`"), "{text}");
+    yard.bad(&["check"], 2);
+}
+
+#[test]
 fn a_source_that_is_not_what_was_locked_is_refused() {
     let yard = Yard::new();
     let lock = yard.path("root/project/Cargo.lock");

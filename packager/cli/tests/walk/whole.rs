@@ -1,6 +1,7 @@
 //! The whole path with a small cargo project: build, sign, verify, and dnf takes it with signatures required; then changed
 //! packages and metadata, which nothing takes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,6 +35,74 @@ fn from_recipe_to_an_accepted_repository() {
     assert!(yard.good(&["build", "--target", TARGET]).contains("nothing to do"));
     dnf_takes_it(&yard, &repo);
     what_must_not_work(&yard, &repo, &package);
+    the_same_again(&yard);
+}
+
+/// The same build published twice is the same byte for byte, signatures included; the provenance speaks of every file.
+fn the_same_again(yard: &Yard) {
+    let publish = |out: &str| {
+        yard.good(&["build", "--target", TARGET, "--base-url", "https://packages.invalid", "--out", out]);
+        files(&yard.path("root").join(out).join(TARGET))
+    };
+    let (first, second) = (publish("first"), publish("second"));
+    let names: Vec<&str> = first.keys().map(String::as_str).collect();
+    assert_eq!(names, second.keys().map(String::as_str).collect::<Vec<_>>());
+    for (name, bytes) in &first {
+        assert!(second[name] == *bytes, "`{name}` differs");
+    }
+    let repo = yard.path("root/first").join(TARGET);
+    let key = repo.join("RPM-GPG-KEY-daos");
+    let verify = [
+        "--json",
+        "verify",
+        "--require-provenance",
+        "--key",
+        key.to_str().expect("text"),
+        repo.to_str().expect("text"),
+    ];
+    let shown: serde_json::Value = serde_json::from_str(&yard.good(&verify)).expect("JSON");
+    let subjects = shown["provenance"][0]["statement"]["subject"].as_array().expect("a list");
+    assert_eq!(subjects.len() + 2, first.len(), "all files but the record and the provenance: {names:?}");
+    let bill: serde_json::Value = serde_json::from_slice(&first["daos.cdx.json"]).expect("JSON");
+    assert!(
+        bill["components"].as_array().expect("a list").iter().any(|part| part["purl"] == "pkg:cargo/itoa@1.0.19"),
+        "{bill}"
+    );
+
+    // A file that nobody published, one that was changed, and no provenance at all.
+    let refused = |words: &str| {
+        let text = yard.bad(&verify[1..], 1);
+        assert!(text.contains(words) && text.contains("hint:"), "{text}");
+    };
+    fs::write(repo.join("stray"), "x").expect("written");
+    refused("stray` is in no provenance");
+    fs::remove_file(repo.join("stray")).expect("removed");
+    fs::write(repo.join("daos.repo"), "[daos]\nbaseurl=https://elsewhere.invalid\n").expect("written");
+    refused("daos.repo` is not what");
+    fs::write(repo.join("daos.repo"), &first["daos.repo"]).expect("written");
+    let statement = String::from_utf8(first["daos.intoto.jsonl"].clone()).expect("text");
+    fs::write(repo.join("daos.intoto.jsonl"), statement.replacen("\"sig\":\"", "\"sig\":\"BBBB", 1)).expect("written");
+    refused("no signature in it is of this key");
+    fs::remove_file(repo.join("daos.intoto.jsonl")).expect("removed");
+    refused("has no provenance");
+}
+
+/// All files below a folder with their contents, by path.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("below").to_string_lossy().into_owned();
+                all.insert(name, fs::read(&path).expect("readable"));
+            }
+        }
+    }
+    all
 }
 
 /// dnf resolves and fetches with `gpgcheck=1` and `repo_gpgcheck=1`. The base system is one package that provides what the target

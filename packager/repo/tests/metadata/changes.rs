@@ -5,7 +5,7 @@ use std::path::Path;
 
 use packager_repo::operations::{add, create, remove, update};
 use packager_repo::stored::Stored;
-use packager_repo::{MetadataError, Settings};
+use packager_repo::{ListedError, MetadataError, Settings};
 use packager_repodata::Compression;
 use packager_rpm::SigningKey;
 
@@ -177,7 +177,7 @@ fn what_cannot_be_done_is_said_and_leaves_everything_as_it_was() {
     bytes[20] ^= 1;
     fs::write(room.path().join("repodata").join(&name), bytes).expect("written");
     assert!(
-        matches!(remove(room.path(), &["bare".to_owned()], &settings()), Err(MetadataError::Differs(path)) if path.ends_with(&name))
+        matches!(remove(room.path(), &["bare".to_owned()], &settings()), Err(MetadataError::Listed(ListedError::Differs { file, .. })) if file.ends_with(&name))
     );
 }
 
@@ -188,5 +188,5 @@ fn metadata_that_leads_out_of_the_repository_is_refused() {
     let repomd = room.path().join("repodata/repomd.xml");
     let text = fs::read_to_string(&repomd).expect("readable");
     fs::write(&repomd, text.replace("href=\"repodata/", "href=\"../repodata/")).expect("written");
-    assert!(matches!(update(room.path(), &settings()), Err(MetadataError::Outside { .. })));
+    assert!(matches!(update(room.path(), &settings()), Err(MetadataError::Listed(ListedError::Outside { .. }))));
 }

@@ -54,7 +54,7 @@ fn server(repository: &Repository) -> PathBuf {
 
 fn sign_all(repository: &Repository, key: &SigningKey) {
     for package in repository.packages() {
-        sign::sign(&package, &package, key).expect("a key signs a package");
+        sign::sign(&package, &package, key, key.time_for(0)).expect("a key signs a package");
     }
 }
 

@@ -1,0 +1,111 @@
+//! The provenance of a repository: who signed it, and whether it speaks of every file that is there and of no other.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use packager_rpm::VerifyingKey;
+use packager_rpm::dsse::{Envelope, EnvelopeError};
+use packager_rpm::provenance::{PAYLOAD_TYPE, Statement};
+use serde::Serialize;
+
+use crate::listed::{Listed, ListedError};
+use crate::publish::{RECORD, list};
+
+/// What files of envelopes, one in a line, end in (in-toto attestation framework, "Bundle").
+pub const SUFFIX: &str = ".intoto.jsonl";
+
+/// The most that such a file may have: a statement of the whole stack for one target has a tenth of a mebibyte.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// A provenance that fits its repository.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attested {
+    /// Where it is written.
+    pub file: PathBuf,
+    /// What it says.
+    pub statement: Statement,
+}
+
+/// Why a repository is not what its provenance says.
+#[derive(Debug, thiserror::Error)]
+pub enum AttestError {
+    /// A file operation.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Not an envelope, or not with a statement in it.
+    #[error(
+        "`{0}` holds no provenance of this packager\nhint: it was changed, or is another tool's; publish the repository again"
+    )]
+    Foreign(PathBuf),
+    /// An envelope that the key did not sign.
+    #[error("the provenance `{file}` is not accepted")]
+    Envelope {
+        /// Where.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: EnvelopeError,
+    },
+    /// A file that is another one.
+    #[error(transparent)]
+    Listed(#[from] ListedError),
+    /// A file that it does not speak of.
+    #[error(
+        "`{file}` is in no provenance\nhint: it was added after publishing; remove it, or publish the repository again"
+    )]
+    Unlisted {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Verifies the provenance of a repository; nothing when it has none.
+pub(crate) fn verify(folder: &Path, key: &VerifyingKey) -> Result<Option<Attested>, AttestError> {
+    let Some(file) = find(folder)? else { return Ok(None) };
+    let mut text = String::new();
+    File::open(&file)
+        .and_then(|reader| reader.take(BYTES_MAX).read_to_string(&mut text))
+        .map_err(|source| AttestError::Read { path: file.clone(), source })?;
+    let foreign = || AttestError::Foreign(file.clone());
+    let envelope: Envelope = serde_json::from_str(text.lines().next().unwrap_or_default()).map_err(|_| foreign())?;
+    let payload = envelope.open(key).map_err(|source| AttestError::Envelope { file: file.clone(), source })?;
+    let statement: Statement = serde_json::from_slice(&payload).map_err(|_| foreign())?;
+    if envelope.payload_type != PAYLOAD_TYPE || !statement.is_provenance() {
+        return Err(foreign());
+    }
+    let mut known = BTreeSet::new();
+    for subject in &statement.subject {
+        let sha256 = subject.digest.get("sha256").cloned().unwrap_or_default();
+        let listed = Listed { location: subject.name.clone(), bytes: None, sha256 };
+        known.insert(listed.check(folder, &file)?);
+    }
+    let mut files = Vec::new();
+    list(folder, folder, &mut files).map_err(|source| AttestError::Read { path: folder.to_owned(), source })?;
+    let places = files.into_iter().map(|(name, _)| folder.join(name));
+    let own = [file.clone(), folder.join(RECORD)];
+    if let Some(file) = places.into_iter().find(|place| !known.contains(place) && !own.contains(place)) {
+        return Err(AttestError::Unlisted { file });
+    }
+    Ok(Some(Attested { file, statement }))
+}
+
+fn find(folder: &Path) -> Result<Option<PathBuf>, AttestError> {
+    let failed = |source| AttestError::Read { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.to_string_lossy().ends_with(SUFFIX) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().next())
+}

@@ -1,0 +1,73 @@
+//! The gates: what must hold of a package before it may enter a repository. Each finding says what, where and what to do.
+//!
+//! A gate is data ([`catalogue`]); the module it lies in looks for what it forbids. packager/docs/gates.md says how severities and waivers work.
+
+mod abi;
+pub mod catalogue;
+mod conflicts;
+mod finding;
+mod form;
+mod hardening;
+mod isa;
+mod leaks;
+mod licence;
+#[cfg(test)]
+pub(crate) mod made;
+mod permissions;
+mod placement;
+mod requirements;
+mod scene;
+mod signature;
+mod symbol_versions;
+
+pub use catalogue::Gate;
+pub use finding::{Finding, waive};
+pub use scene::Scene;
+
+use packager_recipe::{Concrete, Target};
+
+use crate::inspect::Inspected;
+use finding::Report;
+use scene::Subject;
+
+/// What looks at one package of a scene.
+type Look = fn(&Scene<'_>, &Subject<'_>, &mut Report<'_>);
+
+const LOOKS: [Look; 12] = [
+    requirements::look,
+    form::look,
+    signature::look,
+    licence::look,
+    permissions::look,
+    conflicts::look,
+    placement::look,
+    leaks::look,
+    symbol_versions::look,
+    isa::look,
+    hardening::look,
+    abi::look,
+];
+
+/// Runs all gates that look at packages themselves over the packages of one recipe.
+#[must_use]
+pub fn check<'p>(packages: impl IntoIterator<Item = &'p Inspected>, scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for package in packages {
+        let subject = Subject::new(package);
+        let mut report = Report::new(scene.target, &package.name, &mut findings);
+        for look in LOOKS {
+            look(scene, &subject, &mut report);
+        }
+    }
+    waive(&mut findings, scene.recipe);
+    findings
+}
+
+/// Runs the gate that needs a signed package alone: the others saw it before it was signed.
+#[must_use]
+pub fn signatures(package: &Inspected, recipe: &Concrete, target: &Target) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    signature::look_at(package, target, &mut Report::new(target, &package.name, &mut findings));
+    waive(&mut findings, recipe);
+    findings
+}
