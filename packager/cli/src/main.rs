@@ -6,6 +6,7 @@
 
 mod arguments;
 mod build;
+mod given;
 mod keys;
 mod places;
 mod plain;

@@ -8,6 +8,7 @@ use packager_rpm::{Inspected, check as gates, lint};
 use serde_json::json;
 
 use crate::arguments::{CheckOptions, PlanOptions, Which};
+use crate::given::Given;
 use crate::places::Places;
 use crate::report::{Report, table};
 use crate::world;
@@ -56,7 +57,8 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
 /// `plan`.
 pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
     let target = world::target(places, &options.which.target)?;
-    let (plan, _) = world::planned(places, &target, &options.which.packages)?;
+    let (plan, _) =
+        world::planned(places, &target, &options.which.packages, &Given::parse(&options.which.sources, false)?)?;
     let mut text = String::new();
     for (number, wave) in plan.waves.iter().enumerate() {
         for step in wave {
@@ -71,6 +73,9 @@ pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
                 step.packages.join(", "),
                 step.why
             ));
+            if let Some(source) = &step.source {
+                text.push_str(&format!("  sources: {source}\n"));
+            }
             for option in &step.options {
                 let state = if option.on { "on" } else { "off" };
                 text.push_str(&format!("  {} {state}: {}\n", option.name, option.why));
@@ -96,7 +101,7 @@ pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
 /// `spec`.
 pub(crate) fn spec(places: &Places, which: &Which) -> Result<Report> {
     let target = world::target(places, &which.target)?;
-    let (_, ready) = world::planned(places, &target, &which.packages)?;
+    let (_, ready) = world::planned(places, &target, &which.packages, &Given::parse(&which.sources, false)?)?;
     let text = ready.iter().map(|ready| ready.spec.as_str()).collect::<Vec<_>>().join("\n");
     let specs: serde_json::Map<_, _> =
         ready.iter().map(|ready| (ready.recipe.name.clone(), json!(ready.spec))).collect();
@@ -109,7 +114,7 @@ pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
     let packages = options.packages.iter().map(|path| Inspected::open(path)).collect::<Result<Vec<_>, _>>()?;
     let mut findings = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
-    for ready in world::ready(places, &target)? {
+    for ready in world::ready(places, &target, &Given::default())? {
         let source = format!("{}-{}-", ready.recipe.name, ready.recipe.version);
         let ours: Vec<&Inspected> = packages.iter().filter(|package| package.source_rpm.starts_with(&source)).collect();
         let files: Vec<PathBuf> = ours.iter().map(|package| package.path.clone()).collect();

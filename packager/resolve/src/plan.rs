@@ -92,6 +92,8 @@ pub struct Step {
     pub links: Vec<String>,
     /// What may be on or off, and which it is.
     pub options: Vec<Chosen>,
+    /// What is out of the ordinary about its sources.
+    pub source: Option<String>,
 }
 
 /// What is built for one target. Steps of one wave do not need each other.
@@ -132,12 +134,13 @@ pub enum PlanError {
     Cycle(String),
 }
 
-/// Plans the wanted packages (all, when none is named) and what they need.
+/// Plans the wanted packages (when none is named, all that are not built on request only) and what they need.
 pub fn plan(recipes: &[Concrete], wanted: &[String], distribution: &dyn Repository) -> Result<Plan, PlanError> {
     let owner = owners(recipes);
     let mut queue: Vec<(&Concrete, String)> = Vec::new();
     if wanted.is_empty() {
-        queue.extend(recipes.iter().map(|recipe| (recipe, "all packages were asked for".to_owned())));
+        let all = recipes.iter().filter(|recipe| !recipe.on_request);
+        queue.extend(all.map(|recipe| (recipe, "all packages were asked for".to_owned())));
     }
     for name in wanted {
         let recipe = owner.get(name.as_str()).ok_or_else(|| PlanError::UnknownPackage {
@@ -172,7 +175,8 @@ pub fn plan(recipes: &[Concrete], wanted: &[String], distribution: &dyn Reposito
         before.extend(links.iter().cloned());
         let packages = recipe.packages.iter().map(|package| package.name.clone()).collect();
         let (links, options) = (links.into_iter().collect(), recipe.options.clone());
-        let step = Step { recipe: recipe.name.clone(), nvr: recipe.nvr(), packages, why, needs, links, options };
+        let (name, nvr, source) = (recipe.name.clone(), recipe.nvr(), recipe.source_remark());
+        let step = Step { recipe: name, nvr, packages, why, needs, links, options, source };
         steps.insert(recipe.name.clone(), (step, before));
     }
     Ok(Plan { target: distribution.name().to_owned(), waves: waves(steps)? })
