@@ -1,8 +1,11 @@
 //! The GNU compiler for an architecture, and what `configure` and `make` find in their environment.
 
+use std::path::{Path, PathBuf};
+
 use packager_recipe::{Arch, Target};
 use serde::Serialize;
 
+use crate::cxx;
 use crate::sandbox::SYSROOT;
 use crate::tools::{ToolError, find, said};
 
@@ -13,6 +16,19 @@ pub struct Gnu {
     pub prefix: String,
     /// Its version, and that of every further program that the recipe names.
     pub version: String,
+    /// The folder of its own libraries.
+    pub libraries: PathBuf,
+}
+
+/// What a build needs of its environment, beside a compiler for C.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'w> {
+    /// Where the sources are unpacked.
+    pub builddir: &'w str,
+    /// A compiler for C++ too.
+    pub cxx: bool,
+    /// Further folders with libraries, of packages that are linked against.
+    pub private: &'w [String],
 }
 
 impl Gnu {
@@ -45,19 +61,30 @@ impl Gnu {
             let text = said(&path, &["--version"]).unwrap_or_default();
             version.push_str(&format!("{name}: {}\n", text.lines().next().unwrap_or_default()));
         }
-        Ok(Gnu { prefix, version })
+        let own = said(&find(&format!("{prefix}gcc"), "`gcc`")?, &["-print-libgcc-file-name"])?;
+        let libraries = Path::new(&own).parent().unwrap_or(Path::new("/")).to_owned();
+        Ok(Gnu { prefix, version, libraries })
     }
 
     /// The environment of a build for a target. On the distribution itself none of it is set, and its rpm macros decide.
     #[must_use]
-    pub fn environment(&self, target: &Target, builddir: &str) -> Vec<(String, String)> {
-        let Gnu { prefix, version: _ } = self;
+    pub fn environment(&self, target: &Target, wanted: Wanted<'_>) -> Vec<(String, String)> {
+        let Gnu { prefix, version: _, libraries } = self;
+        let Wanted { builddir, cxx, private } = wanted;
         let minor = target.glibc().minor;
-        let driver = |name: &str| {
-            format!(
-                "{prefix}{name} --sysroot={SYSROOT} -B{SYSROOT}/usr/lib -D__GLIBC_MINOR__={minor} -L{SYSROOT}/usr/lib -L{SYSROOT}/usr/lib64"
-            )
-        };
+        let places = format!(
+            "--sysroot={SYSROOT} -B{SYSROOT}/usr/lib -D__GLIBC_MINOR__={minor} -L{SYSROOT}/usr/lib -L{SYSROOT}/usr/lib64"
+        );
+        let driver = |name: &str| format!("{prefix}{name} {places}");
+        let clang = format!(
+            "/toolchain/zig/zig clang --driver-mode=g++ --target={}-linux-gnu -resource-dir=/toolchain/zig/lib --gcc-install-dir={} \
+             --ld-path=/usr/bin/{prefix}ld {places} -nostdinc++ -isystem {SYSROOT}/{} -include {SYSROOT}/{} -stdlib=libc++ \
+             -rtlib=libgcc -static-libgcc -Wno-unused-command-line-argument",
+            target.arch,
+            libraries.display(),
+            cxx::HEADERS,
+            cxx::SETTINGS
+        );
         let flags = format!(
             "-O2 -g -pipe -Wall -fstack-protector-strong -fstack-clash-protection -Wp,-D_FORTIFY_SOURCE=2 -march={} \
              -fdebug-prefix-map={SYSROOT}= -fmacro-prefix-map={builddir}=/usr/src/debug",
@@ -66,15 +93,18 @@ impl Gnu {
         let page = target.arch.page_bytes_max();
         let linking = format!(
             "-Wl,-z,relro,-z,now,-z,max-page-size={page:#x} -Wl,--as-needed -Wl,--build-id=sha1 \
-             -Wl,-rpath-link,{SYSROOT}/usr/lib64:{SYSROOT}/usr/lib"
+             -Wl,-rpath-link,{SYSROOT}/usr/lib64:{SYSROOT}/usr/lib{}",
+            private.iter().map(|folder| format!(":{SYSROOT}{folder}")).collect::<String>()
         );
+        let folders = ["/usr/lib64", "/usr/share"].into_iter().chain(private.iter().map(String::as_str));
+        let descriptions: Vec<String> = folders.map(|folder| format!("{SYSROOT}{folder}/pkgconfig")).collect();
         let mut environment = vec![
             ("CC".to_owned(), driver("gcc")),
-            ("CXX".to_owned(), driver("g++")),
+            ("CXX".to_owned(), if cxx { clang } else { driver("g++") }),
             ("CFLAGS".to_owned(), flags.clone()),
             ("CXXFLAGS".to_owned(), flags),
             ("LDFLAGS".to_owned(), linking),
-            ("PKG_CONFIG_LIBDIR".to_owned(), format!("{SYSROOT}/usr/lib64/pkgconfig:{SYSROOT}/usr/share/pkgconfig")),
+            ("PKG_CONFIG_LIBDIR".to_owned(), descriptions.join(":")),
             // Not for the whole build: with it, rpm's generator of `pkgconfig()` provides would see nothing.
             ("PKG_CONFIG".to_owned(), format!("env PKG_CONFIG_SYSROOT_DIR={SYSROOT} pkg-config")),
         ];

@@ -3,9 +3,12 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: it runs rpmbuild and keeps its results
 
 pub mod budget;
+mod cross;
+mod cxx;
 pub mod documents;
 pub mod gnu;
 pub mod key;
+mod linking;
 pub mod macros;
 pub mod run;
 pub mod sandbox;

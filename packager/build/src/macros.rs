@@ -2,6 +2,7 @@
 
 use packager_recipe::Target;
 
+use crate::cross;
 use crate::sandbox::{HOST, SYSROOT};
 use crate::tools::triple;
 
@@ -16,11 +17,33 @@ pub const BUILDDIR: &str = "/build/sources-are-unpacked-and-compiled-here";
 const MAKE: &str = "%_smp_mflags %{nil}\n\
     %make_install env -u MAKEFLAGS -u MFLAGS %{__make} install DESTDIR=%{?buildroot} INSTALL=\"%{__install} -p\"";
 
-/// Further lines for upstream projects: `configure` must know that it builds for another machine, even of the same kind.
+/// Further lines for upstream projects: `configure` must know that it builds for another machine, even of the same kind; `%meson`
+/// and `%cmake` are as on the distributions, and read the files of a cross build.
 #[must_use]
 pub fn for_upstream(target: &Target) -> String {
     let vendor = target.profile.vendor.to_lowercase();
-    format!("%_host {}-{vendor}-linux-gnu\n%_build {}-pc-linux-gnu\n{MAKE}\n", target.arch, std::env::consts::ARCH)
+    let lines = [
+        format!("%_host {}-{vendor}-linux-gnu", target.arch),
+        format!("%_build {}-pc-linux-gnu", std::env::consts::ARCH),
+        MAKE.to_owned(),
+        format!(
+            "%meson meson setup build --cross-file /build/{} --prefix=%{{_prefix}} --libdir=%{{_libdir}} --libexecdir=%{{_libexecdir}} \
+             --bindir=%{{_bindir}} --sbindir=%{{_sbindir}} --includedir=%{{_includedir}} --datadir=%{{_datadir}} --mandir=%{{_mandir}} \
+             --sysconfdir=%{{_sysconfdir}} --localstatedir=%{{_localstatedir}} --wrap-mode=nodownload --auto-features=enabled --buildtype=plain",
+            cross::MESON
+        ),
+        "%meson_build meson compile --verbose -C build -j ${CARGO_BUILD_JOBS:-1}".to_owned(),
+        "%meson_install DESTDIR=%{buildroot} meson install --no-rebuild -C build".to_owned(),
+        format!(
+            "%cmake cmake -S . -B build -DCMAKE_TOOLCHAIN_FILE=/build/{} -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX:PATH=%{{_prefix}} \
+             -DCMAKE_INSTALL_LIBDIR:PATH=%{{_libdir}} -DCMAKE_INSTALL_SYSCONFDIR:PATH=%{{_sysconfdir}} -DCMAKE_SKIP_RPATH:BOOL=ON \
+             -DLIB_SUFFIX=64 -DBUILD_SHARED_LIBS:BOOL=ON",
+            cross::CMAKE
+        ),
+        "%cmake_build cmake --build build --verbose".to_owned(),
+        "%cmake_install DESTDIR=%{buildroot} cmake --install build".to_owned(),
+    ];
+    lines.join("\n") + "\n"
 }
 
 /// A further line for cargo workspaces that link against packages.

@@ -8,19 +8,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use packager_recipe::concrete::Archive;
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
 use packager_source::{Digest, Room, Workspace, digest, keep};
 
 use crate::budget::Budget;
+use crate::cross;
 use crate::documents;
 use crate::gnu::Gnu;
 use crate::key::{GENERATION, Inputs, build_key};
 use crate::macros;
 use crate::run::{RunError, run};
-use crate::sandbox::{Sandbox, Upstream};
+use crate::sandbox::Sandbox;
 use crate::store::{Artifact, Store};
-use crate::sysroot;
 use crate::tools::Toolchain;
 
 /// Why a build failed.
@@ -96,6 +97,8 @@ pub struct Linked {
     pub key: String,
     /// Its binary packages, without debug information.
     pub packages: Vec<PathBuf>,
+    /// The folder of its libraries, where it is one of its own.
+    pub private: Option<String>,
 }
 
 /// Everything about one build.
@@ -140,7 +143,10 @@ impl Job<'_> {
         let source = self.source_key()?;
         let macros = self.macros();
         let linked: Vec<_> = self.linked.iter().map(|linked| (linked.recipe.clone(), linked.key.clone())).collect();
-        let gnu = self.gnu.map(|gnu| format!("{}{:?}", gnu.version, gnu.environment(self.target, macros::BUILDDIR)));
+        let gnu = self.gnu.map(|gnu| {
+            let environment = self.environment(gnu);
+            format!("{}{environment:?}{:?}", gnu.version, cross::files(gnu, self.target, self.recipe, &environment))
+        });
         let inputs = Inputs {
             spec: self.spec,
             macros: &macros,
@@ -166,8 +172,8 @@ impl Job<'_> {
     fn source_key(&self) -> Result<String, BuildError> {
         match (self.origin, &self.recipe.archive) {
             (Origin::Workspace(workspace), _) => workspace.digest().map_err(BuildError::at(&workspace.root)),
-            (Origin::Archive(_), Some(archive)) => Ok(archive.sha256.clone()),
-            (Origin::Archive(path), None) => digest::file(path).map_err(BuildError::at(path)),
+            (Origin::Archive(_), Some(Archive { sha256: Some(sum), .. })) => Ok(sum.clone()),
+            (Origin::Archive(path), _) => digest::file(path).map_err(BuildError::at(path)),
         }
     }
 
@@ -422,25 +428,6 @@ impl Job<'_> {
         fs::create_dir_all(work.join("home")).map_err(BuildError::at(work))?;
         let (work, time) = (work.to_owned(), self.time);
         Ok(Sandbox { toolchain: self.toolchain, work, time, budget: self.budget, upstream: None, interactive: false })
-    }
-
-    /// The sysroot of this build, made once per work folder, and the environment of the GNU compiler. For cargo it holds the
-    /// packages alone: zig brings glibc itself.
-    fn upstream(&self, work: &Path, log: &Path) -> Result<Option<Upstream>, BuildError> {
-        if self.gnu.is_none() && self.linked.is_empty() {
-            return Ok(None);
-        }
-        let sysroot = work.join("sysroot");
-        if !sysroot.is_dir() {
-            (self.progress)("sysroot");
-            let store = self.state.join("sysroots");
-            let floor =
-                self.gnu.map(|gnu| sysroot::floor(self.toolchain, gnu, self.target, &store, log)).transpose()?;
-            let packages: Vec<PathBuf> = self.linked.iter().flat_map(|linked| linked.packages.clone()).collect();
-            sysroot::with_packages(floor.as_deref(), &packages, &sysroot)?;
-        }
-        let environment = self.gnu.map(|gnu| gnu.environment(self.target, macros::BUILDDIR)).unwrap_or_default();
-        Ok(Some(Upstream { sysroot, environment }))
     }
 
     /// A work folder that vanishes with the value, and a log that stays.

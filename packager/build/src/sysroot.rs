@@ -83,7 +83,7 @@ fn headers(toolchain: &Toolchain, arch: Arch, to: &Path) -> Result<(), BuildErro
 }
 
 /// Copies a tree over another; files that are there are replaced.
-fn merge(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn merge(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -132,7 +132,7 @@ fn stubs(toolchain: &Toolchain, target: &Target, room: &Path, library: &Path, lo
 }
 
 /// The file of a name in one of the folders below `folder`.
-fn found(folder: &Path, name: &str) -> io::Result<PathBuf> {
+pub(crate) fn found(folder: &Path, name: &str) -> io::Result<PathBuf> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path().join(name);
         if path.is_file() {
@@ -154,9 +154,12 @@ fn starts(gnu: &Gnu, room: &Path, library: &Path, log: &Path) -> Result<(), Buil
     Ok(())
 }
 
-/// A sysroot for one build: the floor, as hard links, when there is one, and packages unpacked into it.
-pub(crate) fn with_packages(floor: Option<&Path>, packages: &[PathBuf], to: &Path) -> Result<(), BuildError> {
-    floor.map_or_else(|| fs::create_dir_all(to), |floor| link(floor, to)).map_err(BuildError::at(to))?;
+/// A sysroot for one build: the floor and what goes over it, as hard links, and packages unpacked into it.
+pub(crate) fn with_packages(layers: &[PathBuf], packages: &[PathBuf], to: &Path) -> Result<(), BuildError> {
+    fs::create_dir_all(to).map_err(BuildError::at(to))?;
+    for layer in layers {
+        link(layer, to).map_err(BuildError::at(to))?;
+    }
     for path in packages {
         // Unpacked beside first: a package must not write through a hard link into the floor.
         let apart = to.with_extension("package");

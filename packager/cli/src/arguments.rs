@@ -193,9 +193,18 @@ pub(crate) struct Which {
     /// `<distribution>-<release>-<arch>`
     #[arg(long)]
     pub(crate) target: String,
-    /// Binary packages; all when none is named
+    /// Binary packages; when none is named, all that are not built on request only
     #[arg(value_name = "PKG")]
     pub(crate) packages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: GivenSources,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GivenSources {
+    /// Sources of a recipe in place of those it locks: a folder, an archive, or the address of one
+    #[arg(long, value_name = "RECIPE=PATH|URL")]
+    pub(crate) source: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -246,9 +255,11 @@ pub(crate) struct BuildOptions {
     /// Every target there is
     #[arg(long, conflicts_with = "target")]
     pub(crate) all_targets: bool,
-    /// Binary packages; all when none is named
+    /// Binary packages; when none is named, all that are not built on request only
     #[arg(value_name = "PKG")]
     pub(crate) packages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: GivenSources,
     /// Jobs of all recipes and their compilers together; one per processor when absent
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -304,6 +315,8 @@ pub(crate) struct ShellOptions {
     /// Recipe or binary package
     #[arg(value_name = "PKG")]
     pub(crate) package: String,
+    #[command(flatten)]
+    pub(crate) sources: GivenSources,
     /// Run this and leave
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

@@ -112,14 +112,20 @@ fn sources(done: &Done) -> Vec<Dependency> {
     let mut all = Vec::new();
     match &done.ready.sources {
         Sources::Copies(copies) => {
-            let used = recipe.archive.as_ref();
-            for copy in copies.iter().filter(|copy| used.is_some_and(|archive| archive.sha256 == copy.sha256)).take(1) {
+            let used = recipe.archive.as_ref().and_then(|archive| archive.sha256.as_ref());
+            for copy in copies.iter().filter(|copy| used == Some(&copy.sha256)).take(1) {
                 let uri = match &copy.place {
                     Place::Url(url) => url.clone(),
                     Place::Debian(path) => format!("pkg:generic/{}@{}?file_name={path}", recipe.name, recipe.version),
                 };
                 all.push(Dependency { uri, digest: sha256(copy.sha256.clone()) });
             }
+        }
+        // Where it came from says something on the machine of its user only; its hash says what it is.
+        Sources::Given => {
+            let uri = format!("pkg:generic/{}@{}", recipe.name, recipe.version);
+            let hash = recipe.archive.as_ref().and_then(|archive| archive.sha256.clone());
+            all.extend(hash.map(|hash| Dependency { uri, digest: sha256(hash) }));
         }
         Sources::Workspace(workspace) => {
             let digest = workspace.commit.clone().map(|commit| BTreeMap::from([("gitCommit".to_owned(), commit)]));

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
 use crate::attestation::Asked;
 use crate::check::{self, described};
+use crate::given::Given;
 use crate::keys::signing_key;
 use crate::mirror;
 use crate::places::Places;
@@ -63,7 +64,7 @@ impl<'y> Yard<'y> {
             target: self.target,
             origin: match &ready.sources {
                 Sources::Workspace(workspace) => Origin::Workspace(workspace),
-                Sources::Copies(_) => Origin::Archive(&inputs.archive),
+                Sources::Copies(_) | Sources::Given => Origin::Archive(&inputs.archive),
             },
             time: ready.time,
             gnu: inputs.gnu.as_ref(),
@@ -80,10 +81,10 @@ impl<'y> Yard<'y> {
 
     /// What a recipe needs beside itself. `known` are the builds before it.
     fn inputs(&self, ready: &Ready, known: &[Linked]) -> Result<Inputs> {
-        let archive =
-            ready.recipe.archive.as_ref().map(|archive| self.places.state.join("archives").join(&archive.sha256));
+        let sum = ready.recipe.archive.as_ref().and_then(|archive| archive.sha256.as_ref());
+        let archive = sum.map(|sum| self.places.state.join("archives").join(sum));
         let gnu = match ready.sources {
-            Sources::Copies(_) => Some(Gnu::find(self.target.arch, &ready.recipe.tools)?),
+            Sources::Copies(_) | Sources::Given => Some(Gnu::find(self.target.arch, &ready.recipe.tools)?),
             Sources::Workspace(_) => None,
         };
         let linked = known.iter().filter(|linked| ready.links.contains(&linked.recipe)).cloned().collect();
@@ -98,11 +99,17 @@ impl<'y> Yard<'y> {
         for ready in ready {
             let inputs = self.inputs(ready, &known)?;
             let key = self.job(ready, &inputs, &silent).key()?;
-            known.push(Linked { recipe: ready.recipe.name.clone(), key: key.clone(), packages: Vec::new() });
+            known.push(linked(ready, &key, Vec::new()));
             keys.push((inputs, key));
         }
         Ok(keys)
     }
+}
+
+/// A build that later ones link against.
+fn linked(ready: &Ready, key: &str, packages: Vec<PathBuf>) -> Linked {
+    let private = ready.recipe.private.as_ref().map(|private| private.folder.clone());
+    Linked { recipe: ready.recipe.name.clone(), key: key.to_owned(), packages, private }
 }
 
 /// What a recipe needs beside itself.
@@ -131,7 +138,13 @@ pub(crate) fn cached(places: &Places, target: &Target, ready: &[Ready]) -> Resul
 pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<Report> {
     let target = world::target(places, &options.which.target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
-    let ready = world::fetched(places, &target, &options.which.packages, options.offline)?;
+    let ready = world::fetched(
+        places,
+        &target,
+        &options.which.packages,
+        &Given::parse(&options.which.sources, options.offline)?,
+        options.offline,
+    )?;
     let mut made = Vec::new();
     for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
@@ -216,7 +229,13 @@ fn one_target(
 ) -> Result<(String, Value)> {
     let start = Instant::now();
     let yard = Yard::new(places, target, options.offline, options.jobs)?;
-    let ready = world::fetched(places, target, &options.packages, options.offline)?;
+    let ready = world::fetched(
+        places,
+        target,
+        &options.packages,
+        &Given::parse(&options.sources, options.offline)?,
+        options.offline,
+    )?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     let url = options.base_url.clone().unwrap_or_else(|| format!("file://{}", folder.display()));
     let keys = yard.keys(&ready)?;
@@ -278,10 +297,10 @@ fn pass_gates(target: &Target, built: &Built, folder: &Path) -> Result<Vec<Findi
 
 /// `rebuild`.
 pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Report> {
-    let Which { target, packages } = &options.which;
+    let Which { target, packages, sources } = &options.which;
     let target = world::target(places, target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
-    let ready = world::fetched(places, &target, packages, options.offline)?;
+    let ready = world::fetched(places, &target, packages, &Given::parse(sources, options.offline)?, options.offline)?;
     let store = store(places);
     let mut known: Vec<Linked> = Vec::new();
     let mut results = Vec::new();
@@ -295,8 +314,7 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
             Some(first) => first,
             None => job.build(&store)?,
         };
-        let linked = Linked { recipe: ready.recipe.name.clone(), key: first.key.clone(), packages: Vec::new() };
-        known.push(waves::filled(&linked, &first));
+        known.push(waves::filled(&linked(ready, &first.key, Vec::new()), &first));
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");
         let room = Room::make(&parent, "rebuild-at-another-place-")

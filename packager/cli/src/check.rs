@@ -12,6 +12,7 @@ use packager_source::stop::unless_interrupted;
 use serde_json::{Value, json};
 
 use crate::arguments::CheckOptions;
+use crate::given::Given;
 use crate::places::Places;
 use crate::report::{Report, table};
 use crate::world;
@@ -77,7 +78,7 @@ fn packages(places: &Places, options: &CheckOptions, target: &Target) -> Result<
     };
     let mut findings = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
-    for ready in world::ready(places, target)? {
+    for ready in world::ready(places, target, &Given::default())? {
         let source = format!("{}-{}-", ready.recipe.name, ready.recipe.version);
         let ours: Vec<&Inspected> = packages.iter().filter(|package| package.source_rpm.starts_with(&source)).collect();
         if ours.is_empty() {

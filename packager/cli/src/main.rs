@@ -8,6 +8,7 @@ mod arguments;
 mod attestation;
 mod build;
 mod check;
+mod given;
 mod keys;
 mod mirror;
 mod places;

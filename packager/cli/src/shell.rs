@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::arguments::ShellOptions;
 use crate::build::{Inputs, Yard, store};
+use crate::given::Given;
 use crate::places::Places;
 use crate::progress::Line;
 use crate::report::Report;
@@ -17,7 +18,8 @@ pub(crate) fn shell(places: &Places, options: &ShellOptions) -> Result<Report> {
     let target = world::target(places, &options.target)?;
     let yard = Yard::new(places, &target, options.offline, None)?;
     let wanted = [options.package.clone()];
-    let mut ready = world::fetched(places, &target, &wanted, options.offline)?;
+    let mut ready =
+        world::fetched(places, &target, &wanted, &Given::parse(&options.sources, options.offline)?, options.offline)?;
     let mut keys = yard.keys(&ready)?;
     let store = store(places);
     let at = ready

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::arguments::{FetchOptions, LockOptions};
 use crate::build::Yard;
+use crate::given::Given;
 use crate::mirror::{self, Put};
 use crate::places::Places;
 use crate::progress::Line;
@@ -27,7 +28,7 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
     for name in targets {
         let target = world::target(places, &name)?;
         let yard = Yard::new(places, &target, false, None)?;
-        let ready = world::fetched(places, &target, &options.packages, false)?;
+        let ready = world::fetched(places, &target, &options.packages, &Given::default(), false)?;
         for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
             unless_interrupted()?;
             if let Sources::Copies(_) = ready.sources {

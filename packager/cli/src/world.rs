@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use packager_recipe::changelog::parse_day;
+use packager_recipe::concrete::Archive;
 use packager_recipe::diagnostic::{Page, nearest};
 use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
@@ -14,10 +15,12 @@ use packager_resolve::plan::installable;
 use packager_resolve::{Distribution, Plan, plan};
 use packager_rpm::gates::catalogue;
 use packager_source::archive::{Copy, Place};
+use packager_source::given;
 use packager_source::workspace::modified;
 use packager_source::{Archives, Workspace};
 use serde_saphyr::Spanned;
 
+use crate::given::Given;
 use crate::places::Places;
 use crate::progress::Line;
 
@@ -43,6 +46,8 @@ pub(crate) enum Sources {
     Workspace(Box<Workspace>),
     /// Copies of one upstream release.
     Copies(Vec<Copy>),
+    /// An archive that was made of what the user gave.
+    Given,
 }
 
 /// All target names, sorted.
@@ -181,8 +186,9 @@ pub(crate) fn recipes(places: &Places) -> Result<Vec<Recipe>> {
 }
 
 /// All recipes, evaluated for a target and rendered.
-pub(crate) fn ready(places: &Places, target: &Target) -> Result<Vec<Ready>> {
+pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<Vec<Ready>> {
     let recipes = written(places)?;
+    given.known(recipes.iter().map(|written| written.recipe.name.value.as_str()))?;
     let built: BTreeSet<String> = recipes
         .iter()
         .flat_map(|written| &written.recipe.packages)
@@ -194,7 +200,7 @@ pub(crate) fn ready(places: &Places, target: &Target) -> Result<Vec<Ready>> {
         .map(|part| Ok((*part, template(places, &format!("{part}.hbs"))?)))
         .collect::<Result<Vec<_>>>()?;
     let templates = Templates::new(parts.iter().map(|(name, text)| (*name, text.as_str())))?;
-    recipes.iter().map(|written| one(places, written, target, &built, &templates)).collect()
+    recipes.iter().map(|written| one(places, written, target, &built, &templates, given)).collect()
 }
 
 fn one(
@@ -203,13 +209,16 @@ fn one(
     target: &Target,
     built: &BTreeSet<String>,
     templates: &Templates,
+    given: &Given,
 ) -> Result<Ready> {
     let Written { folder, recipe, .. } = written;
     let beside = folder.join("files");
-    let facts = Facts { beside: texts(&beside)?, built: built.clone(), ..Facts::default() };
+    let place = given.place(&recipe.name.value);
+    let facts =
+        Facts { beside: texts(&beside)?, built: built.clone(), given: place.map(str::to_owned), ..Facts::default() };
     let (sources, facts) = match &recipe.source.path {
         Some(path) => workspace(written, path, facts)?,
-        None => upstream(places, recipe, facts)?,
+        None => upstream(places, recipe, facts, given.offline())?,
     };
     let concrete = evaluate(recipe, written.page(), target, &facts)
         .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
@@ -218,9 +227,9 @@ fn one(
         .map(|path| path.strip_prefix(&places.root).unwrap_or(path).to_owned());
     let changed = match &sources {
         Sources::Workspace(workspace) => workspace.modified,
-        Sources::Copies(_) => false,
+        Sources::Copies(_) | Sources::Given => false,
     };
-    let modified = changed || modified(&places.root, &rest)?;
+    let modified = place.is_some() || changed || modified(&places.root, &rest)?;
     Ok(Ready { recipe: concrete, sources, time: facts.source_time, beside, spec, links: Vec::new(), modified })
 }
 
@@ -228,7 +237,7 @@ fn one(
 fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<(Sources, Facts)> {
     let Written { folder, recipe, .. } = written;
     let page = written.page();
-    let root = folder.join(&path.value);
+    let root = facts.given.as_ref().map_or_else(|| folder.join(&path.value), PathBuf::from);
     let root = root.canonicalize().map_err(|_| {
         let hint = Some("name it relative to the recipe".to_owned());
         page.at(path, format!("no folder `{}`", root.display()), hint)
@@ -259,23 +268,30 @@ pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
         .source
         .archives
         .iter()
-        .map(|archive| {
+        .filter_map(|archive| {
             let archive = &archive.value;
             let place = match (&archive.url, &archive.debian) {
                 (Some(url), _) => Place::Url(url.clone()),
                 (None, path) => Place::Debian(path.clone().unwrap_or_default()),
             };
-            Copy { place, sha256: archive.sha256.clone() }
+            Some(Copy { place, sha256: archive.sha256.clone()? })
         })
         .collect()
 }
 
 /// An upstream release, and which copy of it is at hand.
-fn upstream(places: &Places, recipe: &Recipe, facts: Facts) -> Result<(Sources, Facts)> {
+fn upstream(places: &Places, recipe: &Recipe, facts: Facts, offline: bool) -> Result<(Sources, Facts)> {
     let copies = copies(recipe);
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
-    let archive = archives(places).at_hand(&copies).unwrap_or(0);
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
+    if let Some(place) = &facts.given {
+        let folder = format!("{}-{}", recipe.name.value, recipe.version.as_ref().map_or("", |version| &version.value));
+        let given::Given { name, sha256, folder } =
+            given::take(place, &folder, source_time, &places.state.join("archives"), offline)?;
+        let given_archive = Some(Archive { name, sha256: Some(sha256), folder });
+        return Ok((Sources::Given, Facts { given_archive, source_time, ..facts }));
+    }
+    let archive = archives(places).at_hand(&copies).unwrap_or(0);
     Ok((Sources::Copies(copies), Facts { archive, source_time, ..facts }))
 }
 
@@ -305,8 +321,13 @@ fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 /// The plan for packages of a target, and what it needs in the order of building.
-pub(crate) fn planned(places: &Places, target: &Target, wanted: &[String]) -> Result<(Plan, Vec<Ready>)> {
-    let ready = ready(places, target)?;
+pub(crate) fn planned(
+    places: &Places,
+    target: &Target,
+    wanted: &[String],
+    given: &Given,
+) -> Result<(Plan, Vec<Ready>)> {
+    let ready = ready(places, target, given)?;
     let recipes: Vec<Concrete> = ready.iter().map(|ready| ready.recipe.clone()).collect();
     let plan = plan(&recipes, wanted, &Distribution::new(target))?;
     installable(&plan, &recipes, target)?;
@@ -325,12 +346,25 @@ pub(crate) fn planned(places: &Places, target: &Target, wanted: &[String]) -> Re
 }
 
 /// As [`planned`], with the archives of upstream releases fetched.
-pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], offline: bool) -> Result<Vec<Ready>> {
-    let (_, ready) = planned(places, target, wanted)?;
+pub(crate) fn fetched(
+    places: &Places,
+    target: &Target,
+    wanted: &[String],
+    given: &Given,
+    offline: bool,
+) -> Result<Vec<Ready>> {
+    let (_, ready) = planned(places, target, wanted, given)?;
     let archives = archives(places);
     let mut any = false;
     for ready in &ready {
         let Sources::Copies(copies) = &ready.sources else { continue };
+        if copies.is_empty() {
+            let name = &ready.recipe.name;
+            bail!(
+                "no archive of `{name}` {} is locked: its hash is not known\nhint: give the sources with `--source {name}=PATH`",
+                ready.recipe.version
+            );
+        }
         if archives.at_hand(copies).is_none() {
             let line = Line::begin(&ready.recipe.nvr());
             line.step("fetching the sources");
@@ -340,5 +374,5 @@ pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], offli
         }
     }
     // Which copy was had decides names in the spec.
-    if any { Ok(planned(places, target, wanted)?.1) } else { Ok(ready) }
+    if any { Ok(planned(places, target, wanted, given)?.1) } else { Ok(ready) }
 }

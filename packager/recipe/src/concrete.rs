@@ -1,9 +1,11 @@
 //! A recipe evaluated for one target: nothing left to decide. This is what the spec templates see and what `plan --json`
 //! prints.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::written::{Dispatched, Instead, Waiver};
+use crate::written::{Dispatched, Instead, Private, Waiver};
 
 /// One source package for one target.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -38,23 +40,39 @@ pub struct Concrete {
     pub cargo: Option<CargoBuild>,
     /// The archive of an upstream project; absent for cargo projects.
     pub archive: Option<Archive>,
+    /// Where the sources came from when they are not the recipe's.
+    pub given: Option<String>,
     /// Patches by source number.
     pub patches: Vec<usize>,
     /// Lines of `%build`, for upstream projects.
     pub build: Vec<String>,
+    /// It has parts in C++.
+    pub cxx: bool,
+    /// For a cross file of meson.
+    pub properties: BTreeMap<String, String>,
     /// Programs that the build runs.
     pub tools: Vec<String>,
+    /// What else the build needs, as the distributions call it.
+    pub build_requires: Vec<String>,
     /// Packages of other recipes that are linked against.
     pub libraries: Vec<String>,
     /// What may be on or off, and which it is.
     pub options: Vec<Chosen>,
     /// Packages of distributions that may stand in for it.
     pub instead: Vec<Instead>,
+    /// Libraries that are not offered to other packages.
+    pub private: Option<Private>,
+    /// Nothing that runs is packaged.
+    pub no_debug_packages: bool,
+    /// Built when it is named or linked against only.
+    pub on_request: bool,
+    /// No binary package has the source package's name.
+    pub without_main: bool,
     /// All sources, in the order of their numbers.
     pub sources: Vec<SourceFile>,
     /// Lines of `%install`.
     pub install: Vec<String>,
-    /// Binary packages, the one named like the source package first.
+    /// Binary packages, the one named like the source package first if there is one.
     pub packages: Vec<Package>,
     /// Newest first.
     pub changelog: Vec<ChangelogEntry>,
@@ -89,8 +107,8 @@ pub struct CargoBuild {
 pub struct Archive {
     /// Its file name.
     pub name: String,
-    /// Its hash.
-    pub sha256: String,
+    /// Its hash; none is known where the caller must give the sources.
+    pub sha256: Option<String>,
     /// Its top folder.
     pub folder: String,
 }
@@ -177,6 +195,16 @@ impl Concrete {
     pub fn expanded(&self, text: &str) -> String {
         let release = format!("{}{}", self.release, self.dist);
         text.replace("%{?_isa}", "").replace("%{version}", &self.version).replace("%{release}", &release)
+    }
+
+    /// What is out of the ordinary about its sources.
+    #[must_use]
+    pub fn source_remark(&self) -> Option<String> {
+        if let Some(place) = &self.given {
+            return Some(format!("`{place}`, given in place of what the recipe locks"));
+        }
+        let unlocked = self.archive.as_ref().is_some_and(|archive| archive.sha256.is_none());
+        unlocked.then(|| format!("no archive is locked: it is built with `--source {}=PATH` only", self.name))
     }
 
     /// `name-version`: the folder in the source tarball.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::changelog;
-use crate::concrete::{ChangelogEntry, Concrete};
+use crate::concrete::{Archive, ChangelogEntry, Concrete};
 use crate::diagnostic::{Diagnostic, Page, nearest};
 use crate::package::Gathering;
 use crate::target::Target;
 use crate::upstream::{self, Built};
-use crate::written::Recipe;
+use crate::written::{Language, Method, Recipe, Value};
 
 /// What evaluation needs to know about the world.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,10 @@ pub struct Facts {
     pub programs: BTreeSet<String>,
     /// Which of the recipe's archives is at hand; the first when none is.
     pub archive: usize,
+    /// Where the sources are that the caller gave in place of the recipe's.
+    pub given: Option<String>,
+    /// The archive of them, for an upstream project.
+    pub given_archive: Option<Archive>,
     /// Packages that other recipes build, with the further names they provide.
     pub built: BTreeSet<String>,
 }
@@ -35,14 +39,10 @@ pub struct Facts {
 pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts) -> Result<Concrete, Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let name = recipe.name.value.clone();
-    if !recipe.packages.contains_key(&name) {
-        let hint = Some(format!("add `{name}:` below `packages:`"));
-        findings.push(page.at(&recipe.name, format!("no package is named `{name}` like the recipe"), hint));
-    }
-    let method = upstream::method(recipe, page, target, facts, &mut findings);
+    let mut method = upstream::method(recipe, page, target, facts, &mut findings);
     let version = recipe.version.as_ref().map_or(&facts.version, |version| &version.value).clone();
     let mut sources = upstream::first_sources(&name, &version, method.archive.as_ref());
-    let mut install = upstream::install(recipe, &method.options);
+    let mut install = std::mem::take(&mut method.install);
     let mut packages = Vec::new();
     for (package_name, written) in &recipe.packages {
         let mut gathering =
@@ -63,13 +63,14 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
     if !findings.is_empty() {
         return Err(findings);
     }
-    let Built { template, cargo, archive, build, tools, libraries, options } = method;
+    let Built { template, cargo, archive, build, install: _, tools, libraries, options } = method;
     Ok(Concrete {
         version,
         release: recipe.release,
         dist: target.profile.dist.clone(),
         // rpm has one summary for the source package and the binary package of its name.
-        summary: packages.first().map_or(&recipe.summary, |main| &main.summary).clone(),
+        summary: packages.first().filter(|first| first.main).map_or(&recipe.summary, |main| &main.summary).clone(),
+        without_main: !packages.iter().any(|package| package.main),
         license: recipe.license.clone(),
         maintainer: recipe.maintainer.clone(),
         vendor: target.profile.vendor.clone(),
@@ -80,12 +81,19 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         template,
         cargo,
         archive,
+        given: facts.given.clone(),
         patches,
         build,
+        cxx: recipe.languages.contains(&Language::Cxx),
+        properties: properties(recipe),
         tools,
+        build_requires: recipe.build_requires.clone(),
         libraries,
         options,
         instead: recipe.instead.iter().map(|instead| instead.value.clone()).collect(),
+        private: recipe.private.clone(),
+        no_debug_packages: recipe.no_debug_packages,
+        on_request: recipe.on_request,
         sources,
         install,
         packages,
@@ -94,6 +102,19 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         waivers: recipe.waivers.iter().map(|waiver| waiver.value.clone()).collect(),
         name,
     })
+}
+
+/// Properties for a cross file of meson, as it writes values.
+fn properties(recipe: &Recipe) -> BTreeMap<String, String> {
+    let Method::Meson(meson) = recipe.method() else { return BTreeMap::new() };
+    let text = |text: &String| format!("'{text}'");
+    let written = |value: &Value| match value {
+        Value::Switch(on) => on.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Text(word) => text(word),
+        Value::List(words) => format!("[{}]", words.iter().map(text).collect::<Vec<_>>().join(", ")),
+    };
+    meson.properties.iter().map(|(name, value)| (name.clone(), written(value))).collect()
 }
 
 /// Width at which tools show descriptions without breaking lines themselves.
@@ -123,7 +144,10 @@ pub(crate) fn wrapped(prose: &str) -> String {
 fn changelog_entries(recipe: &Recipe, version: &str, facts: &Facts) -> Vec<ChangelogEntry> {
     let today = facts.source_time.div_euclid(86_400);
     if recipe.cargo.is_none() {
-        let mut items = vec![format!("Packaged from the upstream release {version}")];
+        let mut items = vec![match &facts.given {
+            Some(_) => format!("Built from other sources than the release {version}"),
+            None => format!("Packaged from the upstream release {version}"),
+        }];
         items.extend(recipe.patches.iter().map(|patch| format!("{}: {}", patch.value.file, patch.value.reason)));
         let items = items.into_iter().map(|item| item.replace('%', "%%")).collect();
         let evr = format!("{version}-{}", recipe.release);

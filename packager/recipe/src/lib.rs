@@ -6,6 +6,7 @@
 //! templates. This crate touches no file: texts come in, texts go out.
 
 pub mod changelog;
+mod commands;
 pub mod concrete;
 pub mod diagnostic;
 mod evaluate;

@@ -117,13 +117,6 @@ impl Gathering<'_> {
                 let line = self.listed(spanned, "0644", to, package);
                 package.files.push(if entry.config { format!("%config(noreplace) {line}") } else { line });
             }
-            Entry { file: Some(file), to: None, .. } => {
-                self.findings.push(self.page.at(
-                    spanned,
-                    format!("`{file}` goes nowhere"),
-                    Some("add `to:`".to_owned()),
-                ));
-            }
             Entry { unit: Some(unit), .. } => {
                 self.at_home(spanned, unit, "/usr/lib/systemd/system", package);
                 units.push(unit.clone());
@@ -167,6 +160,21 @@ impl Gathering<'_> {
                     package.post.push(scriptlet::LOADER_CACHE.to_owned());
                     package.postun.push(scriptlet::LOADER_CACHE.to_owned());
                 }
+            }
+            Entry { built: Some(pattern), to: Some(folder), .. } => {
+                let folder = folder.trim_end_matches('/');
+                self.install.push(format!("install -d -m 0755 %{{buildroot}}{folder}"));
+                self.install.push(format!("install -p -m 0644 {pattern} %{{buildroot}}{folder}/"));
+                let path = format!("{folder}/{}", pattern.rsplit('/').next().unwrap_or_default());
+                let line = self.listed(spanned, "0644", &path, package);
+                package.files.push(line);
+            }
+            Entry { file: Some(thing), to: None, .. } | Entry { built: Some(thing), to: None, .. } => {
+                self.findings.push(self.page.at(
+                    spanned,
+                    format!("`{thing}` goes nowhere"),
+                    Some("add `to:`".to_owned()),
+                ));
             }
             Entry { licence: Some(path), .. } => package.files.push(format!("%license {path}")),
             Entry { doc: Some(path), .. } => package.files.push(format!("%doc {path}")),

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use serde_saphyr::Spanned;
 
+use crate::commands;
 use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
 use crate::diagnostic::{Diagnostic, Page, nearest};
 use crate::evaluate::Facts;
 use crate::target::Target;
-use crate::written::{Autotools, Cargo, Choice, Make, Method, Recipe};
+use crate::written::{Cargo, Choice, Method, Recipe};
 
 /// First number of the patches.
 const FIRST_PATCH: usize = 100;
@@ -21,6 +22,7 @@ pub(crate) struct Built {
     pub(crate) cargo: Option<CargoBuild>,
     pub(crate) archive: Option<Archive>,
     pub(crate) build: Vec<String>,
+    pub(crate) install: Vec<String>,
     pub(crate) tools: Vec<String>,
     pub(crate) libraries: Vec<String>,
     pub(crate) options: Vec<Chosen>,
@@ -40,40 +42,44 @@ pub(crate) fn method(
             nearest(&library.value, facts.built.iter().map(String::as_str)).map(|near| format!("write `{near}`"));
         findings.push(page.at(library, format!("no recipe builds `{}`", library.value), hint));
     }
+    let (options, arguments) = chosen(recipe, target, facts, &mut libraries);
+    libraries.sort();
+    libraries.dedup();
+    let tools = recipe.tools.iter().map(|tool| tool.value.clone()).collect();
+    let built = if let Method::Cargo(cargo) = recipe.method() {
+        cargo_names(cargo, page, facts, findings);
+        cargo_features(recipe, page, facts, findings);
+        let cargo = Some(cargo_build(recipe, cargo, target, facts, arguments));
+        Built { template: "cargo.spec.hbs".to_owned(), cargo, ..Built::default() }
+    } else {
+        Built {
+            template: "upstream.spec.hbs".to_owned(),
+            archive: archive(recipe, facts),
+            build: commands::build(recipe, &arguments),
+            install: commands::install(recipe, &arguments),
+            ..Built::default()
+        }
+    };
+    Built { tools, libraries, options, ..built }
+}
+
+/// What may be on or off, and the arguments that follow. Adds what is linked against.
+fn chosen(recipe: &Recipe, target: &Target, facts: &Facts, libraries: &mut Vec<String>) -> (Vec<Chosen>, Vec<String>) {
     let mut arguments = Vec::new();
     let mut options = Vec::new();
     for (name, choice) in &recipe.options {
-        let (on, why) = chosen(&choice.value, target, facts);
+        let (on, why) = is_on(&choice.value, target, facts);
         arguments.extend(if on { choice.value.on.clone() } else { choice.value.off.clone() });
         if on {
             libraries.extend(choice.value.libraries.iter().cloned());
         }
         options.push(Chosen { name: name.clone(), on, why });
     }
-    libraries.sort();
-    libraries.dedup();
-    let tools = recipe.tools.iter().map(|tool| tool.value.clone()).collect();
-    let from_archive = |build| Built {
-        template: "upstream.spec.hbs".to_owned(),
-        archive: archive(recipe, facts),
-        build,
-        ..Built::default()
-    };
-    let built = match recipe.method() {
-        Method::Autotools(autotools) => from_archive(autotools_lines(autotools, &arguments)),
-        Method::Make(make) => from_archive(make_lines(make, &arguments)),
-        Method::Cargo(cargo) => {
-            cargo_names(cargo, page, facts, findings);
-            cargo_features(recipe, page, facts, findings);
-            let cargo = Some(cargo_build(recipe, cargo, target, facts, arguments));
-            Built { template: "cargo.spec.hbs".to_owned(), cargo, ..Built::default() }
-        }
-    };
-    Built { tools, libraries, options, ..built }
+    (options, arguments)
 }
 
 /// Whether an option is on, and why.
-fn chosen(choice: &Choice, target: &Target, facts: &Facts) -> (bool, String) {
+fn is_on(choice: &Choice, target: &Target, facts: &Facts) -> (bool, String) {
     let missing = choice.libraries.iter().find(|library| !facts.built.contains(*library));
     let reason = choice.reason.clone();
     if choice.arches.as_ref().is_some_and(|arches| !arches.contains(&target.arch)) {
@@ -85,39 +91,6 @@ fn chosen(choice: &Choice, target: &Target, facts: &Facts) -> (bool, String) {
     } else {
         (true, reason.unwrap_or_else(|| "the recipe wants it".to_owned()))
     }
-}
-
-fn autotools_lines(autotools: &Autotools, arguments: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = autotools.bootstrap.iter().cloned().collect();
-    let all: Vec<&str> = autotools.configure.iter().chain(arguments).map(String::as_str).collect();
-    lines.push(format!("%configure {}", all.join(" ")).trim_end().to_owned());
-    // libtool would write a run path for folders that the loader searches anyway.
-    lines.push(r#"[ ! -f libtool ] || sed -i -e 's|^hardcode_libdir_flag_spec=.*|hardcode_libdir_flag_spec=""|' -e 's|^runpath_var=.*|runpath_var=NO_RUN_PATH|' libtool"#.to_owned());
-    lines.push("%make_build".to_owned());
-    lines
-}
-
-fn make_lines(make: &Make, arguments: &[String]) -> Vec<String> {
-    let all: Vec<&str> = make.build.iter().chain(arguments).map(String::as_str).collect();
-    vec!["%{?set_build_flags}".to_owned(), format!("%make_build {}", all.join(" ")).trim_end().to_owned()]
-}
-
-/// Lines of `%install` that fill the build root.
-pub(crate) fn install(recipe: &Recipe, target_options: &[Chosen]) -> Vec<String> {
-    let line = match recipe.method() {
-        Method::Cargo(_) => return Vec::new(),
-        Method::Autotools(_) => "%make_install".to_owned(),
-        Method::Make(make) => {
-            let mut all: Vec<&str> = make.build.iter().chain(&make.install).map(String::as_str).collect();
-            for chosen in target_options {
-                let choice = &recipe.options[&chosen.name].value;
-                all.extend(if chosen.on { &choice.on } else { &choice.off }.iter().map(String::as_str));
-            }
-            format!("%make_install {}", all.join(" ")).trim_end().to_owned()
-        }
-    };
-    // libtool's own files name folders of the build and help nobody on a system.
-    vec![line, "find %{buildroot} -name '*.la' -delete".to_owned()]
 }
 
 /// The sources that the packager itself brings.
@@ -158,6 +131,9 @@ pub(crate) fn patches(
 }
 
 fn archive(recipe: &Recipe, facts: &Facts) -> Option<Archive> {
+    if facts.given_archive.is_some() {
+        return facts.given_archive.clone();
+    }
     let version = recipe.version.as_ref().map(|version| version.value.as_str()).unwrap_or_default();
     let written = &recipe.source.archives.get(facts.archive)?.value;
     let place = written.url.as_deref().or(written.debian.as_deref()).unwrap_or_default();

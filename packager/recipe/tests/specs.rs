@@ -54,6 +54,8 @@ fn rendered_where(recipe: &str, name: &str, built: &[&str]) -> String {
     }
     let changelog = "## Unreleased\n\n- 100% of it.\n".to_owned();
     let facts = Facts {
+        given: None,
+        given_archive: None,
         version: "0.1.0".to_owned(),
         changelog,
         source_time: 1_790_000_000,

@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod digest;
+pub mod given;
 pub mod keep;
 mod manifest;
 pub mod room;

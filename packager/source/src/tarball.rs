@@ -18,6 +18,7 @@ pub struct Contents(BTreeMap<String, Member>);
 enum Member {
     Bytes(Vec<u8>),
     File(PathBuf),
+    Link(PathBuf),
 }
 
 impl Contents {
@@ -35,6 +36,11 @@ impl Contents {
     /// Adds a file from the file system.
     pub fn file(&mut self, path: impl Into<String>, from: PathBuf) {
         self.0.insert(path.into(), Member::File(from));
+    }
+
+    /// Adds a symbolic link to a path as it is written in it.
+    pub fn link(&mut self, path: impl Into<String>, to: PathBuf) {
+        self.0.insert(path.into(), Member::Link(to));
     }
 
     /// Adds all files below a folder.
@@ -61,6 +67,7 @@ impl Contents {
             match member {
                 Member::Bytes(bytes) => std::fs::write(&to, bytes)?,
                 Member::File(from) => std::fs::copy(from, &to).map(drop)?,
+                Member::Link(path) => std::os::unix::fs::symlink(path, &to)?,
             }
         }
         Ok(())
@@ -70,11 +77,19 @@ impl Contents {
     pub fn write(&self, to: &Path, time: i64) -> io::Result<()> {
         let mut tar = tar::Builder::new(XzEncoder::new(BufWriter::new(File::create(to)?), XZ_PRESET));
         for (path, member) in &self.0 {
+            let mut header = tar::Header::new_gnu();
             let (bytes, executable) = match member {
                 Member::Bytes(bytes) => (bytes.clone(), false),
                 Member::File(from) => (std::fs::read(from)?, is_executable(from)?),
+                Member::Link(to) => {
+                    header.set_size(0);
+                    header.set_mode(0o777);
+                    header.set_mtime(u64::try_from(time).unwrap_or(0));
+                    header.set_entry_type(tar::EntryType::Symlink);
+                    tar.append_link(&mut header, path, to)?;
+                    continue;
+                }
             };
-            let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(if executable { 0o755 } else { 0o644 });
             header.set_mtime(u64::try_from(time).unwrap_or(0));

@@ -57,6 +57,9 @@ fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
         needs.map(|need| answered(plan, step, need)).chain(links),
         "nothing but what its binaries show",
     );
+    if let Some(source) = &step.source {
+        text.push_str(&format!("Its sources: {source}.\n"));
+    }
     let options = step
         .options
         .iter()

@@ -13,6 +13,7 @@ use packager_resolve::plan::State;
 
 use crate::arguments::{PlanFormat, PlanOptions};
 use crate::build;
+use crate::given::Given;
 use crate::places::Places;
 use crate::report::Report;
 use crate::world;
@@ -20,7 +21,8 @@ use crate::world;
 /// `plan`.
 pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
     let target = world::target(places, &options.which.target)?;
-    let (mut plan, ready) = world::planned(places, &target, &options.which.packages)?;
+    let (mut plan, ready) =
+        world::planned(places, &target, &options.which.packages, &Given::parse(&options.which.sources, false)?)?;
     // Without the tools of a build nobody can say what is in the store; the plan is the same.
     let unknown = match build::cached(places, &target, &ready) {
         Ok(cached) => {

@@ -211,7 +211,10 @@ fn mistakes(yard: &Yard, library: &str, program: &str, number: &Path) {
     recipe(yard, "teller", program);
     recipe(yard, "number", &library.replace("make: {}", "make: {}\ncargo: { packages: [x], rust: \"1\" }"));
     let text = yard.bad(&["plan", "--target", TARGET], 1);
-    assert!(text.contains("recipe.yaml:1:7") && text.contains("give one of `cargo`, `autotools`, `make`"), "{text}");
+    assert!(
+        text.contains("recipe.yaml:1:7") && text.contains("give one of `cargo`, `autotools`, `make`, `meson`, `cmake`"),
+        "{text}"
+    );
     // An archive that is not what the recipe says.
     fs::write(number, "something else").expect("written");
     recipe(yard, "number", library);

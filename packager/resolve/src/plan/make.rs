@@ -17,7 +17,7 @@ use crate::distribution::{Distribution, Offered};
 use crate::met::{Met, UnmetError, capabilities, met};
 use crate::repository::{Answer, Repository};
 
-/// Plans the wanted packages (all, when none is named) and what they need.
+/// Plans the wanted packages (when none is named, all that are not built on request only) and what they need.
 pub fn plan(recipes: &[Concrete], wanted: &[String], distribution: &Distribution) -> Result<Plan, PlanError> {
     let ours = Ours::new(recipes);
     let mut making = Making { ours: &ours, distribution, built: BTreeMap::new(), stand_ins: BTreeMap::new() };
@@ -65,7 +65,7 @@ impl<'m, 'r> Making<'m, 'r> {
                 StandIn::Enough { package, why } => {
                     self.stand_ins.insert(recipe.name.clone(), (package, why));
                 }
-                StandIn::No(_) if wanted.is_empty() => {
+                StandIn::No(_) if wanted.is_empty() && !recipe.on_request => {
                     queue.push((recipe, Reason { why: "all packages were asked for".to_owned(), although: None }));
                 }
                 StandIn::No(_) => {}
@@ -134,6 +134,7 @@ impl<'m, 'r> Making<'m, 'r> {
             links: links.into_iter().cloned().collect(),
             linked: linked.into_iter().collect(),
             options: recipe.options.clone(),
+            source: recipe.source_remark(),
         })
     }
 

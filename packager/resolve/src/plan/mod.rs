@@ -121,6 +121,8 @@ pub struct Step {
     pub linked: Vec<Link>,
     /// What may be on or off, and which it is.
     pub options: Vec<Chosen>,
+    /// What is out of the ordinary about its sources.
+    pub source: Option<String>,
 }
 
 /// A package that the distribution provides.

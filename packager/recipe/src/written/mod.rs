@@ -1,0 +1,11 @@
+//! A recipe as it stands in `specs/<package>/recipe.yaml`, with the positions of what may be wrong.
+//!
+//! The keys are described in packager/docs/pipeline.md and upstream-projects.md. Unknown keys are errors.
+
+mod method;
+mod package;
+mod recipe;
+
+pub use method::{Autotools, Cargo, Choice, Cmake, Make, Meson, Method, Value};
+pub use package::{Entry, Package};
+pub use recipe::{Archive, Dispatched, Instead, Language, Patch, Private, Recipe, Source, Waiver};

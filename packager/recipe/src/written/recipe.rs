@@ -1,0 +1,290 @@
+//! The whole file, and what must hold of it before it is evaluated for any target.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_saphyr::Spanned;
+
+use crate::changelog::parse_day;
+use crate::diagnostic::{Diagnostic, Page};
+use crate::written::{Autotools, Cargo, Choice, Cmake, Make, Meson, Method, Package};
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Recipe {
+    /// Name of the source package.
+    pub name: Spanned<String>,
+    /// Version of an upstream release; a cargo workspace has its own.
+    pub version: Option<Spanned<String>>,
+    /// The number before the dist tag.
+    pub release: u32,
+    /// One line, no period.
+    pub summary: String,
+    /// SPDX expression for the sources of this project.
+    pub license: String,
+    /// Who answers for the packages: `Name <address>`.
+    pub maintainer: String,
+    /// Where the project lives.
+    pub url: Option<String>,
+    /// Prose.
+    pub description: String,
+    /// Where the sources are.
+    pub source: Source,
+    /// Changes to an upstream release.
+    #[serde(default)]
+    pub patches: Vec<Spanned<Patch>>,
+    /// Built when it is named or linked against, not whenever everything is.
+    #[serde(default)]
+    pub on_request: bool,
+    /// A cargo workspace. One of the next five says how the binaries are made.
+    pub cargo: Option<Cargo>,
+    /// A project with a `configure` script made by autoconf.
+    pub autotools: Option<Autotools>,
+    /// A project with makefiles.
+    pub make: Option<Make>,
+    /// A project with a `meson.build`.
+    pub meson: Option<Meson>,
+    /// A project with a `CMakeLists.txt`.
+    pub cmake: Option<Cmake>,
+    /// Languages beside C.
+    #[serde(default)]
+    pub languages: Vec<Language>,
+    /// Further flags for the compilers.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// Programs that the build runs.
+    #[serde(default)]
+    pub tools: Vec<Spanned<String>>,
+    /// What else the build needs, as the distributions call it.
+    #[serde(default)]
+    pub build_requires: Vec<String>,
+    /// What the project installs and no package has: paths below the build root.
+    #[serde(default)]
+    pub discard: Vec<String>,
+    /// Libraries that are nobody else's.
+    pub private: Option<Private>,
+    /// Nothing that runs is packaged, so there is nothing to debug.
+    #[serde(default)]
+    pub no_debug_packages: bool,
+    /// Packages of other recipes that are linked against.
+    #[serde(default)]
+    pub libraries: Vec<Spanned<String>>,
+    /// What may be on or off.
+    #[serde(default)]
+    pub options: BTreeMap<String, Spanned<Choice>>,
+    /// Packages of distributions that make building this unnecessary; the first that a distribution has is looked at first.
+    #[serde(default)]
+    pub instead: Vec<Spanned<Instead>>,
+    /// The binary packages by name.
+    pub packages: BTreeMap<String, Package>,
+    /// Functions that are called only after asking the processor.
+    #[serde(default)]
+    pub dispatched: Vec<Dispatched>,
+    /// Findings of the gates that are accepted.
+    #[serde(default)]
+    pub waivers: Vec<Spanned<Waiver>>,
+}
+
+/// A cargo workspace in the file system, or the archive of an upstream release.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Source {
+    /// Root of the workspace, relative to the recipe file.
+    pub path: Option<Spanned<String>>,
+    /// Files and folders that go into the source tarball.
+    #[serde(default)]
+    pub include: Vec<Spanned<String>>,
+    /// The changelog in the workspace that becomes `%changelog`.
+    pub changelog: Option<Spanned<String>>,
+    /// Copies of one release; the first that can be had is used.
+    #[serde(default)]
+    pub archives: Vec<Spanned<Archive>>,
+    /// Day of the release, `2025-01-31`.
+    pub released: Option<Spanned<String>>,
+}
+
+/// An archive. One of `url` and `debian` says where it is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Archive {
+    /// Its address.
+    pub url: Option<String>,
+    /// Its path below `pool/main/` of a Debian mirror.
+    pub debian: Option<String>,
+    /// Its hash, in hexadecimal. Without one it is not fetched: `--source` gives the sources.
+    pub sha256: Option<String>,
+    /// Its top folder; `<name>-<version>` when absent.
+    pub folder: Option<String>,
+}
+
+/// A change to an upstream release.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Patch {
+    /// Beside the recipe.
+    pub file: String,
+    /// Why it is needed.
+    pub reason: String,
+}
+
+/// A language that needs more than a C compiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Language {
+    /// C++.
+    #[serde(rename = "c++")]
+    Cxx,
+}
+
+/// Libraries that no program finds without being told: in a folder of their own, and not offered to other packages.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Private {
+    /// Where they are.
+    pub folder: String,
+    /// What the names of those begin with that are required of one another.
+    pub sonames: Vec<String>,
+}
+
+/// A package of a distribution that may stand in for what a recipe builds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Instead {
+    /// Its name, or that of its source package.
+    pub package: String,
+    /// The oldest version that does; any when absent.
+    pub at_least: Option<String>,
+}
+
+/// Functions that a program calls only on processors that have what they use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dispatched {
+    /// Their names, with `*` for any text.
+    pub functions: Vec<String>,
+    /// Only in this package.
+    pub package: Option<String>,
+    /// What chooses them.
+    pub reason: String,
+}
+
+/// An accepted finding and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Waiver {
+    /// The finding's name, as the gate prints it.
+    pub finding: String,
+    /// Only for this package.
+    pub package: Option<String>,
+    /// Only when the finding's text contains this.
+    pub containing: Option<String>,
+    /// Why it is right as it is.
+    pub reason: String,
+}
+
+impl Recipe {
+    /// Reads a recipe.
+    pub fn parse(page: Page<'_>) -> Result<Recipe, Diagnostic> {
+        let recipe: Recipe = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
+        for waiver in &recipe.waivers {
+            if waiver.value.reason.trim().is_empty() {
+                return Err(page.at(waiver, "a waiver needs a reason", None));
+            }
+        }
+        for instead in &recipe.instead {
+            let bad = |text: &str| text.is_empty() || text.contains(char::is_whitespace);
+            let Instead { package, at_least } = &instead.value;
+            if bad(package) {
+                return Err(page.at(instead, format!("`{package}` is no name of a package"), None));
+            }
+            if let Some(version) = at_least.as_deref().filter(|version| bad(version)) {
+                let hint = Some("write it like `\"1.20\"`".to_owned());
+                return Err(page.at(instead, format!("`{version}` is no version"), hint));
+            }
+        }
+        recipe.whole(page)?;
+        Ok(recipe)
+    }
+
+    /// How the binaries are made. Checked when the recipe was read.
+    #[must_use]
+    pub fn method(&self) -> Method<'_> {
+        self.methods().into_iter().flatten().next().expect("`parse` refuses a recipe without one")
+    }
+
+    fn methods(&self) -> [Option<Method<'_>>; 5] {
+        [
+            self.cargo.as_ref().map(Method::Cargo),
+            self.autotools.as_ref().map(Method::Autotools),
+            self.make.as_ref().map(Method::Make),
+            self.meson.as_ref().map(Method::Meson),
+            self.cmake.as_ref().map(Method::Cmake),
+        ]
+    }
+
+    /// What its kind of source and its way of building need.
+    fn whole(&self, page: Page<'_>) -> Result<(), Diagnostic> {
+        let at_name = |message: &str, hint: &str| Err(page.at(&self.name, message, Some(hint.to_owned())));
+        if self.methods().iter().flatten().count() != 1 {
+            return at_name(
+                "the recipe does not say how it is built",
+                "give one of `cargo`, `autotools`, `make`, `meson`, `cmake`",
+            );
+        }
+        let source = &self.source;
+        if self.cargo.is_some() {
+            if source.path.is_none() || source.changelog.is_none() || source.include.is_empty() {
+                return at_name(
+                    "a cargo project needs its workspace",
+                    "give `source:` `path`, `include` and `changelog`",
+                );
+            }
+            if let Some(version) = &self.version {
+                let hint = Some("remove the key".to_owned());
+                return Err(page.at(version, "the version of a cargo project is its workspace's", hint));
+            }
+            return Ok(());
+        }
+        if source.archives.is_empty() || self.version.is_none() || source.released.is_none() {
+            return at_name(
+                "an upstream project needs a version and its archive",
+                "give `version`, and `source:` `archives` and `released`",
+            );
+        }
+        if let Some(released) = source.released.as_ref().filter(|day| parse_day(&day.value).is_none()) {
+            let hint = Some("write it like `2025-01-31`".to_owned());
+            return Err(page.at(released, format!("`{}` is no day", released.value), hint));
+        }
+        for archive in &source.archives {
+            self.archive(page, archive)?;
+        }
+        for patch in &self.patches {
+            if patch.value.reason.trim().is_empty() {
+                return Err(page.at(patch, "a patch needs a reason", None));
+            }
+        }
+        Ok(())
+    }
+
+    fn archive(&self, page: Page<'_>, archive: &Spanned<Archive>) -> Result<(), Diagnostic> {
+        let value = &archive.value;
+        if value.url.is_some() == value.debian.is_some() {
+            return Err(page.at(archive, "an archive has either `url` or `debian`", None));
+        }
+        match &value.sha256 {
+            Some(sum) if sum.len() != 64 || !sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) => {
+                let hint = Some("write the 64 lower-case digits that `sha256sum` prints".to_owned());
+                Err(page.at(archive, format!("`{sum}` is no SHA-256"), hint))
+            }
+            None if self.source.archives.len() > 1 => {
+                let hint = Some("add its hash, or remove the other archives".to_owned());
+                Err(page.at(archive, "an archive without `sha256` beside others", hint))
+            }
+            None if !self.on_request => {
+                let hint = Some("add its hash, or `on-request: true`".to_owned());
+                Err(page.at(archive, "an archive without `sha256` in a recipe that is always built", hint))
+            }
+            _ => Ok(()),
+        }
+    }
+}

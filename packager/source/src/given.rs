@@ -1,0 +1,200 @@
+//! Sources that a person gives in place of a recipe's: a folder, an archive, or the address of one. They become an archive in the same
+//! store as the locked ones, under their hash.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use git2::Repository;
+
+use crate::archive::{self, DownloadError};
+use crate::digest;
+use crate::room::Room;
+use crate::stop;
+use crate::tarball::Contents;
+
+/// What was made of given sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// File name of the archive.
+    pub name: String,
+    /// Its hash, under which it is kept.
+    pub sha256: String,
+    /// Its top folder.
+    pub folder: String,
+}
+
+/// Why sources cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum GivenError {
+    /// A file operation.
+    #[error("cannot use `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing is there.
+    #[error("no sources at `{0}`\nhint: name a folder, an archive, or the address of one")]
+    Absent(String),
+    /// The address is far and the network is not to be used.
+    #[error("`{0}` is on the network, which is not to be used\nhint: name a file or folder, or leave out `--offline`")]
+    Offline(String),
+    /// It cannot be fetched.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// It is no archive of one folder.
+    #[error("`{place}` is no archive of one folder: {reason}\nhint: pack the folder of the sources as a whole")]
+    Form {
+        /// As given.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> GivenError + use<> {
+    let path = path.to_owned();
+    move |source| GivenError::Io { path, source }
+}
+
+/// Takes sources into the store of archives. A folder is packed below `folder`, with one time for all its files, without what git
+/// ignores and without git's own files.
+pub fn take(place: &str, folder: &str, time: i64, store: &Path, offline: bool) -> Result<Given, GivenError> {
+    let path = Path::new(place.strip_prefix("file://").unwrap_or(place));
+    let room = Room::make(store, ".given-").map_err(at(store))?;
+    let part = room.path().join("part");
+    let (name, folder) = if path.is_dir() {
+        contents(path, folder).and_then(|contents| contents.write(&part, time)).map_err(at(path))?;
+        (format!("{folder}.tar.xz"), folder.to_owned())
+    } else {
+        if path.is_file() {
+            fs::copy(path, &part).map(drop).map_err(at(path))?;
+        } else if !place.contains("://") {
+            return Err(GivenError::Absent(place.to_owned()));
+        } else if offline {
+            return Err(GivenError::Offline(place.to_owned()));
+        } else {
+            archive::download(place, &part)?;
+        }
+        let name = place.rsplit('/').next().unwrap_or_default().to_owned();
+        (name, top_folder(place, &part)?)
+    };
+    let sha256 = digest::file(&part).map_err(at(&part))?;
+    let home = store.join(&sha256);
+    fs::rename(&part, &home).map_err(at(&home))?;
+    Ok(Given { name, sha256, folder })
+}
+
+/// The files of a folder below `prefix`.
+fn contents(root: &Path, prefix: &str) -> io::Result<Contents> {
+    let git = Repository::discover(root).ok();
+    let mut contents = Contents::new();
+    gather(root, prefix, git.as_ref(), &mut contents)?;
+    Ok(contents)
+}
+
+fn gather(folder: &Path, prefix: &str, git: Option<&Repository>, contents: &mut Contents) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
+        if name == ".git" || git.is_some_and(|git| git.is_path_ignored(&path).unwrap_or(false)) {
+            continue;
+        }
+        let inside = format!("{prefix}/{}", name.to_string_lossy());
+        if kind.is_symlink() {
+            contents.link(inside, fs::read_link(&path)?);
+        } else if kind.is_dir() {
+            gather(&path, &inside, git, contents)?;
+        } else if kind.is_file() {
+            contents.file(inside, path);
+        }
+    }
+    Ok(())
+}
+
+/// The one folder that an archive holds.
+fn top_folder(place: &str, archive: &Path) -> Result<String, GivenError> {
+    let form = |reason: String| GivenError::Form { place: place.to_owned(), reason };
+    let output = stop::output(Command::new("tar").arg("-tf").arg(archive)).map_err(at(Path::new("tar")))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(form(said.lines().next().unwrap_or("tar cannot read it").to_owned()));
+    }
+    let listing = String::from_utf8_lossy(&output.stdout);
+    let mut tops: Vec<&str> = listing
+        .lines()
+        .filter_map(|line| line.trim_start_matches("./").split('/').next())
+        .filter(|top| !top.is_empty())
+        .collect();
+    // git writes its commit as a pseudo file, which tar does not list; everything else is below the folder.
+    tops.dedup();
+    match tops.as_slice() {
+        [top] => Ok((*top).to_owned()),
+        [] => Err(form("it is empty".to_owned())),
+        [first, second, ..] => Err(form(format!("it has `{first}` and `{second}` at its top"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GivenError, take};
+    use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
+    fn listing(store: &Path, sha256: &str) -> String {
+        let output = Command::new("tar").arg("-tvf").arg(store.join(sha256)).output().expect("tar");
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[test]
+    fn a_folder_is_packed_the_same_wherever_it_lies() {
+        let room = tempfile::tempdir().expect("a folder");
+        let store = room.path().join("store");
+        let mut given = Vec::new();
+        for place in ["one", "another"] {
+            let folder = room.path().join(place);
+            fs::create_dir_all(folder.join("src/.git")).expect("folders");
+            fs::write(folder.join("src/.git/config"), place).expect("written");
+            fs::write(folder.join("src/a.c"), "int a;\n").expect("written");
+            std::os::unix::fs::symlink("src/a.c", folder.join("b.c")).expect("a link");
+            given.push(take(&folder.display().to_string(), "x-1", 1_790_000_000, &store, true).expect("taken"));
+        }
+        assert_eq!(given[0], given[1]);
+        assert_eq!((given[0].name.as_str(), given[0].folder.as_str()), ("x-1.tar.xz", "x-1"));
+        let listing = listing(&store, &given[0].sha256);
+        assert!(listing.contains("x-1/b.c -> src/a.c") && listing.contains("x-1/src/a.c"), "{listing}");
+        assert!(!listing.contains(".git"), "{listing}");
+    }
+
+    #[test]
+    fn an_archive_keeps_its_bytes_and_its_folder() {
+        let room = tempfile::tempdir().expect("a folder");
+        let store = room.path().join("store");
+        fs::create_dir(room.path().join("x-abc")).expect("a folder");
+        fs::write(room.path().join("x-abc/a.c"), "").expect("written");
+        fs::write(room.path().join("stray"), "").expect("written");
+        let pack = |name: &str, what: &[&str]| {
+            let made = Command::new("tar").current_dir(room.path()).arg("-czf").arg(name).args(what).status();
+            assert!(made.expect("tar").success());
+            room.path().join(name).display().to_string()
+        };
+        let good = pack("x.tar.gz", &["x-abc"]);
+        let given = take(&good, "x-1", 0, &store, true).expect("taken");
+        assert_eq!((given.name.as_str(), given.folder.as_str()), ("x.tar.gz", "x-abc"));
+        assert_eq!(fs::read(store.join(&given.sha256)).expect("kept"), fs::read(&good).expect("there"));
+        let bad = pack("y.tar.gz", &["x-abc", "stray"]);
+        let error = take(&bad, "x-1", 0, &store, true).expect_err("two things").to_string();
+        assert!(error.contains("it has `x-abc` and `stray` at its top") && error.contains("hint: "), "{error}");
+        let error =
+            take(&room.path().join("stray").display().to_string(), "x-1", 0, &store, true).expect_err("no archive");
+        assert!(matches!(error, GivenError::Form { .. }), "{error}");
+        assert!(matches!(take("/nowhere", "x", 0, &store, true), Err(GivenError::Absent(_))));
+        assert!(matches!(take("http://far.invalid/x.tar", "x", 0, &store, true), Err(GivenError::Offline(_))));
+    }
+}
