@@ -72,8 +72,10 @@ impl Gnu {
         let Gnu { prefix, version: _, libraries } = self;
         let Wanted { builddir, cxx, private } = wanted;
         let minor = target.glibc().minor;
+        // The baseline is what the compiler does when it is not told otherwise: a project that asks for more gets it.
         let places = format!(
-            "--sysroot={SYSROOT} -B{SYSROOT}/usr/lib -D__GLIBC_MINOR__={minor} -L{SYSROOT}/usr/lib -L{SYSROOT}/usr/lib64"
+            "-march={} --sysroot={SYSROOT} -B{SYSROOT}/usr/lib -D__GLIBC_MINOR__={minor} -L{SYSROOT}/usr/lib -L{SYSROOT}/usr/lib64",
+            baseline(target)
         );
         let driver = |name: &str| format!("{prefix}{name} {places}");
         let clang = format!(
@@ -86,9 +88,8 @@ impl Gnu {
             cxx::SETTINGS
         );
         let flags = format!(
-            "-O2 -g -pipe -Wall -fstack-protector-strong -fstack-clash-protection -Wp,-D_FORTIFY_SOURCE=2 -march={} \
-             -fdebug-prefix-map={SYSROOT}= -fmacro-prefix-map={builddir}=/usr/src/debug",
-            baseline(target)
+            "-O2 -g -pipe -Wall -fstack-protector-strong -fstack-clash-protection -Wp,-D_FORTIFY_SOURCE=2 \
+             -fdebug-prefix-map={SYSROOT}= -fmacro-prefix-map={builddir}=/usr/src/debug"
         );
         let page = target.arch.page_bytes_max();
         let linking = format!(

@@ -134,13 +134,14 @@ pub(crate) fn publish(target: &str, id: &str, packages: &[PathBuf], repo_file: S
         repo_file,
         packages,
         sources: &[],
-        extra: Vec::new(),
         inputs: String::new(),
         settings: String::new(),
         time: 0,
     };
-    let nothing = |_: &[PathBuf]| Ok::<_, RepoError>(Vec::new());
-    publish::publish(&description, &signing_key(), nothing).unwrap_or_else(|error| panic!("publishing {id}: {error}"));
+    let added = |_: &Path, _: &[PathBuf]| Ok::<_, RepoError>(Vec::new());
+    let attested = |_: &Path| Ok(Vec::new());
+    publish::publish(&description, &signing_key(), added, attested)
+        .unwrap_or_else(|error| panic!("publishing {id}: {error}"));
     Repository { target: target.to_owned(), folder: to.to_owned(), id: id.to_owned() }
 }
 
