@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use packager_build::sandbox::Sandbox;
-use packager_build::{Toolchain, macros};
+use packager_build::{Budget, Toolchain, macros};
 use packager_recipe::diagnostic::Page;
 use packager_recipe::target::Profile;
 use packager_recipe::{Target, TargetName};
@@ -109,10 +109,18 @@ fn rpmbuild(target: &Target, work: &Path) {
     let home = host::cache().join("toolchain");
     let toolchain = Toolchain::find(target.arch, &home).unwrap_or_else(|error| panic!("{error}"));
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let budget = Budget::new(jobs).expect("a pool of jobs");
     let platform = format!("{}-linux", target.arch.name());
     let read: Vec<String> = macros::BASE.map(|path| path.replace("%{_target}", &platform)).into();
-    let mut command =
-        Sandbox { toolchain: &toolchain, work: PathBuf::from(work), time: 0, jobs, upstream: None }.command("rpmbuild");
+    let sandbox = Sandbox {
+        toolchain: &toolchain,
+        work: PathBuf::from(work),
+        time: 0,
+        budget: &budget,
+        upstream: None,
+        interactive: false,
+    };
+    let mut command = sandbox.command("rpmbuild");
     command.args(["-bb", "--nodeps", "--target", &platform, "--macros", &format!("{}:/build/macros", read.join(":"))]);
     let built = Outcome::of(command.arg("/build/SPECS/daos.spec"));
     assert_eq!(built.code, 0, "rpmbuild of release 2 failed\n{}\n{}", built.stdout, built.stderr);
