@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Serves a folder and returns its address.
 pub(crate) fn serve(folder: &Path) -> String {
@@ -19,7 +19,7 @@ pub(crate) fn serve(folder: &Path) -> String {
     address
 }
 
-fn answer(folder: &PathBuf, mut stream: TcpStream) -> std::io::Result<()> {
+fn answer(folder: &Path, mut stream: TcpStream) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     for line in lines {
