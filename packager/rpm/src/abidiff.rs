@@ -9,7 +9,7 @@ use packager_source::stop;
 /// Bits of abidiff's exit status (abidiff(1), RETURN VALUES).
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
-const INCOMPATIBLE: i32 = 8;
+const CHANGED: i32 = 4;
 
 /// One build of a library.
 pub(crate) struct Library<'l> {
@@ -20,14 +20,15 @@ pub(crate) struct Library<'l> {
     pub(crate) symbols: &'l [u8],
 }
 
-/// Compares two builds: nothing when abidiff is not installed, else what changed incompatibly, or why that could not be found out.
+/// Compares two builds: nothing when abidiff is not installed, else what changed beyond additions, or why that could not be found out.
+/// What abidiff takes for harmless it does not count.
 pub(crate) fn compare(old: &Library<'_>, new: &Library<'_>) -> Option<Result<Option<String>, String>> {
     let room = match tempfile::tempdir() {
         Ok(room) => room,
         Err(error) => return Some(Err(format!("no temporary folder: {error}"))),
     };
     let mut command = Command::new("abidiff");
-    command.args(["--no-show-locs", "--leaf-changes-only"]);
+    command.args(["--no-show-locs", "--leaf-changes-only", "--no-added-syms"]);
     for (library, option) in [(old, "--debug-info-dir1"), (new, "--debug-info-dir2")] {
         let folder = room.path().join(&option[2..]);
         if let Err(error) = lay_out(library, &folder) {
@@ -43,7 +44,7 @@ pub(crate) fn compare(old: &Library<'_>, new: &Library<'_>) -> Option<Result<Opt
     };
     let said = String::from_utf8_lossy(&output.stdout);
     Some(match output.status.code() {
-        Some(status) if status & (FAILED | USAGE) == 0 => Ok((status & INCOMPATIBLE != 0).then(|| summary(&said))),
+        Some(status) if status & (FAILED | USAGE) == 0 => Ok((status & CHANGED != 0).then(|| summary(&said))),
         _ => Err(format!("abidiff gave up: {}", String::from_utf8_lossy(&output.stderr).trim())),
     })
 }
