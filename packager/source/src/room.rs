@@ -7,9 +7,14 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Ending of the lock file beside a room.
 const LOCK: &str = ".lock";
+
+/// How often, and how long each time, a sweep waits for programs that write into a folder while the kernel ends them.
+const LETTING_GO_TRIES: usize = 100;
+const LETTING_GO_WAIT: Duration = Duration::from_millis(50);
 
 /// A work folder that goes away with the value.
 #[derive(Debug)]
@@ -54,8 +59,22 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 impl Drop for Room {
     fn drop(&mut self) {
         // A folder that cannot be removed keeps its lock file, so that the next sweep tries again.
-        if gone(fs::remove_dir_all(&self.folder)).is_ok() {
+        if removed(&self.folder).is_ok() {
             let _gone = fs::remove_file(&self.lock); // a sweep of another process may have come first
+        }
+    }
+}
+
+/// Removes a folder of which the last programs that were killed with its process may still be letting go.
+fn removed(folder: &Path) -> io::Result<()> {
+    let mut left = LETTING_GO_TRIES;
+    loop {
+        match gone(fs::remove_dir_all(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && left > 0 => {
+                left -= 1;
+                std::thread::sleep(LETTING_GO_WAIT);
+            }
+            other => return other,
         }
     }
 }
@@ -76,9 +95,7 @@ fn sweep(parent: &Path, prefix: &str) -> io::Result<()> {
             continue;
         }
         let folder = lock.with_extension("");
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
+        removed(&folder)?;
         let _gone = fs::remove_file(&lock); // another process may sweep too
     }
     Ok(())

@@ -19,7 +19,10 @@ const RAFT: [(&str, &str); 4] = [
 ];
 
 const NUMBER: [(&str, &str); 5] = [
-    ("number.c", "int number(void) { return NUMBER; }\n"),
+    (
+        "number.c",
+        "#include <stdlib.h>\nint number(void) { return NUMBER; }\nint other(const char *text) { return atoi(text); }\n",
+    ),
     ("number.h", "int number(void);\n"),
     (
         "CMakeLists.txt",
@@ -60,7 +63,7 @@ fn a_recipe_without_a_locked_archive_is_built_from_a_folder() {
 
     // Not without being asked for, and not without sources.
     let plan = yard.good(&["plan", "--target", TARGET]);
-    assert!(plan.contains("demo-") && !plan.contains("raft"), "{plan}");
+    assert!(plan.contains("demo 1.2.3-1.el8") && !plan.contains("raft"), "{plan}");
     let plan = yard.good(&["plan", "--target", TARGET, "daos-raft-devel"]);
     assert!(plan.contains("sources: no archive is locked: it is built with `--source raft=PATH` only"), "{plan}");
     let text = yard.bad(&["build", "--target", TARGET, "raft-devel"], 1);
@@ -76,7 +79,7 @@ fn a_recipe_without_a_locked_archive_is_built_from_a_folder() {
     assert!(text.contains("no sources at `/nowhere`"), "{text}");
 
     let plan = yard.good(&["plan", "--target", TARGET, "--source", &source, "raft-devel"]);
-    assert!(plan.contains("raft-0.11.0-1.el8") && plan.contains("given in place of what the recipe locks"), "{plan}");
+    assert!(plan.contains("raft 0.11.0-1.el8") && plan.contains("given in place of what the recipe locks"), "{plan}");
     let build = ["--json", "build", "--target", TARGET, "--source", &source, "raft-devel"];
     let report: serde_json::Value = serde_json::from_str(&yard.good(&build)).expect("JSON");
     assert_eq!(report["targets"][0]["uncommitted_sources"], true);
@@ -114,7 +117,8 @@ fn cmake_and_meson_build_for_the_target() {
             "name: number\nversion: \"1.0\"\nrelease: 1\nsummary: A number\nlicense: MIT\nmaintainer: Demo packages <packages@demo.invalid>\n\
              description: For the packager's own tests.\nsource:\n  released: 2026-01-02\n  archives: [{{ url: 'http://nowhere.invalid/number-1.0.tar.gz' }}]\n\
              on-request: true\n{method}\npackages:\n  number:\n    files:\n      - installed: /usr/lib64/libnumber.so.1*\n      - licence: LICENSE\n  \
-             number-devel:\n    requires: [number]\n    files:\n      - installed: /usr/lib64/libnumber.so\n      - installed: /usr/include/number.h\n      - licence: LICENSE\n"
+             number-devel:\n    requires: [number]\n    files:\n      - installed: /usr/lib64/libnumber.so\n      - installed: /usr/include/number.h\n      - licence: LICENSE\n\
+             waivers: [{{ finding: no-binary, package: number-devel, reason: a header and a link }}]\n"
         )
     };
     let methods = [
