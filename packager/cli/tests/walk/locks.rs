@@ -127,7 +127,7 @@ fn refusals(yard: &Yard, new: &Path, (there, public): (&[&str], &str), lock: &st
     changed[40] ^= 1;
     for bytes in [changed.as_slice(), &whole[..whole.len() / 2], &[]] {
         fs::write(&primary, bytes).expect("written");
-        refused(&[], "its SHA-256 is ");
+        refused(&[], "is not what `");
     }
     fs::remove_file(&primary).expect("removed");
     refused(&[], "cannot fetch `repodata/");
