@@ -62,7 +62,7 @@ fn package(number: u64, numbers: &mut Numbers) -> Package {
     }
     let file = |part| File { path: format!("/usr/bin/tool-{number}-{part}"), kind: FileKind::File };
     Package {
-        arch: if number % 5 == 0 { "noarch" } else { "x86_64" }.to_owned(),
+        arch: if number.is_multiple_of(5) { "noarch" } else { "x86_64" }.to_owned(),
         evr: Evr { epoch: 0, version: version(), release: "4".to_owned() },
         sha256: format!("{number:064x}"),
         location: Location { href: format!("{name}.rpm"), ..Location::default() },
