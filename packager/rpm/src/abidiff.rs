@@ -9,7 +9,8 @@ use packager_source::stop;
 /// Bits of abidiff's exit status (abidiff(1), RETURN VALUES).
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
-const INCOMPATIBLE: i32 = 8;
+/// Something that dependants can see. What it calls incompatible is less: symbols that went away, which are known without it.
+const CHANGED: i32 = 4;
 
 /// One build of a library.
 pub(crate) struct Library<'l> {
@@ -20,14 +21,14 @@ pub(crate) struct Library<'l> {
     pub(crate) symbols: &'l [u8],
 }
 
-/// Compares two builds: nothing when abidiff is not installed, else what changed incompatibly, or why that could not be found out.
+/// Compares two builds: nothing when abidiff is not installed, else what changed but for additions, or why that could not be found out.
 pub(crate) fn compare(old: &Library<'_>, new: &Library<'_>) -> Option<Result<Option<String>, String>> {
     let room = match tempfile::tempdir() {
         Ok(room) => room,
         Err(error) => return Some(Err(format!("no temporary folder: {error}"))),
     };
     let mut command = Command::new("abidiff");
-    command.args(["--no-show-locs", "--leaf-changes-only"]);
+    command.args(["--no-show-locs", "--leaf-changes-only", "--no-added-syms"]);
     for (library, option) in [(old, "--debug-info-dir1"), (new, "--debug-info-dir2")] {
         let folder = room.path().join(&option[2..]);
         if let Err(error) = lay_out(library, &folder) {
@@ -43,7 +44,7 @@ pub(crate) fn compare(old: &Library<'_>, new: &Library<'_>) -> Option<Result<Opt
     };
     let said = String::from_utf8_lossy(&output.stdout);
     Some(match output.status.code() {
-        Some(status) if status & (FAILED | USAGE) == 0 => Ok((status & INCOMPATIBLE != 0).then(|| summary(&said))),
+        Some(status) if status & (FAILED | USAGE) == 0 => Ok((status & CHANGED != 0).then(|| summary(&said))),
         _ => Err(format!("abidiff gave up: {}", String::from_utf8_lossy(&output.stderr).trim())),
     })
 }
@@ -57,8 +58,8 @@ fn lay_out(library: &Library<'_>, folder: &Path) -> std::io::Result<()> {
     fs::write(folder.join("library"), &library.content)
 }
 
-/// The lines that count changes, and the first that names one.
+/// Its first lines that are no count: which type changed, and how.
 fn summary(said: &str) -> String {
-    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains(" summary: "));
     lines.take(4).collect::<Vec<_>>().join("; ")
 }
