@@ -16,6 +16,9 @@ use crate::publish::{RECORD, list};
 /// What files of envelopes, one in a line, end in (in-toto attestation framework, "Bundle").
 pub const SUFFIX: &str = ".intoto.jsonl";
 
+/// What names of statements have in them.
+const STATEMENT: &str = ".intoto.json";
+
 /// The most that such a file may have: a statement of the whole stack for one target has a tenth of a mebibyte.
 const BYTES_MAX: u64 = 64 << 20;
 
@@ -89,12 +92,17 @@ pub(crate) fn verify(folder: &Path, key: &VerifyingKey) -> Result<Option<Atteste
     }
     let mut files = Vec::new();
     list(folder, folder, &mut files).map_err(|source| AttestError::Read { path: folder.to_owned(), source })?;
-    let places = files.into_iter().map(|(name, _)| folder.join(name));
-    let own = [file.clone(), folder.join(RECORD)];
-    if let Some(file) = places.into_iter().find(|place| !known.contains(place) && !own.contains(place)) {
-        return Err(AttestError::Unlisted { file });
+    let stray = files.into_iter().find(|(name, _)| !is_about(name) && !known.contains(&folder.join(name)));
+    if let Some((name, _)) = stray {
+        return Err(AttestError::Unlisted { file: folder.join(name) });
     }
     Ok(Some(Attested { file, statement }))
+}
+
+/// Whether a file is about the repository and no part of it: the record, and statements with their signatures, also those that a release
+/// pipeline adds after publishing (`provenance.intoto.json.asc`).
+fn is_about(name: &str) -> bool {
+    name == RECORD || !name.contains('/') && name.contains(STATEMENT)
 }
 
 fn find(folder: &Path) -> Result<Option<PathBuf>, AttestError> {
@@ -108,4 +116,19 @@ fn find(folder: &Path) -> Result<Option<PathBuf>, AttestError> {
     }
     found.sort();
     Ok(found.into_iter().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_about;
+
+    #[test]
+    fn statements_are_no_part_of_what_they_are_about() {
+        for name in ["daos.intoto.jsonl", "provenance.intoto.json", "provenance.intoto.json.asc", ".packager.json"] {
+            assert!(is_about(name), "{name}");
+        }
+        for name in ["daos.repo", "Packages/x.intoto.json", "Packages/.packager.json", "intoto.json"] {
+            assert!(!is_about(name), "{name}");
+        }
+    }
 }

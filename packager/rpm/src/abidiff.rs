@@ -9,6 +9,7 @@ use packager_source::stop;
 /// Bits of abidiff's exit status (abidiff(1), RETURN VALUES).
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
+/// Something that dependants can see. What it calls incompatible is less: symbols that went away, which are known without it.
 const CHANGED: i32 = 4;
 
 /// One build of a library.
@@ -20,8 +21,7 @@ pub(crate) struct Library<'l> {
     pub(crate) symbols: &'l [u8],
 }
 
-/// Compares two builds: nothing when abidiff is not installed, else what changed beyond additions, or why that could not be found out.
-/// What abidiff takes for harmless it does not count.
+/// Compares two builds: nothing when abidiff is not installed, else what changed but for additions, or why that could not be found out.
 pub(crate) fn compare(old: &Library<'_>, new: &Library<'_>) -> Option<Result<Option<String>, String>> {
     let room = match tempfile::tempdir() {
         Ok(room) => room,
@@ -58,8 +58,8 @@ fn lay_out(library: &Library<'_>, folder: &Path) -> std::io::Result<()> {
     fs::write(folder.join("library"), &library.content)
 }
 
-/// The lines that count changes, and the first that names one.
+/// Its first lines that are no count: which type changed, and how.
 fn summary(said: &str) -> String {
-    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains(" summary: "));
     lines.take(4).collect::<Vec<_>>().join("; ")
 }
