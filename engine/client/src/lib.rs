@@ -49,6 +49,7 @@ mod system;
 
 pub use container::{Container, ContainerOptions};
 pub use error::Error;
+pub use fabric::own_signals;
 pub use object::{Names, Object};
 pub use pool::Pool;
 pub use settings::Settings;

@@ -1,5 +1,6 @@
 //! `daos_server`.
 
 fn main() -> std::process::ExitCode {
+    fabric::own_signals();
     control::cli::main()
 }

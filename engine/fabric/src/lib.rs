@@ -24,3 +24,9 @@ pub use inbound::Inbound;
 pub use listen::Bound;
 pub use provider::{Listener, PROVIDERS, Provider, Socket};
 pub use service::ServiceConnection;
+
+/// To be called first in a program that may use a fabric: libraries below libfabric set handlers of signals before `main`. Without libfabric there is nothing to do.
+pub fn own_signals() {
+    #[cfg(feature = "ofi")]
+    ofi::own_signals();
+}

@@ -72,6 +72,7 @@ pub const EXIT_TARGET_FAILED: u8 = 3;
 /// Runs the program and gives its exit code: 0 after an orderly shutdown, [`EXIT_FAILED`], 2 for wrong usage,
 /// [`EXIT_TARGET_FAILED`].
 pub fn run() -> ExitCode {
+    fabric::own_signals();
     let arguments = Arguments::parse();
     if arguments.format {
         return format::run(&arguments);
