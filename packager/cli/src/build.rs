@@ -237,6 +237,8 @@ fn one_target(
         options.offline,
     )?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
+    // Before minutes of compiling, not after.
+    publish::replaceable(&folder)?;
     let url = options.base_url.clone().unwrap_or_else(|| format!("file://{}", folder.display()));
     let keys = yard.keys(&ready)?;
     let fingerprint = key.public()?.facts().fingerprint;

@@ -28,6 +28,9 @@ pub enum RepoError {
         #[source]
         source: io::Error,
     },
+    /// Something else is in the way.
+    #[error("`{0}` is there and is no repository that packager made\nhint: name another folder, or move it away")]
+    InTheWay(PathBuf),
     /// Making metadata.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -93,6 +96,19 @@ pub fn current(folder: &Path) -> Option<Published> {
     whole.then_some(record)
 }
 
+/// Refuses a place at which there is something that a repository would destroy. An empty folder may be replaced.
+pub fn replaceable(folder: &Path) -> Result<(), RepoError> {
+    let there = match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(RepoError::at(folder))?,
+    };
+    let empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if there.is_dir() && (folder.join(RECORD).is_file() || empty()) {
+        return Ok(());
+    }
+    Err(RepoError::InTheWay(folder.to_owned()))
+}
+
 /// Name of the public key file of a repository.
 #[must_use]
 pub fn key_file(id: &str) -> String {
@@ -114,6 +130,7 @@ pub fn publish<E: From<RepoError>>(
     attest: impl FnOnce(&Path) -> Result<Vec<Extra>, E>,
 ) -> Result<Published, E> {
     let folder = description.folder;
+    replaceable(folder)?;
     let parent = folder.parent().unwrap_or(Path::new("."));
     let room = Room::make(parent, ".repo-").map_err(RepoError::at(parent))?;
     let new = room.path().join("repo");

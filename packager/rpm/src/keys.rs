@@ -32,16 +32,13 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
-    /// Not an armored key.
-    #[error("`{path}` holds no OpenPGP {kind} key\nhint: `packager keys new` makes a pair")]
+    /// Not an armored key. Why is not said: the reader's words quote what it read, and that may be a secret key.
+    #[error("`{path}` holds no OpenPGP {kind} key, or a damaged one\nhint: `packager keys new` makes a pair")]
     NoKey {
         /// Where.
         path: PathBuf,
         /// `secret` or `public`.
         kind: &'static str,
-        /// Why.
-        #[source]
-        source: Box<pgp::errors::Error>,
     },
     /// A kind of key that some target refuses.
     #[error(
@@ -164,11 +161,8 @@ impl SigningKey {
     /// Reads an armored secret key and refuses what some target would refuse.
     pub fn load(path: &Path) -> Result<SigningKey, KeyError> {
         let armored = fs::read_to_string(path).map_err(at(path))?;
-        let (key, _) = SignedSecretKey::from_string(&armored).map_err(|source| KeyError::NoKey {
-            path: path.to_owned(),
-            kind: "secret",
-            source: Box::new(source),
-        })?;
+        let (key, _) = SignedSecretKey::from_string(&armored)
+            .map_err(|_| KeyError::NoKey { path: path.to_owned(), kind: "secret" })?;
         if key.primary_key.secret_params().is_encrypted() {
             return Err(KeyError::Locked { path: path.to_owned() });
         }
@@ -220,11 +214,8 @@ impl VerifyingKey {
     /// Reads an armored public key.
     pub fn load(path: &Path) -> Result<VerifyingKey, KeyError> {
         let armored = fs::read_to_string(path).map_err(at(path))?;
-        let (key, _) = SignedPublicKey::from_string(&armored).map_err(|source| KeyError::NoKey {
-            path: path.to_owned(),
-            kind: "public",
-            source: Box::new(source),
-        })?;
+        let (key, _) = SignedPublicKey::from_string(&armored)
+            .map_err(|_| KeyError::NoKey { path: path.to_owned(), kind: "public" })?;
         let loaded = VerifyingKey { key, armored };
         loaded.accepted(path)?;
         Ok(loaded)

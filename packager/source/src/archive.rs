@@ -109,12 +109,12 @@ impl Archives {
         Archives { mirror, ..self }
     }
 
-    /// The archive of a hash, if it is here.
+    /// The archive of a hash, if it is here. It is hashed anew: people put archives here by hand, and disks fail.
     #[must_use]
     pub fn get(&self, sha256: &str) -> Option<PathBuf> {
         let path = self.folder.join(sha256);
         keep::used(&path);
-        path.is_file().then_some(path)
+        digest::file(&path).is_ok_and(|sum| sum == sha256).then_some(path)
     }
 
     /// The first of the copies that is here.
@@ -132,6 +132,12 @@ impl Archives {
             .map_err(|source| ArchiveError::Io { path: self.folder.clone(), source })?;
         let part = room.path().join("part");
         let mut reasons = Vec::new();
+        for copy in copies {
+            let kept = self.folder.join(&copy.sha256);
+            if let Ok(sum) = digest::file(&kept) {
+                reasons.push(format!("  {}: its SHA-256 is {sum}", kept.display()));
+            }
+        }
         for (index, copy) in copies.iter().enumerate() {
             let Some(mirrored) = self.mirror.as_ref().map(|mirror| mirror.join(&copy.sha256)) else { continue };
             if mirrored.is_file() {
@@ -344,6 +350,13 @@ mod tests {
         assert_eq!(archives.fetch(&copies, false).expect("the third is right"), 2);
         // Now by its hash, wherever it came from.
         assert_eq!(archives.fetch(&copies, true).expect("it is here"), 0);
+        // Changed afterwards: it is not taken, and another copy takes its place.
+        let kept = room.path().join("archives").join(&sha256);
+        fs::write(&kept, "changed").expect("written");
+        let error = archives.fetch(&copies[..2], true).expect_err("no copy is right").to_string();
+        assert!(error.contains("archives/") && error.contains("its SHA-256 is "), "{error}");
+        assert_eq!(archives.fetch(&copies, true).expect("from the third copy"), 2);
+        assert_eq!(fs::read(&kept).expect("kept"), b"right");
         // A mirror comes first, and is believed no more than any other place.
         let mirror = room.path().join("mirror");
         fs::create_dir(&mirror).expect("a folder");
