@@ -88,7 +88,10 @@ pub fn for_target(target: &Target) -> String {
         "%__find_debuginfo /usr/bin/find-debuginfo".to_owned(),
         "%_find_debuginfo_dwz_opts %{nil}".to_owned(),
         // The script is written for bash, which /bin/sh is not everywhere.
-        "%__os_install_post /usr/bin/bash %{_rpmconfigdir}/brp-compress".to_owned(),
+        // As the distributions do: debug information in static libraries is in no debug package and names the build's folders.
+        "%__os_install_post /usr/bin/bash %{_rpmconfigdir}/brp-compress\\\n\
+         find %{buildroot} -name '*.a' -type f -exec ${STRIP:-strip} -g {} +\\\n%{nil}"
+            .to_owned(),
         // As all supported distributions have it: debug packages wherever %setup made a folder.
         "%install %{?_enable_debug_packages:%{?buildsubdir:%{debug_package}}}\\\n%%install\\\n%{nil}".to_owned(),
         "%_docdir_fmt %%{NAME}".to_owned(),
