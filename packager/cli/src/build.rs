@@ -184,7 +184,7 @@ pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     match faults.as_slice() {
         [] => Ok(Report::new(text, json!({ "targets": values }))),
         faults => {
-            eprint!("{text}");
+            crate::report::say!("{}", text.trim_end());
             Err(anyhow!("{}", faults.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n")))
         }
     }

@@ -51,7 +51,10 @@ pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(Sign
     let held = std::fs::File::create(&lock).with_context(|| format!("cannot make `{}`", lock.display()))?;
     held.lock().with_context(|| format!("cannot lock `{}`", lock.display()))?;
     if !path.exists() {
-        eprintln!("packager: making a development key in {} (`--sign-key` names another)", places.keys.display());
+        crate::report::say!(
+            "packager: making a development key in {} (`--sign-key` names another)",
+            places.keys.display()
+        );
         let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;
         key.save(&places.keys, DEVELOPMENT)?;
     }

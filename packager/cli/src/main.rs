@@ -38,7 +38,7 @@ use report::Report;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Err(error) = catch_signals() {
-        eprintln!("packager: cannot catch signals: {error}");
+        crate::report::say!("packager: cannot catch signals: {error}");
         return ExitCode::FAILURE;
     }
     let json = arguments.json;

@@ -36,7 +36,7 @@ impl Line {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).push((what.to_owned(), Instant::now()));
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
-            None => eprintln!("{}: {what}", self.subject),
+            None => crate::report::say!("{}: {what}", self.subject),
         }
     }
 
@@ -61,7 +61,7 @@ impl Line {
             bar.finish_and_clear();
         }
         let seconds = self.start.elapsed().as_secs_f64();
-        LINES.suspend(|| eprintln!("{}: {how} in {seconds:.1} s", self.subject));
+        LINES.suspend(|| crate::report::say!("{}: {how} in {seconds:.1} s", self.subject));
     }
 }
 

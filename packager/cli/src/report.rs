@@ -6,6 +6,15 @@ use std::process::ExitCode;
 use packager_source::stop::unless_interrupted;
 use serde_json::{Value, json};
 
+/// A line to standard error. Whether somebody reads it does not decide what the program does.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        use std::io::Write as _;
+        let _unread = writeln!(std::io::stderr(), $($what)*);
+    }};
+}
+pub(crate) use say;
+
 /// The result of an operation.
 pub(crate) struct Report {
     /// For people, with its line breaks.
@@ -37,7 +46,7 @@ impl Report {
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
-            eprintln!("packager: cannot write the result: {error}");
+            say!("packager: cannot write the result: {error}");
             return ExitCode::FAILURE;
         }
         if self.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -72,9 +81,9 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
     if as_json {
         println!("{:#}", json!({ "error": message, "hints": hints }));
     } else {
-        eprintln!("error: {message}");
+        say!("error: {message}");
         for hint in hints {
-            eprintln!("hint: {hint}");
+            say!("hint: {hint}");
         }
     }
     ExitCode::FAILURE

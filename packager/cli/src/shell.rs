@@ -47,7 +47,7 @@ pub(crate) fn shell(places: &Places, options: &ShellOptions) -> Result<Report> {
     let status = yard.job(&ready, &inputs, &progress).shell(script.as_deref(), |command| {
         line.end("sandbox ready");
         if script.is_none() {
-            eprintln!("The spec is in /build/SPECS or in the package in /build/SRPMS; `exit` leaves.");
+            crate::report::say!("The spec is in /build/SPECS or in the package in /build/SRPMS; `exit` leaves.");
         }
         command.status()
     })?;
