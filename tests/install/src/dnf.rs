@@ -36,7 +36,11 @@ impl Container {
 
     /// Runs dnf; it answers its own questions with yes.
     pub fn dnf(&self, arguments: &[&str]) -> Outcome {
-        Outcome::of(self.command("dnf").arg("-y").args(arguments))
+        let outcome = Outcome::of(self.command("dnf").arg("-y").args(arguments));
+        // The root is Debian's: its loader has to be told of the folder in which every rpm distribution has its libraries, and that
+        // something came into it, as glibc's file triggers do there.
+        self.shell("echo /usr/lib64 >/etc/ld.so.conf.d/rpm.conf; ldconfig");
+        outcome
     }
 
     /// Runs dnf, which must refuse and say one of `texts`; nothing of ours may be installed afterwards.
