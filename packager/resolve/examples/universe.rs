@@ -36,6 +36,9 @@ fn make(file: &str, count: u64) {
     fs::write(file, text).expect("written");
 }
 
+/// Packages whose programs others ask for by path.
+const PATHS: u64 = 500;
+
 /// Six capabilities, nine requirements, three files: about the means of a distribution. Packages with low numbers are needed by many.
 fn package(number: u64, numbers: &mut Numbers) -> Package {
     let name = format!("package-{number}");
@@ -51,7 +54,8 @@ fn package(number: u64, numbers: &mut Numbers) -> Package {
     for _ in 0..9.min(number) {
         let other = numbers.low(number);
         requires.push(match numbers.below(10) {
-            0 => plain(format!("/usr/bin/tool-{other}-{}", numbers.below(3))),
+            // Distributions ask for a few hundred different paths.
+            0 => plain(format!("/usr/bin/tool-{}-0", other % number.min(PATHS))),
             1 | 2 => Dependency {
                 name: format!("package-{other}"),
                 constraint: at(Comparison::AtLeast),
