@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use packager_recipe::Target;
-use packager_source::{Digest, Room};
 
 use crate::run::{RunError, run};
 use crate::stages::BuildError;
-use crate::sysroot::{found, merge};
+use crate::sysroot::{found, layer, merge};
 use crate::tools::Toolchain;
 
 /// Raised when the layout changes.
@@ -33,36 +32,17 @@ const ARCHIVES: [(&str, &str); 3] =
 
 /// The C++ library of a target, made or from an earlier run.
 pub(crate) fn runtime(toolchain: &Toolchain, target: &Target, store: &Path, log: &Path) -> Result<PathBuf, BuildError> {
-    let mut key = Digest::new();
-    for (name, part) in [
-        ("c++ generation", GENERATION),
-        ("zig", &toolchain.zig_version),
-        ("arch", target.arch.name()),
-        ("glibc", &target.profile.glibc),
-    ] {
-        key.part(name, part.as_bytes());
-    }
-    let home = store.join(key.hex());
-    if home.is_dir() {
-        packager_source::keep::used(&home);
-        return Ok(home);
-    }
-    let room = Room::make(store, ".sysroot-").map_err(BuildError::at(store))?;
-    let root = room.path().join("root");
-    let headers = root.join(HEADERS);
-    for folder in ["lib/libcxx/include", "lib/libcxxabi/include"] {
-        let folder = toolchain.zig.join(folder);
-        merge(&folder, &headers).map_err(BuildError::at(&folder))?;
-    }
-    let zig = Zig { toolchain, target, room: room.path(), log };
-    let settings = root.join(SETTINGS);
-    fs::write(&settings, zig.settings()?).map_err(BuildError::at(&settings))?;
-    zig.archives(&root.join("usr/lib"))?;
-    match fs::rename(&root, &home) {
-        // Another packager was faster.
-        Err(_) if home.is_dir() => Ok(home),
-        other => other.map(|()| home.clone()).map_err(BuildError::at(&home)),
-    }
+    layer(("c++ generation", GENERATION), toolchain, target, store, |room, root| {
+        let headers = root.join(HEADERS);
+        for folder in ["lib/libcxx/include", "lib/libcxxabi/include"] {
+            let folder = toolchain.zig.join(folder);
+            merge(&folder, &headers).map_err(BuildError::at(&folder))?;
+        }
+        let zig = Zig { toolchain, target, room, log };
+        let settings = root.join(SETTINGS);
+        fs::write(&settings, zig.settings()?).map_err(BuildError::at(&settings))?;
+        zig.archives(&root.join("usr/lib"))
+    })
 }
 
 struct Zig<'z> {

@@ -39,13 +39,28 @@ pub(crate) fn floor(
     store: &Path,
     log: &Path,
 ) -> Result<PathBuf, BuildError> {
+    layer(("generation", GENERATION), toolchain, target, store, |room, root| {
+        let library = root.join("usr/lib");
+        fs::create_dir_all(&library).map_err(BuildError::at(&library))?;
+        headers(toolchain, target.arch, &root.join("usr/include"))?;
+        stubs(toolchain, target, room, &library, log)?;
+        starts(gnu, room, &library, log)
+    })
+}
+
+/// A part of sysroots that depends on zig, architecture and glibc, made or from an earlier run. `make` is given a folder to work in,
+/// which goes away, and the place of the part in it. `generation` has a name of its own for each kind of part.
+pub(crate) fn layer(
+    generation: (&str, &str),
+    toolchain: &Toolchain,
+    target: &Target,
+    store: &Path,
+    make: impl FnOnce(&Path, &Path) -> Result<(), BuildError>,
+) -> Result<PathBuf, BuildError> {
     let mut key = Digest::new();
-    for (name, part) in [
-        ("generation", GENERATION),
-        ("zig", &toolchain.zig_version),
-        ("arch", target.arch.name()),
-        ("glibc", &target.profile.glibc),
-    ] {
+    for (name, part) in
+        [generation, ("zig", &toolchain.zig_version), ("arch", target.arch.name()), ("glibc", &target.profile.glibc)]
+    {
         key.part(name, part.as_bytes());
     }
     let home = store.join(key.hex());
@@ -55,11 +70,7 @@ pub(crate) fn floor(
     }
     let room = Room::make(store, ".sysroot-").map_err(BuildError::at(store))?;
     let root = room.path().join("root");
-    let library = root.join("usr/lib");
-    fs::create_dir_all(&library).map_err(BuildError::at(&library))?;
-    headers(toolchain, target.arch, &root.join("usr/include"))?;
-    stubs(toolchain, target, room.path(), &library, log)?;
-    starts(gnu, room.path(), &library, log)?;
+    make(room.path(), &root)?;
     match fs::rename(&root, &home) {
         // Another packager was faster.
         Err(_) if home.is_dir() => Ok(home),
