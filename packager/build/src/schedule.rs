@@ -36,7 +36,7 @@ where
         needs,
         after_failure,
         results: needs.iter().map(|_| OnceLock::new()).collect(),
-        state: Mutex::new(State { tasks: needs.iter().map(|_| Task::Waiting).collect(), failed: false }),
+        tasks: Mutex::new(needs.iter().map(|_| Task::Waiting).collect()),
         changed: Condvar::new(),
     };
     std::thread::scope(|scope| {
@@ -44,7 +44,7 @@ where
             scope.spawn(|| graph.worker(&work));
         }
     });
-    let tasks = graph.state.into_inner().unwrap_or_else(PoisonError::into_inner).tasks;
+    let tasks = graph.tasks.into_inner().unwrap_or_else(PoisonError::into_inner);
     tasks
         .into_iter()
         .zip(graph.results)
@@ -65,16 +65,11 @@ enum Task<E> {
     Blocked(usize),
 }
 
-struct State<E> {
-    tasks: Vec<Task<E>>,
-    failed: bool,
-}
-
 struct Graph<'g, T, E> {
     needs: &'g [Vec<usize>],
     after_failure: AfterFailure,
     results: Vec<OnceLock<T>>,
-    state: Mutex<State<E>>,
+    tasks: Mutex<Vec<Task<E>>>,
     changed: Condvar,
 }
 
@@ -96,40 +91,40 @@ impl<T: Send + Sync, E: Send> Graph<'_, T, E> {
 
     /// The next task that is ready; waits while others may still make one ready. None when nothing is left to do.
     fn next(&self) -> Option<Running<'_, T, E>> {
-        let mut state = self.state();
+        let mut tasks = self.tasks();
         loop {
-            self.block(&mut state);
-            let stopped = state.failed && self.after_failure == AfterFailure::Stop;
-            let waiting = |task: &usize| matches!(state.tasks[*task], Task::Waiting);
-            let ready = |task: &usize| self.needs[*task].iter().all(|need| matches!(state.tasks[*need], Task::Ended));
-            if stopped || !(0..state.tasks.len()).any(|task| waiting(&task)) {
+            self.block(&mut tasks);
+            let failed = tasks.iter().any(|task| matches!(task, Task::Failed(_) | Task::Blocked(_)));
+            let waiting = |task: &usize| matches!(tasks[*task], Task::Waiting);
+            let ready = |task: &usize| self.needs[*task].iter().all(|need| matches!(tasks[*need], Task::Ended));
+            if failed && self.after_failure == AfterFailure::Stop {
                 return None;
             }
-            if let Some(task) = (0..state.tasks.len()).filter(waiting).find(ready) {
-                state.tasks[task] = Task::Running;
-                return Some(Running { graph: self, task, ended: false });
+            if let Some(task) = (0..tasks.len()).filter(waiting).find(ready) {
+                tasks[task] = Task::Running;
+                return Some(Running { graph: self, task });
             }
-            if !state.tasks.iter().any(|task| matches!(task, Task::Running)) {
+            if !tasks.iter().any(|task| matches!(task, Task::Running)) {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            tasks = self.changed.wait(tasks).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Marks what can never become ready.
-    fn block(&self, state: &mut State<E>) {
-        for task in 0..state.tasks.len() {
-            if matches!(state.tasks[task], Task::Waiting) {
-                let lost = |need: &&usize| matches!(state.tasks[**need], Task::Failed(_) | Task::Blocked(_));
+    fn block(&self, tasks: &mut [Task<E>]) {
+        for task in 0..tasks.len() {
+            if matches!(tasks[task], Task::Waiting) {
+                let lost = |need: &&usize| matches!(tasks[**need], Task::Failed(_) | Task::Blocked(_));
                 if let Some(need) = self.needs[task].iter().find(lost) {
-                    state.tasks[task] = Task::Blocked(*need);
+                    tasks[task] = Task::Blocked(*need);
                 }
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tasks(&self) -> MutexGuard<'_, Vec<Task<E>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,29 +132,22 @@ impl<T: Send + Sync, E: Send> Graph<'_, T, E> {
 struct Running<'g, T: Send + Sync, E: Send> {
     graph: &'g Graph<'g, T, E>,
     task: usize,
-    ended: bool,
 }
 
 impl<T: Send + Sync, E: Send> Running<'_, T, E> {
-    fn end(mut self, how: Task<E>) {
-        self.ended = true;
-        self.settle(how);
-    }
-
-    fn settle(&self, how: Task<E>) {
-        let mut state = self.graph.state();
-        state.failed |= !matches!(how, Task::Ended);
-        state.tasks[self.task] = how;
-        drop(state);
-        self.graph.changed.notify_all();
+    fn end(self, how: Task<E>) {
+        self.graph.tasks()[self.task] = how;
     }
 }
 
 impl<T: Send + Sync, E: Send> Drop for Running<'_, T, E> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.settle(Task::Blocked(self.task));
+        let mut tasks = self.graph.tasks();
+        if matches!(tasks[self.task], Task::Running) {
+            tasks[self.task] = Task::Blocked(self.task);
         }
+        drop(tasks);
+        self.graph.changed.notify_all();
     }
 }
 
