@@ -8,7 +8,8 @@ use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use jobserver::{Acquired, Client};
+pub use jobserver::Acquired;
+use jobserver::Client;
 use packager_source::stop::unless_interrupted;
 
 /// How often a build that waits for its job looks whether it is to stop.

@@ -18,7 +18,7 @@ pub mod store;
 mod sysroot;
 pub mod tools;
 
-pub use budget::Budget;
+pub use budget::{Acquired, Budget};
 pub use gnu::Gnu;
 pub use run::RunError;
 pub use stages::{BuildError, Job, Linked, Origin};

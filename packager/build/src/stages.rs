@@ -11,7 +11,7 @@ use std::process::Command;
 use packager_recipe::concrete::Archive;
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
-use packager_source::{Digest, Room, Workspace, digest, keep};
+use packager_source::{Digest, Room, Workspace, digest, keep, mirror};
 
 use crate::budget::Budget;
 use crate::cross;
@@ -124,6 +124,8 @@ pub struct Job<'j> {
     pub toolchain: &'j Toolchain,
     /// The packager's state folder.
     pub state: &'j Path,
+    /// Where crates may lie that would be vendored otherwise.
+    pub mirror: Option<&'j Path>,
     /// Never use the network.
     pub offline: bool,
     /// Jobs, shared with other builds.
@@ -204,8 +206,15 @@ impl Job<'_> {
 
     fn vendor(&self, workspace: &Workspace) -> Result<Vendored, BuildError> {
         let cargo = self.toolchain.rust.sysroot.join("bin/cargo");
-        let store = self.state.join("vendored");
-        Vendored::make(workspace, &cargo, self.offline, &store, &self.vendored_key()?)
+        let (store, key) = (self.state.join("vendored"), self.vendored_key()?);
+        let home = store.join(&key);
+        if let Some(kept) = self.mirror.map(|mirror| mirror.join(mirror::VENDORED).join(&key))
+            && kept.is_dir()
+            && !home.is_dir()
+        {
+            mirror::copy(&kept, &home).map_err(BuildError::at(&home))?;
+        }
+        Vendored::make(workspace, &cargo, self.offline, &store, &key)
             .map_err(|error| BuildError::Vendor(self.recipe.name.clone(), Box::new(error)))
     }
 

@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use packager_build::schedule::AfterFailure;
-use packager_build::{Artifact, Budget, Gnu, Job, Linked, Origin, Store, Toolchain};
+use packager_build::{Acquired, Artifact, Budget, Gnu, Job, Linked, Origin, Store, Toolchain};
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
@@ -22,11 +22,10 @@ use crate::attestation::Asked;
 use crate::check::{self, described};
 use crate::given::Given;
 use crate::keys::signing_key;
-use crate::mirror;
 use crate::places::Places;
 use crate::progress::Line;
 use crate::publication::{self, Plan, Signer};
-use crate::report::Report;
+use crate::report::{Report, say, together};
 use crate::waves;
 use crate::world::{self, Ready, Sources};
 
@@ -73,10 +72,16 @@ impl<'y> Yard<'y> {
             spec: &ready.spec,
             toolchain: &self.toolchain,
             state: &self.places.state,
+            mirror: self.places.mirror.as_deref(),
             offline: self.offline,
             budget: &self.budget,
             progress,
         }
+    }
+
+    /// A job of the pool, for one build.
+    pub(crate) fn begin(&self) -> Result<Acquired> {
+        self.budget.begin().context("cannot take a job from the pool")
     }
 
     /// What a recipe needs beside itself. `known` are the builds before it.
@@ -99,17 +104,17 @@ impl<'y> Yard<'y> {
         for ready in ready {
             let inputs = self.inputs(ready, &known)?;
             let key = self.job(ready, &inputs, &silent).key()?;
-            known.push(linked(ready, &key, Vec::new()));
+            known.push(linked(ready, &key));
             keys.push((inputs, key));
         }
         Ok(keys)
     }
 }
 
-/// A build that later ones link against.
-fn linked(ready: &Ready, key: &str, packages: Vec<PathBuf>) -> Linked {
+/// A build that later ones link against, without its packages.
+fn linked(ready: &Ready, key: &str) -> Linked {
     let private = ready.recipe.private.as_ref().map(|private| private.folder.clone());
-    Linked { recipe: ready.recipe.name.clone(), key: key.to_owned(), packages, private }
+    Linked { recipe: ready.recipe.name.clone(), key: key.to_owned(), packages: Vec::new(), private }
 }
 
 /// What a recipe needs beside itself.
@@ -149,10 +154,8 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
     for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
         let progress = |what: &str| line.step(what);
-        let _slot = yard.budget.begin().context("cannot take a job from the pool")?;
-        let job = yard.job(ready, &inputs, &progress);
-        mirror::bring_crates(places.mirror.as_deref(), &job)?;
-        let path = job.source_package(&std::path::absolute(&options.out)?)?;
+        let _slot = yard.begin()?;
+        let path = yard.job(ready, &inputs, &progress).source_package(&std::path::absolute(&options.out)?)?;
         line.end("source package made");
         made.push(path);
     }
@@ -181,13 +184,11 @@ pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
             Err(error) => return Err(error),
         }
     }
-    match faults.as_slice() {
-        [] => Ok(Report::new(text, json!({ "targets": values }))),
-        faults => {
-            crate::report::say!("{}", text.trim_end());
-            Err(anyhow!("{}", faults.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n")))
-        }
+    if faults.is_empty() {
+        return Ok(Report::new(text, json!({ "targets": values })));
     }
+    say!("{}", text.trim_end());
+    Err(together(faults))
 }
 
 /// A recipe built or found.
@@ -311,17 +312,17 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
         let progress = |what: &str| line.step(what);
         let inputs = yard.inputs(ready, &known)?;
         let job = yard.job(ready, &inputs, &progress);
-        let _slot = yard.budget.begin().context("cannot take a job from the pool")?;
+        let _slot = yard.begin()?;
         let first = match store.get(&job.key()?) {
             Some(first) => first,
             None => job.build(&store)?,
         };
-        known.push(waves::filled(&linked(ready, &first.key, Vec::new()), &first));
+        known.push(waves::filled(&linked(ready, &first.key), &first));
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");
         let room = Room::make(&parent, "rebuild-at-another-place-")
             .with_context(|| format!("cannot make a folder in `{}`", parent.display()))?;
-        // And a state of its own: crates and documents are made again too.
+        // And a state of its own: crates (unless a mirror has them) and documents are made again too.
         let apart = Job { state: room.path(), ..job.clone() };
         let second = apart.build_apart(&room.path().join("build"))?;
         let left: Vec<PathBuf> = first.rpms.iter().chain([&first.srpm]).cloned().collect();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::arguments::{NewKeyOptions, SignOptions, VerifyOptions};
 use crate::places::Places;
-use crate::report::Report;
+use crate::report::{Report, say};
 
 /// Name of the key that is made when none is given. It says what it is wherever rpm shows it.
 const DEVELOPMENT: &str = "development";
@@ -51,10 +51,7 @@ pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(Sign
     let held = std::fs::File::create(&lock).with_context(|| format!("cannot make `{}`", lock.display()))?;
     held.lock().with_context(|| format!("cannot lock `{}`", lock.display()))?;
     if !path.exists() {
-        crate::report::say!(
-            "packager: making a development key in {} (`--sign-key` names another)",
-            places.keys.display()
-        );
+        say!("packager: making a development key in {} (`--sign-key` names another)", places.keys.display());
         let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;
         key.save(&places.keys, DEVELOPMENT)?;
     }

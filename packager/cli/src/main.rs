@@ -33,12 +33,12 @@ use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command, KeysCommand, TargetsCommand};
 use places::Places;
-use report::Report;
+use report::{Report, say};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Err(error) = catch_signals() {
-        crate::report::say!("packager: cannot catch signals: {error}");
+        say!("packager: cannot catch signals: {error}");
         return ExitCode::FAILURE;
     }
     let json = arguments.json;

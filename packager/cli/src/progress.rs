@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::build::Stage;
+use crate::report::say;
 
 /// The lines of everything that goes on at the same time.
 static LINES: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -36,7 +37,7 @@ impl Line {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).push((what.to_owned(), Instant::now()));
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
-            None => crate::report::say!("{}: {what}", self.subject),
+            None => say!("{}: {what}", self.subject),
         }
     }
 
@@ -61,7 +62,7 @@ impl Line {
             bar.finish_and_clear();
         }
         let seconds = self.start.elapsed().as_secs_f64();
-        LINES.suspend(|| crate::report::say!("{}: {how} in {seconds:.1} s", self.subject));
+        LINES.suspend(|| say!("{}: {how} in {seconds:.1} s", self.subject));
     }
 }
 

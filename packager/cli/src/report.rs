@@ -89,6 +89,14 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Several faults as one.
+pub(crate) fn together(mut faults: Vec<anyhow::Error>) -> anyhow::Error {
+    if faults.len() == 1 {
+        return faults.remove(0);
+    }
+    anyhow::anyhow!("{}", faults.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n"))
+}
+
 /// No room on a device, or past a quota.
 fn full(cause: &(dyn std::error::Error + 'static)) -> bool {
     let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);

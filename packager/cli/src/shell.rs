@@ -9,7 +9,7 @@ use crate::build::{Inputs, Yard, store};
 use crate::given::Given;
 use crate::places::Places;
 use crate::progress::Line;
-use crate::report::Report;
+use crate::report::{Report, say};
 use crate::waves::filled;
 use crate::world;
 
@@ -47,7 +47,7 @@ pub(crate) fn shell(places: &Places, options: &ShellOptions) -> Result<Report> {
     let status = yard.job(&ready, &inputs, &progress).shell(script.as_deref(), |command| {
         line.end("sandbox ready");
         if script.is_none() {
-            crate::report::say!("The spec is in /build/SPECS or in the package in /build/SRPMS; `exit` leaves.");
+            say!("The spec is in /build/SPECS or in the package in /build/SRPMS; `exit` leaves.");
         }
         command.status()
     })?;

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use packager_recipe::diagnostic::nearest;
-use packager_source::Room;
 use packager_source::archive::{Copy, Place};
 use packager_source::stop::unless_interrupted;
+use packager_source::{Room, mirror};
 use serde_json::json;
 
 use crate::arguments::{FetchOptions, LockOptions};
 use crate::build::Yard;
 use crate::given::Given;
-use crate::mirror::{self, Put};
+use crate::mirror::Put;
 use crate::places::Places;
 use crate::progress::Line;
 use crate::report::{Report, size, table};
@@ -38,7 +38,6 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
             let line = Line::begin(&ready.recipe.nvr());
             let progress = |what: &str| line.step(what);
             let job = yard.job(ready, &inputs, &progress);
-            mirror::bring_crates(places.mirror.as_deref(), &job)?;
             job.vendored()?;
             crates.extend(job.vendored_home()?);
         }
@@ -47,10 +46,10 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
     let mut put = Put::default();
     if let Some(mirror) = &options.mirror_to {
         for archive in &archives {
-            put.put(archive, mirror, "archives")?;
+            put.put(archive, mirror, mirror::ARCHIVES)?;
         }
         for set in &crates {
-            put.put(set, mirror, "vendored")?;
+            put.put(set, mirror, mirror::VENDORED)?;
         }
         text.push_str(&format!(
             "{}: {} put ({}), {} were there\nThere, build with `--mirror {}` or PACKAGER_MIRROR, and `--offline`.\n",

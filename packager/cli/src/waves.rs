@@ -2,7 +2,7 @@
 
 use std::iter::zip;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use packager_build::schedule::{self, AfterFailure, Fate};
 use packager_build::{Artifact, Linked};
 use packager_rpm::sbom::Component;
@@ -10,8 +10,8 @@ use packager_rpm::{Inspected, lint};
 use packager_source::stop::unless_interrupted;
 
 use crate::build::{Built, Done, Inputs, Stage, Yard, store};
-use crate::mirror;
 use crate::progress::Line;
+use crate::report::together;
 use crate::world::Ready;
 
 /// One recipe, built or found.
@@ -52,11 +52,7 @@ pub(crate) fn build(
             Fate::NotBegun => {}
         }
     }
-    match faults.len() {
-        0 => Ok(built),
-        1 => Err(faults.remove(0)),
-        _ => Err(anyhow!("{}", faults.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n"))),
-    }
+    if faults.is_empty() { Ok(built) } else { Err(together(faults)) }
 }
 
 /// With the packages that others link against.
@@ -70,11 +66,10 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
     let line = Line::begin(&format!("{}.{}", ready.recipe.nvr(), ready.recipe.arch));
     let progress = |what: &str| line.step(what);
     let job = yard.job(ready, inputs, &progress);
-    mirror::bring_crates(yard.places.mirror.as_deref(), &job)?;
     let (artifact, state) = match store(yard.places).get(key) {
         Some(artifact) => (artifact, "cached"),
         None => {
-            let _slot = yard.budget.begin().context("cannot take a job from the pool")?;
+            let _slot = yard.begin()?;
             (job.build(&store(yard.places))?, "built")
         }
     };

@@ -15,9 +15,8 @@ use packager_resolve::plan::installable;
 use packager_resolve::{Distribution, Plan, plan};
 use packager_rpm::gates::catalogue;
 use packager_source::archive::{Copy, Place};
-use packager_source::given;
 use packager_source::workspace::modified;
-use packager_source::{Archives, Workspace};
+use packager_source::{Archives, Workspace, given, mirror};
 use serde_saphyr::Spanned;
 
 use crate::given::Given;
@@ -133,7 +132,7 @@ pub(crate) fn template(places: &Places, name: &str) -> Result<String> {
 
 /// The store of upstream archives.
 pub(crate) fn archives(places: &Places) -> Archives {
-    let mirror = places.mirror.as_ref().map(|mirror| mirror.join("archives"));
+    let mirror = places.mirror.as_ref().map(|mirror| mirror.join(mirror::ARCHIVES));
     Archives::new(places.state.join("archives")).with_mirror(mirror)
 }
 
@@ -365,7 +364,7 @@ pub(crate) fn fetched(
                 ready.recipe.version
             );
         }
-        if archives.at_hand(copies).is_none() {
+        if archives.verified(copies).is_none() {
             let line = Line::begin(&ready.recipe.nvr());
             line.step("fetching the sources");
             archives.fetch(copies, offline).with_context(|| ready.recipe.name.clone())?;

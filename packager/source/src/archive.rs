@@ -109,24 +109,27 @@ impl Archives {
         Archives { mirror, ..self }
     }
 
-    /// The archive of a hash, if it is here. It is hashed anew: people put archives here by hand, and disks fail.
-    #[must_use]
-    pub fn get(&self, sha256: &str) -> Option<PathBuf> {
-        let path = self.folder.join(sha256);
-        keep::used(&path);
-        digest::file(&path).is_ok_and(|sum| sum == sha256).then_some(path)
-    }
-
-    /// The first of the copies that is here.
+    /// The first of the copies that is here under its hash.
     #[must_use]
     pub fn at_hand(&self, copies: &[Copy]) -> Option<usize> {
-        copies.iter().position(|copy| self.get(&copy.sha256).is_some())
+        copies.iter().position(|copy| {
+            let path = self.folder.join(&copy.sha256);
+            keep::used(&path);
+            path.is_file()
+        })
+    }
+
+    /// The first of the copies that is here, hashed anew: people put archives here by hand, and disks fail.
+    #[must_use]
+    pub fn verified(&self, copies: &[Copy]) -> Option<usize> {
+        let right = |sha256: &str| digest::file(&self.folder.join(sha256)).is_ok_and(|sum| sum == sha256);
+        copies.iter().position(|copy| right(&copy.sha256))
     }
 
     /// Gets the first copy that can be had, and says which one it is.
     pub fn fetch(&self, copies: &[Copy], offline: bool) -> Result<usize, ArchiveError> {
-        if let Some(at_hand) = self.at_hand(copies) {
-            return Ok(at_hand);
+        if let Some(verified) = self.verified(copies) {
+            return Ok(verified);
         }
         let room = Room::make(&self.folder, ".fetch-")
             .map_err(|source| ArchiveError::Io { path: self.folder.clone(), source })?;

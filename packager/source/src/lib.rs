@@ -1,4 +1,5 @@
-//! Sources: the files of a cargo workspace, its vendored crates, and tarballs that come out the same every time.
+//! Sources: the files of a cargo workspace, its vendored crates, archives of upstream releases, what the user gives in place of them, and
+//! tarballs that come out the same every time.
 //!
 //! The lock of a cargo source is its `Cargo.lock`: names, versions and SHA-256 of every crate. cargo checks each crate against
 //! it while vendoring, and vendors only what the committed lock holds.
@@ -10,6 +11,7 @@ pub mod digest;
 pub mod given;
 pub mod keep;
 mod manifest;
+pub mod mirror;
 pub mod room;
 pub mod stop;
 pub mod tarball;
