@@ -8,6 +8,7 @@ mod cxx;
 pub mod documents;
 pub mod gnu;
 pub mod key;
+mod left;
 mod linking;
 pub mod macros;
 pub mod run;

@@ -219,7 +219,7 @@ impl Job<'_> {
     }
 
     /// The source package, into a fresh work folder; returns the folder and the package.
-    fn srpm(&self, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
+    pub(crate) fn srpm(&self, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
         let sources = work.join("SOURCES");
         for folder in ["SOURCES", "SPECS", "BUILD", "RPMS", "SRPMS", "home"] {
             let path = work.join(folder);
@@ -331,53 +331,12 @@ impl Job<'_> {
         let key = self.key()?;
         let (room, log) = self.room()?;
         let ready = match self.packages(room.path(), &log) {
-            Err(BuildError::Run(failure @ RunError::Failed { .. })) => {
-                let left = self.left();
-                room.keep_as(&left).map_err(BuildError::at(&left))?;
-                let (target, recipe) = (self.target.name.clone(), self.recipe.name.clone());
-                return Err(BuildError::Left { failure: Box::new(failure), target, recipe });
-            }
+            Err(BuildError::Run(failure @ RunError::Failed { .. })) => return Err(self.leave(room, failure)),
             other => other?,
         };
         let artifact = store.put(&key, &ready).map_err(BuildError::at(&ready))?;
-        match fs::remove_dir_all(self.left()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BuildError::at(&self.left())(error)),
-            _ => Ok(artifact),
-        }
-    }
-
-    /// Where the work folder of the last build lies that failed.
-    fn left(&self) -> PathBuf {
-        self.state.join("failed").join(format!("{}-{}", self.recipe.name, self.target.name))
-    }
-
-    /// Calls `with` with a shell's command in the sandbox: as the last build left it when that failed, else with the sources unpacked.
-    pub fn shell<T>(&self, script: Option<&str>, with: impl FnOnce(&mut Command) -> T) -> Result<T, BuildError> {
-        let left = self.left();
-        if left.is_dir() {
-            return self.shell_in(&left, script, with);
-        }
-        let (room, log) = self.room()?;
-        let name = self.srpm(room.path(), &log)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        (self.progress)("unpacking");
-        self.rpmbuild(room.path(), &["-rp", "--nodeps"], &format!("/build/SRPMS/{name}"), "unpacking", &log)?;
-        self.shell_in(room.path(), script, with)
-    }
-
-    fn shell_in<T>(
-        &self,
-        work: &Path,
-        script: Option<&str>,
-        with: impl FnOnce(&mut Command) -> T,
-    ) -> Result<T, BuildError> {
-        let log = work.join("shell.log");
-        let sandbox = Sandbox { upstream: self.upstream(work, &log)?, interactive: true, ..self.sandbox(work)? };
-        let mut command = sandbox.command("bash");
-        command.arg("-c").arg(format!("cd {} && cd */ && exec bash \"$@\"", macros::BUILDDIR)).arg("shell");
-        if let Some(script) = script {
-            command.arg("-c").arg(script);
-        }
-        Ok(with(&mut command))
+        self.clear_left()?;
+        Ok(artifact)
     }
 
     /// Builds into a folder of its own, whatever the store holds: for comparing.
@@ -414,7 +373,14 @@ impl Job<'_> {
         Ok(ready)
     }
 
-    fn rpmbuild(&self, work: &Path, arguments: &[&str], what: &str, step: &str, log: &Path) -> Result<(), BuildError> {
+    pub(crate) fn rpmbuild(
+        &self,
+        work: &Path,
+        arguments: &[&str],
+        what: &str,
+        step: &str,
+        log: &Path,
+    ) -> Result<(), BuildError> {
         let macros_path = work.join("macros");
         fs::write(&macros_path, self.macros()).map_err(BuildError::at(&macros_path))?;
         let arch = self.target.arch.name();
@@ -433,14 +399,14 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn sandbox(&self, work: &Path) -> Result<Sandbox<'_>, BuildError> {
+    pub(crate) fn sandbox(&self, work: &Path) -> Result<Sandbox<'_>, BuildError> {
         fs::create_dir_all(work.join("home")).map_err(BuildError::at(work))?;
         let (work, time) = (work.to_owned(), self.time);
         Ok(Sandbox { toolchain: self.toolchain, work, time, budget: self.budget, upstream: None, interactive: false })
     }
 
     /// A work folder that vanishes with the value, and a log that stays.
-    fn room(&self) -> Result<(Room, PathBuf), BuildError> {
+    pub(crate) fn room(&self) -> Result<(Room, PathBuf), BuildError> {
         let work = self.state.join("work");
         let prefix = format!("{}-{}-", self.recipe.name, self.target.name);
         let room = Room::make(&work, &prefix).map_err(BuildError::at(&work))?;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use packager_recipe::diagnostic::nearest;
 
 use crate::arguments::GivenSources;
+use crate::world::among;
 
 /// Sources that the user gave, by recipe.
 #[derive(Debug, Default)]
@@ -37,11 +37,7 @@ impl Given {
             if recipes.clone().any(|known| known == name) {
                 continue;
             }
-            let hint = match nearest(name, recipes.clone()) {
-                Some(near) => format!("write `{near}`"),
-                None => format!("one of {}", recipes.collect::<Vec<_>>().join(", ")),
-            };
-            bail!("no recipe `{name}` to give sources to\nhint: {hint}");
+            bail!("no recipe `{name}` to give sources to\nhint: {}", among(name, recipes));
         }
         Ok(())
     }

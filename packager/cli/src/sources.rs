@@ -5,7 +5,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use packager_recipe::diagnostic::nearest;
 use packager_source::archive::{Copy, Place};
 use packager_source::stop::unless_interrupted;
 use packager_source::{Room, mirror};
@@ -18,7 +17,7 @@ use crate::mirror::Put;
 use crate::places::Places;
 use crate::progress::Line;
 use crate::report::{Report, size, table};
-use crate::world::{self, Sources, Written};
+use crate::world::{self, Sources, Written, among};
 
 /// Fetches everything that builds of the packages would fetch.
 pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
@@ -71,10 +70,9 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
 pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
     let mut recipes = world::written(places)?;
     for wanted in &options.recipes {
-        if !recipes.iter().any(|written| written.recipe.name.value == *wanted) {
-            let near = nearest(wanted, recipes.iter().map(|written| written.recipe.name.value.as_str()));
-            let hint = near.map(|near| format!("\nhint: write `{near}`")).unwrap_or_default();
-            bail!("no recipe `{wanted}`{hint}");
+        let names = recipes.iter().map(|written| written.recipe.name.value.as_str());
+        if !names.clone().any(|name| name == wanted) {
+            bail!("no recipe `{wanted}`\nhint: {}", among(wanted, names));
         }
     }
     if !options.recipes.is_empty() {

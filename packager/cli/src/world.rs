@@ -165,6 +165,14 @@ impl Written {
     }
 }
 
+/// What to write in place of a name that nobody has.
+pub(crate) fn among<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
+    match nearest(name, known.clone()) {
+        Some(near) => format!("write `{near}`"),
+        None => format!("one of {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
 /// All recipes as written, by folder name.
 pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
     let folder = places.root.join("specs");
