@@ -143,13 +143,8 @@ pub(crate) fn cached(places: &Places, target: &Target, ready: &[Ready]) -> Resul
 pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<Report> {
     let target = world::target(places, &options.which.target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
-    let ready = world::fetched(
-        places,
-        &target,
-        &options.which.packages,
-        &Given::parse(&options.which.sources, options.offline)?,
-        options.offline,
-    )?;
+    let given = Given::parse(&options.which.sources, options.offline)?;
+    let ready = world::fetched(places, &target, &options.which.packages, &given)?;
     let mut made = Vec::new();
     for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
@@ -170,12 +165,13 @@ pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     if options.base_url.is_some() && names.len() > 1 {
         bail!("`--base-url` is the address of one repository\nhint: build each target with its own address");
     }
+    let given = Given::parse(&options.sources, options.offline)?;
     let mut text = String::new();
     let mut values = Vec::new();
     let mut faults = Vec::new();
     for name in names {
         let target = world::target(places, &name)?;
-        match one_target(places, options, &target, &key, development).with_context(|| name.clone()) {
+        match one_target(places, options, &target, &given, (&key, development)).with_context(|| name.clone()) {
             Ok((part, value)) => {
                 text.push_str(&part);
                 values.push(value);
@@ -225,18 +221,12 @@ fn one_target(
     places: &Places,
     options: &BuildOptions,
     target: &Target,
-    key: &SigningKey,
-    development: bool,
+    given: &Given,
+    (key, development): (&SigningKey, bool),
 ) -> Result<(String, Value)> {
     let start = Instant::now();
     let yard = Yard::new(places, target, options.offline, options.jobs)?;
-    let ready = world::fetched(
-        places,
-        target,
-        &options.packages,
-        &Given::parse(&options.sources, options.offline)?,
-        options.offline,
-    )?;
+    let ready = world::fetched(places, target, &options.packages, given)?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     // Before minutes of compiling, not after.
     publish::replaceable(&folder)?;
@@ -303,7 +293,7 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
     let Which { target, packages, sources } = &options.which;
     let target = world::target(places, target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
-    let ready = world::fetched(places, &target, packages, &Given::parse(sources, options.offline)?, options.offline)?;
+    let ready = world::fetched(places, &target, packages, &Given::parse(sources, options.offline)?)?;
     let store = store(places);
     let mut known: Vec<Linked> = Vec::new();
     let mut results = Vec::new();

@@ -1,8 +1,11 @@
 //! `--source RECIPE=PATH|URL`: sources that the user gives in place of those that recipes lock.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Result, bail};
+use packager_source::given;
 
 use crate::arguments::GivenSources;
 use crate::world::among;
@@ -12,6 +15,8 @@ use crate::world::among;
 pub(crate) struct Given {
     places: BTreeMap<String, String>,
     offline: bool,
+    /// What was made of them: recipes are read more than once in a run, and must see the same sources each time.
+    taken: RefCell<BTreeMap<String, given::Given>>,
 }
 
 impl Given {
@@ -28,7 +33,7 @@ impl Given {
                 }
             }
         }
-        Ok(Given { places, offline })
+        Ok(Given { places, offline, taken: RefCell::default() })
     }
 
     /// Refuses names that no recipe has.
@@ -45,6 +50,23 @@ impl Given {
     /// Where the sources of a recipe are.
     pub(crate) fn place(&self, recipe: &str) -> Option<&str> {
         self.places.get(recipe).map(String::as_str)
+    }
+
+    /// The sources of an upstream recipe as an archive in the store, when they were given.
+    pub(crate) fn archive(
+        &self,
+        recipe: &str,
+        folder: &str,
+        time: i64,
+        store: &Path,
+    ) -> Result<Option<given::Given>, given::GivenError> {
+        let Some(place) = self.place(recipe) else { return Ok(None) };
+        if let Some(taken) = self.taken.borrow().get(recipe) {
+            return Ok(Some(taken.clone()));
+        }
+        let taken = given::take(place, folder, time, store, self.offline)?;
+        self.taken.borrow_mut().insert(recipe.to_owned(), taken.clone());
+        Ok(Some(taken))
     }
 
     /// Whether the network is not to be used.

@@ -18,8 +18,7 @@ pub(crate) fn shell(places: &Places, options: &ShellOptions) -> Result<Report> {
     let target = world::target(places, &options.target)?;
     let yard = Yard::new(places, &target, options.offline, None)?;
     let wanted = [options.package.clone()];
-    let mut ready =
-        world::fetched(places, &target, &wanted, &Given::parse(&options.sources, options.offline)?, options.offline)?;
+    let mut ready = world::fetched(places, &target, &wanted, &Given::parse(&options.sources, options.offline)?)?;
     let mut keys = yard.keys(&ready)?;
     let store = store(places);
     let at = ready

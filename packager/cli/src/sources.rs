@@ -27,7 +27,7 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
     for name in targets {
         let target = world::target(places, &name)?;
         let yard = Yard::new(places, &target, false, None)?;
-        let ready = world::fetched(places, &target, &options.packages, &Given::default(), false)?;
+        let ready = world::fetched(places, &target, &options.packages, &Given::default())?;
         for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
             unless_interrupted()?;
             if let Sources::Copies(_) = ready.sources {

@@ -225,7 +225,7 @@ fn one(
         Facts { beside: texts(&beside)?, built: built.clone(), given: place.map(str::to_owned), ..Facts::default() };
     let (sources, facts) = match &recipe.source.path {
         Some(path) => workspace(written, path, facts)?,
-        None => upstream(places, recipe, facts, given.offline())?,
+        None => upstream(places, recipe, facts, given)?,
     };
     let concrete = evaluate(recipe, written.page(), target, &facts)
         .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
@@ -287,14 +287,14 @@ pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
 }
 
 /// An upstream release, and which copy of it is at hand.
-fn upstream(places: &Places, recipe: &Recipe, facts: Facts, offline: bool) -> Result<(Sources, Facts)> {
+fn upstream(places: &Places, recipe: &Recipe, facts: Facts, given: &Given) -> Result<(Sources, Facts)> {
     let copies = copies(recipe);
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
-    if let Some(place) = &facts.given {
-        let folder = format!("{}-{}", recipe.name.value, recipe.version.as_ref().map_or("", |version| &version.value));
-        let given::Given { name, sha256, folder } =
-            given::take(place, &folder, source_time, &places.state.join("archives"), offline)?;
+    let name = &recipe.name.value;
+    let folder = format!("{name}-{}", recipe.version.as_ref().map_or("", |version| &version.value));
+    if let Some(archive) = given.archive(name, &folder, source_time, &places.state.join("archives"))? {
+        let given::Given { name, sha256, folder } = archive;
         let given_archive = Some(Archive { name, sha256: Some(sha256), folder });
         return Ok((Sources::Given, Facts { given_archive, source_time, ..facts }));
     }
@@ -353,13 +353,7 @@ pub(crate) fn planned(
 }
 
 /// As [`planned`], with the archives of upstream releases fetched.
-pub(crate) fn fetched(
-    places: &Places,
-    target: &Target,
-    wanted: &[String],
-    given: &Given,
-    offline: bool,
-) -> Result<Vec<Ready>> {
+pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], given: &Given) -> Result<Vec<Ready>> {
     let (_, ready) = planned(places, target, wanted, given)?;
     let archives = archives(places);
     let mut any = false;
@@ -375,7 +369,7 @@ pub(crate) fn fetched(
         if archives.verified(copies).is_none() {
             let line = Line::begin(&ready.recipe.nvr());
             line.step("fetching the sources");
-            archives.fetch(copies, offline).with_context(|| ready.recipe.name.clone())?;
+            archives.fetch(copies, given.offline()).with_context(|| ready.recipe.name.clone())?;
             line.end("sources fetched");
             any = true;
         }

@@ -91,7 +91,8 @@ pub fn take(place: &str, folder: &str, time: i64, store: &Path, offline: bool) -
 
 /// The files of a folder below `prefix`.
 fn contents(root: &Path, prefix: &str) -> io::Result<Contents> {
-    let git = Repository::discover(root).ok();
+    // A repository around it that ignores the whole folder has nothing to say about what is in it.
+    let git = Repository::discover(root).ok().filter(|git| !git.is_path_ignored(root).unwrap_or(false));
     let mut contents = Contents::new();
     gather(root, prefix, git.as_ref(), &mut contents)?;
     Ok(contents)

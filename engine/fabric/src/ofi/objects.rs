@@ -182,8 +182,8 @@ impl Objects {
         from_sockaddr(&raw).ok_or_else(|| self.failed("tell its address as IP and port", -libc::EAFNOSUPPORT))
     }
 
-    /// Closes what is open; a second time it does nothing.
-    pub(super) fn close(&mut self) {
+    /// Closes what is open; a second time it does nothing. False when the library does not let go of something.
+    pub(super) fn close(&mut self) -> bool {
         let objects: [*mut sys::Fid; 5] = [
             mem::replace(&mut self.endpoint, ptr::null_mut()).cast(),
             mem::replace(&mut self.queue, ptr::null_mut()).cast(),
@@ -191,10 +191,12 @@ impl Objects {
             mem::replace(&mut self.domain, ptr::null_mut()).cast(),
             mem::replace(&mut self.fabric, ptr::null_mut()).cast(),
         ];
+        let mut closed = true;
         for object in objects.into_iter().filter(|object| !object.is_null()) {
             // SAFETY: every object begins with its `fid`; each is closed once, dependants first.
             let code = unsafe { ((*(*object).ops).close)(object) };
             if code != 0 {
+                closed = false;
                 tracing::warn!("libfabric cannot close a part of the endpoint on {}: {}", self.asked, reason(-code));
             }
         }
@@ -203,6 +205,7 @@ impl Objects {
             // SAFETY: the library gave it, and what was opened from it is closed.
             unsafe { sys::fi_freeinfo(info) };
         }
+        closed
     }
 }
 

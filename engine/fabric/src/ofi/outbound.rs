@@ -26,13 +26,10 @@ struct Queue {
     streams: BTreeSet<u64>,
 }
 
-/// What became of an attempt to send all that waits.
-#[derive(Debug, Default)]
-pub(super) struct Flushed {
-    /// Streams whose peers took something.
-    pub(super) moved: Vec<u64>,
-    /// Peers that cannot be reached, and why.
-    pub(super) lost: Vec<(SocketAddr, String)>,
+impl Queue {
+    fn has_room(&self) -> bool {
+        self.waiting.len() + self.under_way < MAX_QUEUED
+    }
 }
 
 impl Outbound {
@@ -68,7 +65,7 @@ impl Outbound {
 
     /// Whether a stream to the peer should go on reading.
     pub(super) fn has_room(&self, peer: SocketAddr) -> bool {
-        self.queues.get(&peer).is_none_or(|queue| queue.waiting.len() + queue.under_way < MAX_QUEUED)
+        self.queues.get(&peer).is_none_or(Queue::has_room)
     }
 
     /// Whether something waits that libfabric does not have yet.
@@ -81,14 +78,15 @@ impl Outbound {
         self.queues.values().any(|queue| !queue.waiting.is_empty() || queue.under_way > 0)
     }
 
-    /// libfabric is done with a message to this peer; its streams may have room now.
+    /// libfabric is done with a message to this peer. Names the peer's streams when there is room for them again.
     pub(super) fn sent(&mut self, peer: Peer) -> Vec<u64> {
         let Some(queue) = self.peers.get(&peer).and_then(|address| self.queues.get_mut(address)) else {
             return Vec::new();
         };
+        let was_full = !queue.has_room();
         queue.under_way -= 1;
         queue.moved = Instant::now();
-        queue.streams.iter().copied().collect()
+        if was_full && queue.has_room() { queue.streams.iter().copied().collect() } else { Vec::new() }
     }
 
     /// Where a peer is.
@@ -96,12 +94,12 @@ impl Outbound {
         self.peers.get(&peer).copied()
     }
 
-    /// Gives libfabric what waits, as far as it takes it.
-    pub(super) fn flush(&mut self, rdm: &mut Rdm) -> Flushed {
-        let mut flushed = Flushed::default();
+    /// Gives libfabric what waits, as far as it takes it. Names the peers that cannot be reached, and why.
+    pub(super) fn flush(&mut self, rdm: &mut Rdm) -> Vec<(SocketAddr, String)> {
+        let mut lost = Vec::new();
         for (address, queue) in self.queues.iter_mut().filter(|(_, queue)| !queue.waiting.is_empty()) {
             let Some(peer) = rdm.peer(*address) else {
-                flushed.lost.push((*address, "libfabric cannot take its address".to_owned()));
+                lost.push((*address, "libfabric cannot take its address".to_owned()));
                 continue;
             };
             self.peers.insert(peer, *address);
@@ -116,14 +114,13 @@ impl Outbound {
                         break;
                     }
                     Err((_, Some(reason))) => {
-                        flushed.lost.push((*address, reason));
+                        lost.push((*address, reason));
                         break;
                     }
                 }
             }
-            flushed.moved.extend(&queue.streams);
         }
-        flushed
+        lost
     }
 
     /// Peers that have taken nothing for `limit`.

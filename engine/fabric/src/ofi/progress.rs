@@ -171,7 +171,7 @@ impl Progress {
 
     fn post_receives(&mut self) {
         while self.receives_wanted > 0 {
-            let buffer = self.buffer();
+            let buffer = Self::buffer(&mut self.spare);
             if let Err(buffer) = self.rdm.receive(buffer) {
                 self.keep(buffer);
                 return;
@@ -180,8 +180,8 @@ impl Progress {
         }
     }
 
-    fn buffer(&mut self) -> Buffer {
-        self.spare.pop().unwrap_or_else(|| vec![0; MESSAGE_BYTES].into_boxed_slice())
+    fn buffer(spare: &mut Vec<Buffer>) -> Buffer {
+        spare.pop().unwrap_or_else(|| vec![0; MESSAGE_BYTES].into_boxed_slice())
     }
 
     fn keep(&mut self, buffer: Buffer) {
@@ -192,7 +192,7 @@ impl Progress {
 
     /// Queues a message without bytes.
     fn tell(&mut self, peer: SocketAddr, kind: Kind, count: u16, to: u64, from: u64) {
-        let mut buffer = self.buffer();
+        let mut buffer = Self::buffer(&mut self.spare);
         // Only what ends a stream has a place in its order; what only speaks of it has none.
         let stream = self.streams.get_mut(&from).filter(|_| matches!(kind, Kind::End | Kind::Reset));
         let sequence = stream.map_or(0, Stream::number);
@@ -202,9 +202,7 @@ impl Progress {
 
     /// Gives libfabric what waits, as far as it takes it.
     fn send_all(&mut self) {
-        let flushed = self.outbound.flush(&mut self.rdm);
-        self.touched.extend(flushed.moved);
-        for (address, reason) in flushed.lost {
+        for (address, reason) in self.outbound.flush(&mut self.rdm) {
             self.lost(address, &reason);
         }
     }
@@ -322,7 +320,7 @@ impl Progress {
         self.touched.insert(number);
         if stream.wants_input() && readable {
             let (peer, to) = (stream.peer, stream.to);
-            let mut buffer = self.spare.pop().unwrap_or_else(|| vec![0; MESSAGE_BYTES].into_boxed_slice());
+            let mut buffer = Self::buffer(&mut self.spare);
             match stream.take(&mut buffer) {
                 Sending::Data(length) => {
                     let source = self.rdm.address();
@@ -348,6 +346,7 @@ impl Progress {
 
     /// Ends all streams and lets libfabric send the last words.
     fn stop(mut self) {
+        self.listener = None; // who asks for a stream from now on is told that there is none
         for number in self.streams.keys().copied().collect::<Vec<_>>() {
             self.flush_stream(number);
             self.abort(number, io::ErrorKind::ConnectionAborted, "the endpoint closes");

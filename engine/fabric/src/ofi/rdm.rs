@@ -93,7 +93,8 @@ impl Rdm {
         if let Some(peer) = self.peers.get(&address) {
             return Some(*peer);
         }
-        if self.peers.len() >= MAX_PEERS {
+        // Peers say themselves where they are: only what this endpoint could have been asked from goes into its vector.
+        if self.peers.len() >= MAX_PEERS || address.is_ipv4() != self.address.is_ipv4() || address.port() == 0 {
             return None;
         }
         let raw = to_sockaddr(address);
@@ -172,12 +173,16 @@ impl Rdm {
             return self.failure().into_iter().collect();
         }
         let count = usize::try_from(read).unwrap_or(0);
-        let taken = entries[..count].iter().filter_map(|entry| Some((self.take(entry.op_context)?, entry.len)));
-        let done = |(operation, length): (Operation, usize)| match operation.to {
-            Some(peer) => Completion::Sent { peer, buffer: operation.buffer },
-            None => Completion::Received { length: length.min(operation.buffer.len()), buffer: operation.buffer },
+        let done = |entry: &sys::CompletionEntry| {
+            let operation = self.take(entry.op_context)?;
+            Some(match operation.to {
+                Some(peer) => Completion::Sent { peer, buffer: operation.buffer },
+                None => {
+                    Completion::Received { length: entry.len.min(operation.buffer.len()), buffer: operation.buffer }
+                }
+            })
         };
-        taken.collect::<Vec<_>>().into_iter().map(done).collect()
+        entries[..count].iter().filter_map(done).collect()
     }
 
     fn failure(&mut self) -> Option<Completion> {
@@ -204,7 +209,9 @@ impl Rdm {
 
 impl Drop for Rdm {
     fn drop(&mut self) {
-        self.objects.close();
+        if !self.objects.close() {
+            return; // the library may still write into what was posted, so that is never freed
+        }
         for operation in self.posted.drain() {
             // SAFETY: made from a box when it was posted. Endpoint and queue are closed, so the library holds it no more.
             drop(unsafe { Box::from_raw(operation) });

@@ -16,6 +16,8 @@ use super::rdm::Buffer;
 
 /// DATA that a stream may have under way and unread at its receiver: 1 MiB.
 pub(super) const WINDOW: u16 = 16;
+/// How far a number may be ahead: a window of data, and what ends the stream in either direction.
+const AHEAD_MAX: u32 = WINDOW as u32 + 1;
 /// Read messages are told to the sender in lots: fewer messages, and the sender never waits for the last one.
 const CREDIT_LOT: u16 = WINDOW / 4;
 
@@ -169,12 +171,15 @@ impl Stream {
         number
     }
 
-    /// Takes what has number `sequence`. False when the peer sends more than it may, or after its end.
+    /// Takes what has number `sequence`. False when the peer sends more than it may, or after its end: it may still say that it
+    /// takes no more either.
     pub(super) fn arrive(&mut self, sequence: u32, incoming: Incoming) -> bool {
         let is_data = matches!(incoming, Incoming::Data(..));
-        let unread = self.arrived.len() + self.early.len() + usize::from(self.read);
+        let early = self.early.values().filter(|early| matches!(early, Incoming::Data(..))).count();
+        let unread = self.arrived.len() + early + usize::from(self.read);
         let ahead = sequence.wrapping_sub(self.next_in);
-        if self.received_all || ahead > u32::from(WINDOW) || (is_data && unread >= usize::from(WINDOW)) {
+        let after_end = self.received_all && !matches!(incoming, Incoming::End { deaf: true });
+        if after_end || ahead > AHEAD_MAX || (is_data && unread >= usize::from(WINDOW)) {
             return false;
         }
         if self.early.insert(sequence, incoming).is_some() {
@@ -299,6 +304,36 @@ mod tests {
         application.read_to_string(&mut heard).unwrap();
         assert_eq!(heard, "last words");
         assert!(stream.is_over());
+    }
+
+    #[test]
+    fn a_peer_that_has_ended_may_still_close() {
+        let (mut stream, mut application) = pair();
+        assert!(stream.arrive(0, data(b"words")));
+        assert!(stream.arrive(1, Incoming::End { deaf: false }));
+        assert!(stream.arrive(2, Incoming::End { deaf: true }), "it closed in the other direction too");
+        assert!(!stream.arrive(3, Incoming::End { deaf: false }), "but it ends once");
+        stream.deliver(&mut Vec::new());
+        let mut heard = String::new();
+        application.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "words");
+        assert!(stream.is_over());
+    }
+
+    #[test]
+    fn an_end_that_overtakes_takes_no_room_from_data() {
+        let (mut stream, mut application) = pair();
+        for number in 0..WINDOW - 1 {
+            assert!(stream.arrive(number.into(), data(b"x")));
+        }
+        let last = u32::from(WINDOW) - 1;
+        assert!(stream.arrive(last + 2, Incoming::End { deaf: true }));
+        assert!(stream.arrive(last + 1, Incoming::End { deaf: false }));
+        assert!(stream.arrive(last, data(b"x")), "within the window");
+        stream.deliver(&mut Vec::new());
+        let mut heard = String::new();
+        application.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard.len(), usize::from(WINDOW));
     }
 
     #[test]
