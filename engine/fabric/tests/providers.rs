@@ -1,4 +1,4 @@
-//! What every provider must do, run over each that this build has and this host offers.
+//! What every provider must do, run over sockets and, with libfabric, over its TCP.
 
 #![allow(clippy::disallowed_methods)] // a suite: sockets and deadlines
 

@@ -71,12 +71,13 @@ impl Greetings {
 }
 
 impl Port {
-    /// Accepts connections until the task is dropped.
-    pub(crate) async fn accept<L: Listener>(self: Arc<Port>, mut listener: L) {
+    /// Accepts connections until the task is dropped, or until the listener itself has ended.
+    pub(crate) async fn accept<L: Listener>(self: Arc<Port>, mut listener: L) -> io::Error {
         let mut greetings = Greetings::default();
         loop {
             let (socket, from) = match listener.accept().await {
                 Ok(accepted) => accepted,
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => return error,
                 Err(error) => {
                     // Out of descriptors, most likely: let others close theirs first.
                     tracing::warn!("cannot accept a connection: {error}");

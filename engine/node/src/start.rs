@@ -26,7 +26,7 @@ use crate::{cores, devices, interface, notify};
 /// What ends a running engine.
 enum End {
     Asked,
-    TargetFailed(String),
+    Failed(String),
 }
 
 /// Runs the engine until it is asked to stop or cannot go on.
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             tracing::info!("ended in order");
             Ok(ExitCode::SUCCESS)
         }
-        End::TargetFailed(reason) => {
+        End::Failed(reason) => {
             tracing::error!("{reason}");
             eprintln!("ERROR: daos_engine: {reason}");
             Ok(ExitCode::from(EXIT_TARGET_FAILED))
@@ -189,11 +189,11 @@ async fn serve(
     let socket = std::path::PathBuf::from(&ready.socket);
     let own = fabric::local::bind(&socket).with_context(|| format!("cannot make the socket `{}`", socket.display()))?;
     tokio::spawn(fabric::local::serve(own, move |method, body| local.clone().answer(method, body)));
-    match bound {
-        Bound::Tcp(listener) => drop(tokio::spawn(port.accept(tokio::net::TcpListener::from_std(listener)?))),
+    let accepting = match bound {
+        Bound::Tcp(listener) => tokio::spawn(port.accept(tokio::net::TcpListener::from_std(listener)?)),
         #[cfg(feature = "ofi")]
-        Bound::Ofi(endpoint) => drop(tokio::spawn(port.accept(endpoint.listen()?))),
-    }
+        Bound::Ofi(endpoint) => tokio::spawn(port.accept(endpoint.listen()?)),
+    };
     let (events, queue) = mpsc::channel(notify::MAX_EVENTS);
     tokio::spawn(notify::run(arguments.socket_dir.clone(), ready, queue));
     let (failed, mut failure) = mpsc::channel(1);
@@ -215,7 +215,8 @@ async fn serve(
         () = stop.notified() => Ok(End::Asked),
         _ = terminate.recv() => Ok(End::Asked),
         _ = interrupt.recv() => Ok(End::Asked),
-        Some(reason) = failure.recv() => Ok(End::TargetFailed(reason)),
+        Some(reason) = failure.recv() => Ok(End::Failed(reason)),
+        Ok(error) = accepting => Ok(End::Failed(format!("nobody can connect any more: {error}"))),
     }
 }
 

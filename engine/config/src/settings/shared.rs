@@ -88,7 +88,7 @@ impl fmt::Display for LogLevel {
 /// What carries a provider's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProviderKind {
-    /// Served by our TCP provider.
+    /// TCP: over sockets, or libfabric's.
     Tcp,
     /// InfiniBand or RoCE verbs.
     Verbs,

@@ -10,8 +10,7 @@ use crate::network::{Interface, interfaces};
 pub(super) fn run(provider: Option<&str>) -> Outcome {
     let wanted = provider.filter(|provider| *provider != "all");
     let listed = |interface: Interface| {
-        let providers: Vec<&str> =
-            offered(&interface).filter(|provider| wanted.is_none_or(|wanted| wanted == *provider)).collect();
+        let providers: Vec<&str> = offered(&interface, wanted).collect();
         (!providers.is_empty()).then_some((interface, providers))
     };
     let usable: Vec<_> = interfaces().into_iter().filter(|interface| interface.up).filter_map(listed).collect();
@@ -49,11 +48,12 @@ pub(super) fn run(provider: Option<&str>) -> Outcome {
     Outcome::done(json!({ "interfaces": listed }), text)
 }
 
-/// Providers that one of the interface's addresses can serve.
-fn offered(interface: &Interface) -> impl Iterator<Item = &'static str> {
+/// Providers, all or the one that is wanted, that one of the interface's addresses can serve.
+fn offered(interface: &Interface, wanted: Option<&str>) -> impl Iterator<Item = &'static str> {
     let serves = |name: &str| {
         let provider = Provider::serving(name);
         provider.is_some_and(|provider| interface.addresses.iter().any(|address| provider.is_offered_on(*address)))
     };
-    PROVIDERS.iter().copied().filter(move |name| serves(name))
+    let asked = PROVIDERS.iter().copied().filter(move |name| wanted.is_none_or(|wanted| wanted == *name));
+    asked.filter(move |name| serves(name))
 }

@@ -78,6 +78,11 @@ impl Endpoint {
         self.address
     }
 
+    /// Whether its thread has ended, so that it serves nobody any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Opens a stream. Giving up the future gives up the stream.
     pub async fn connect(&self, to: SocketAddr) -> io::Result<UnixStream> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;

@@ -30,7 +30,7 @@ impl Endpoints {
     fn endpoint(&self, provider: &'static str, to: SocketAddr) -> io::Result<Arc<Endpoint>> {
         let from = source_towards(to)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(endpoint) = open.get(&(provider, from)) {
+        if let Some(endpoint) = open.get(&(provider, from)).filter(|endpoint| !endpoint.has_ended()) {
             return Ok(endpoint.clone());
         }
         let endpoint = Endpoint::open(provider, SocketAddr::new(from, 0));
