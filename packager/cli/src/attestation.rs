@@ -11,7 +11,7 @@ use packager_repo::publish::{self, Extra};
 use packager_rpm::cyclonedx::{self, Part};
 use packager_rpm::dsse::Envelope;
 use packager_rpm::provenance::{Build, Dependency, PAYLOAD_TYPE, Statement, sha256};
-use packager_rpm::sbom::Component;
+use packager_rpm::sbom::{Component, crate_purl};
 use packager_rpm::{Inspected, SigningKey};
 use packager_source::archive::Place;
 use packager_source::digest;
@@ -90,7 +90,7 @@ pub(crate) fn provenance(
     for done in done {
         dependencies.extend(sources(done));
     }
-    dependencies.sort_by(|one, other| one.uri.cmp(&other.uri));
+    dependencies.sort_by(|one, other| (&one.uri, &one.digest).cmp(&(&other.uri, &other.digest)));
     dependencies.dedup();
     let statement = Statement::new(Build {
         version: VERSION.to_owned(),
@@ -113,7 +113,7 @@ fn sources(done: &Done) -> Vec<Dependency> {
     match &done.ready.sources {
         Sources::Copies(copies) => {
             let used = recipe.archive.as_ref().and_then(|archive| archive.sha256.as_ref());
-            for copy in copies.iter().filter(|copy| used == Some(&copy.sha256)).take(1) {
+            if let Some(copy) = copies.iter().find(|copy| used == Some(&copy.sha256)) {
                 let uri = match &copy.place {
                     Place::Url(url) => url.clone(),
                     Place::Debian(path) => format!("pkg:generic/{}@{}?file_name={path}", recipe.name, recipe.version),
@@ -133,9 +133,8 @@ fn sources(done: &Done) -> Vec<Dependency> {
             all.push(Dependency { uri, digest: digest.unwrap_or_default() });
         }
     }
-    all.extend(done.components.iter().map(|part| Dependency {
-        uri: format!("pkg:cargo/{}@{}", part.name, part.version),
-        digest: sha256(part.sha256.clone()),
-    }));
+    all.extend(
+        done.components.iter().map(|part| Dependency { uri: crate_purl(part), digest: sha256(part.sha256.clone()) }),
+    );
     all
 }

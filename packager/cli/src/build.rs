@@ -12,14 +12,14 @@ use packager_build::{Acquired, Artifact, Budget, Gnu, Job, Linked, Origin, Store
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
-use packager_rpm::{Finding, Inspected, SigningKey, compare};
+use packager_rpm::{Finding, Inspected, Scene, SigningKey, compare};
 use packager_source::stop::unless_interrupted;
 use packager_source::{Room, keep};
 use serde_json::{Value, json};
 
 use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
 use crate::attestation::Asked;
-use crate::check::{self, described};
+use crate::check::{self, REMEDY, described};
 use crate::given::Given;
 use crate::keys::signing_key;
 use crate::places::Places;
@@ -270,22 +270,19 @@ fn pass_gates(target: &Target, built: &Built, folder: &Path) -> Result<Vec<Findi
         Some(_) => check::previous(folder, &built.packages)?,
         None => Vec::new(),
     };
+    let scene = Scene::new(&built.packages, &before, target);
     let mut findings = Vec::new();
     for done in &built.done {
         let ours: Vec<&Inspected> = built.packages[done.packages.clone()].iter().collect();
-        findings.extend(check::of_recipe(&ours, &built.packages, &before, &done.ready.recipe, target)?);
+        findings.extend(check::of_recipe(&ours, &done.ready.recipe, &scene)?);
     }
     let open: Vec<&Finding> = findings.iter().filter(|finding| finding.is_open()).collect();
     if open.is_empty() {
         findings.retain(|finding| finding.waived.is_none());
         return Ok(findings);
     }
-    let text = open.iter().map(|finding| described(finding)).collect::<String>();
-    bail!(
-        "{} findings keep the packages out of the repository:\n{}",
-        open.len(),
-        text.replace("  hint: ", "  remedy: ").trim_end()
-    );
+    let text = open.iter().map(|finding| described(finding, REMEDY)).collect::<String>();
+    bail!("{} findings keep the packages out of the repository:\n{}", open.len(), text.trim_end());
 }
 
 /// `rebuild`.

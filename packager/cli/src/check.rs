@@ -76,6 +76,7 @@ fn packages(places: &Places, options: &CheckOptions, target: &Target) -> Result<
         Some(folder) => previous(folder, &packages)?,
         None => Vec::new(),
     };
+    let scene = Scene::new(&packages, &before, target);
     let mut findings = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
     for ready in world::ready(places, target, &Given::default())? {
@@ -85,7 +86,7 @@ fn packages(places: &Places, options: &CheckOptions, target: &Target) -> Result<
             continue;
         }
         seen.extend(ours.iter().map(|package| package.path.clone()));
-        findings.extend(of_recipe(&ours, &packages, &before, &ready.recipe, target)?);
+        findings.extend(of_recipe(&ours, &ready.recipe, &scene)?);
     }
     if let Some(stray) = packages.iter().find(|package| !seen.contains(&package.path)) {
         bail!(
@@ -99,7 +100,7 @@ fn packages(places: &Places, options: &CheckOptions, target: &Target) -> Result<
     let warnings = findings.len() - open - waived;
     let mut text = String::new();
     for finding in &findings {
-        text.push_str(&described(finding));
+        text.push_str(&described(finding, "hint"));
     }
     text.push_str(&format!("{} packages, {open} findings, {warnings} warnings, {waived} waived\n", packages.len()));
     let mut report = Report::new(text, json!({ "findings": findings, "open": open, "warnings": warnings }));
@@ -108,15 +109,9 @@ fn packages(places: &Places, options: &CheckOptions, target: &Target) -> Result<
 }
 
 /// What all gates and rpmlint find in the packages of one recipe.
-pub(crate) fn of_recipe(
-    ours: &[&Inspected],
-    all: &[Inspected],
-    before: &[Inspected],
-    recipe: &Concrete,
-    target: &Target,
-) -> Result<Vec<Finding>> {
+pub(crate) fn of_recipe(ours: &[&Inspected], recipe: &Concrete, scene: &Scene<'_>) -> Result<Vec<Finding>> {
     let files: Vec<PathBuf> = ours.iter().map(|package| package.path.clone()).collect();
-    let mut findings = look(ours.iter().copied(), &Scene::new(all, before, recipe, target));
+    let mut findings = look(ours.iter().copied(), recipe, scene);
     findings.extend(lint::run(&files)?);
     waive(&mut findings, recipe);
     unless_interrupted()?;
@@ -140,12 +135,15 @@ pub(crate) fn previous(repository: &Path, replacing: &[Inspected]) -> Result<Vec
     Ok(found)
 }
 
-/// A finding in one or two lines.
-pub(crate) fn described(finding: &Finding) -> String {
+/// What to do about a finding, where other lines are hints already.
+pub(crate) const REMEDY: &str = "remedy";
+
+/// A finding in one or two lines; what to do about it is its `hint`, or a `remedy` where other lines are hints.
+pub(crate) fn described(finding: &Finding, remedy: &str) -> String {
     let Finding { finding: id, severity, package, message, hint, waived } = finding;
     match (waived, severity) {
         (Some(reason), _) => format!("waived: {package}: {id}: {message} ({reason})\n"),
-        (None, Severity::Error) => format!("{package}: {id}: {message}\n  hint: {hint}\n"),
-        (None, Severity::Warning) => format!("warning: {package}: {id}: {message}\n  hint: {hint}\n"),
+        (None, Severity::Error) => format!("{package}: {id}: {message}\n  {remedy}: {hint}\n"),
+        (None, Severity::Warning) => format!("warning: {package}: {id}: {message}\n  {remedy}: {hint}\n"),
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::attestation::{self, Asked};
 use crate::build::{Built, Done};
-use crate::check::described;
+use crate::check::{REMEDY, described};
 use crate::places::Places;
 use crate::report::{size, table};
 use crate::world::{self, Ready};
@@ -135,14 +135,18 @@ pub(crate) fn publish(
 
 /// The gates ran before signing; this is the one that needs signatures.
 fn accepted(signed: &[Inspected], done: &[Done], target: &Target) -> Result<()> {
+    let mut open = String::new();
     for package in signed {
         let recipe = &attestation::owner(package, done)?.ready.recipe;
         let findings = gates::signatures(package, recipe, target);
-        if let Some(finding) = findings.iter().find(|finding| finding.is_open()) {
-            bail!("{}", described(finding).replace("  hint: ", "hint: ").trim_end().to_owned());
-        }
+        let texts = findings.iter().filter(|finding| finding.is_open()).map(|finding| described(finding, REMEDY));
+        open.extend(texts);
     }
-    Ok(())
+    if open.is_empty() {
+        Ok(())
+    } else {
+        bail!("signatures keep the packages out of the repository:\n{}", open.trim_end())
+    }
 }
 
 /// The bill of materials of a signed package, and where it goes.
@@ -191,8 +195,8 @@ pub(crate) fn closing(
         "time        {seconds:.1} s\n\nInstall on {}:\n  {}\n  {}\n",
         target.profile.title, install[0], install[1]
     ));
-    let warnings = built.warnings.iter().map(described).collect::<String>();
-    text.insert_str(0, &warnings.replace("  hint: ", "  remedy: "));
+    let warnings = built.warnings.iter().map(|finding| described(finding, REMEDY)).collect::<String>();
+    text.insert_str(0, &warnings);
     let stages: Vec<Value> = built
         .stages
         .iter()

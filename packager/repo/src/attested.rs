@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use packager_rpm::VerifyingKey;
 use packager_rpm::dsse::{Envelope, EnvelopeError};
 use packager_rpm::provenance::{PAYLOAD_TYPE, Statement};
+use packager_source::stop::{Interrupted, unless_interrupted};
 use serde::Serialize;
 
 use crate::listed::{Listed, ListedError};
@@ -68,24 +69,44 @@ pub enum AttestError {
         /// The file.
         file: PathBuf,
     },
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
-/// Verifies the provenance of a repository; nothing when it has none.
+/// Verifies the provenance of a repository; nothing when it has none. Others may have put statements of their own beside it.
 pub(crate) fn verify(folder: &Path, key: &VerifyingKey) -> Result<Option<Attested>, AttestError> {
-    let Some(file) = find(folder)? else { return Ok(None) };
+    let mut refused = None;
+    for file in found(folder)? {
+        match opened(&file, key) {
+            Ok(statement) => return fits(folder, file, statement).map(Some),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    refused.map_or(Ok(None), Err)
+}
+
+/// The provenance in a file, when the key signed it.
+fn opened(file: &Path, key: &VerifyingKey) -> Result<Statement, AttestError> {
     let mut text = String::new();
-    File::open(&file)
+    File::open(file)
         .and_then(|reader| reader.take(BYTES_MAX).read_to_string(&mut text))
-        .map_err(|source| AttestError::Read { path: file.clone(), source })?;
-    let foreign = || AttestError::Foreign(file.clone());
+        .map_err(|source| AttestError::Read { path: file.to_owned(), source })?;
+    let foreign = || AttestError::Foreign(file.to_owned());
     let envelope: Envelope = serde_json::from_str(text.lines().next().unwrap_or_default()).map_err(|_| foreign())?;
-    let payload = envelope.open(key).map_err(|source| AttestError::Envelope { file: file.clone(), source })?;
+    let payload = envelope.open(key).map_err(|source| AttestError::Envelope { file: file.to_owned(), source })?;
     let statement: Statement = serde_json::from_slice(&payload).map_err(|_| foreign())?;
     if envelope.payload_type != PAYLOAD_TYPE || !statement.is_provenance() {
         return Err(foreign());
     }
+    Ok(statement)
+}
+
+/// Every file of the repository is what its provenance says, and no other is there.
+fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, AttestError> {
     let mut known = BTreeSet::new();
     for subject in &statement.subject {
+        unless_interrupted()?;
         let sha256 = subject.digest.get("sha256").cloned().unwrap_or_default();
         let listed = Listed { location: subject.name.clone(), bytes: None, sha256 };
         known.insert(listed.check(folder, &file)?);
@@ -96,7 +117,7 @@ pub(crate) fn verify(folder: &Path, key: &VerifyingKey) -> Result<Option<Atteste
     if let Some((name, _)) = stray {
         return Err(AttestError::Unlisted { file: folder.join(name) });
     }
-    Ok(Some(Attested { file, statement }))
+    Ok(Attested { file, statement })
 }
 
 /// Whether a file is about the repository and no part of it: the record, and statements with their signatures, also those that a release
@@ -105,7 +126,7 @@ fn is_about(name: &str) -> bool {
     name == RECORD || !name.contains('/') && name.contains(STATEMENT)
 }
 
-fn find(folder: &Path) -> Result<Option<PathBuf>, AttestError> {
+fn found(folder: &Path) -> Result<Vec<PathBuf>, AttestError> {
     let failed = |source| AttestError::Read { path: folder.to_owned(), source };
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -115,7 +136,7 @@ fn find(folder: &Path) -> Result<Option<PathBuf>, AttestError> {
         }
     }
     found.sort();
-    Ok(found.into_iter().next())
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -116,8 +116,7 @@ pub fn key_file(id: &str) -> String {
 }
 
 /// Name of the same key for tools that do not know OpenPGP.
-#[must_use]
-pub fn pem_file(id: &str) -> String {
+fn pem_file(id: &str) -> String {
     format!("{id}.pem")
 }
 

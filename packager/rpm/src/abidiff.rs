@@ -14,9 +14,9 @@ const CHANGED: i32 = 4;
 
 /// One build of a library.
 pub(crate) struct Library<'l> {
-    pub(crate) content: Vec<u8>,
+    pub(crate) content: &'l [u8],
     /// In hexadecimal.
-    pub(crate) build_id: String,
+    pub(crate) build_id: &'l str,
     /// Its debug information, cut off.
     pub(crate) symbols: &'l [u8],
 }
@@ -55,7 +55,7 @@ fn lay_out(library: &Library<'_>, folder: &Path) -> std::io::Result<()> {
     let symbols = folder.join(".build-id").join(first);
     fs::create_dir_all(&symbols)?;
     fs::write(symbols.join(format!("{rest}.debug")), library.symbols)?;
-    fs::write(folder.join("library"), &library.content)
+    fs::write(folder.join("library"), library.content)
 }
 
 /// Its first lines that are no count: which type changed, and how.

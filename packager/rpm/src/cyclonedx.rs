@@ -8,7 +8,7 @@ use spdx::Expression;
 use uuid::Builder;
 
 use crate::inspect::Inspected;
-use crate::sbom::{Component, expression, purl};
+use crate::sbom::{Component, crate_purl, expression, purl};
 
 /// A package of the repository.
 #[derive(Debug)]
@@ -86,10 +86,6 @@ fn serial(listed: &[u8]) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&sum[..16]);
     format!("urn:uuid:{}", Builder::from_custom_bytes(bytes).into_uuid())
-}
-
-fn crate_purl(component: &Component) -> String {
-    format!("pkg:cargo/{}@{}", component.name, component.version)
 }
 
 /// An expression where it is one; else what its authors wrote.

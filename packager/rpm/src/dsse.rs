@@ -73,7 +73,9 @@ impl Envelope {
         let payload = STANDARD.decode(&self.payload)?;
         let digest = Sha256::digest(encoded(&self.payload_type, &payload));
         for signature in &self.signatures {
-            let number = Mpi::from_slice(&STANDARD.decode(&signature.sig)?);
+            // Another signature may be good; one that cannot be read is of no key.
+            let Ok(signature) = STANDARD.decode(&signature.sig) else { continue };
+            let number = Mpi::from_slice(&signature);
             let bytes = SignatureBytes::Mpis(vec![number]);
             if key.primary().verify(HashAlgorithm::Sha256, &digest, &bytes).is_ok() {
                 return Ok(payload);

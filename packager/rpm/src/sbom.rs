@@ -59,7 +59,7 @@ pub fn document(package: &Inspected, sha256: &str, components: &[Component], tim
             "externalRefs": [{
                 "referenceCategory": "PACKAGE-MANAGER",
                 "referenceType": "purl",
-                "referenceLocator": format!("pkg:cargo/{}@{}", component.name, component.version),
+                "referenceLocator": crate_purl(component),
             }],
         }));
         relationships.push(json!({
@@ -76,6 +76,12 @@ pub fn document(package: &Inspected, sha256: &str, components: &[Component], tim
         "packages": packages,
         "relationships": relationships,
     })
+}
+
+/// The package URL of a crate.
+#[must_use]
+pub fn crate_purl(component: &Component) -> String {
+    format!("pkg:cargo/{}@{}", component.name, component.version)
 }
 
 /// The package URL of a package for a target.

@@ -81,7 +81,8 @@ pub fn facts(bytes: &[u8]) -> Option<Facts> {
             PT_GNU_RELRO => facts.relro = true,
             PT_GNU_STACK => facts.executable_stack = segment.p_flags(endian).contains(PF_X),
             PT_DYNAMIC => {
-                for entry in segment.dynamic(endian, bytes).ok()?.unwrap_or_default() {
+                // Debug information keeps the header of the segment, not always its contents.
+                for entry in segment.dynamic(endian, bytes).ok().flatten().unwrap_or_default() {
                     let (tag, value) = (entry.tag(endian), entry.val(endian));
                     match tag {
                         DT_RPATH | DT_RUNPATH => facts.library_paths = true,

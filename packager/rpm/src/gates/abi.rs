@@ -78,16 +78,15 @@ fn compare(scene: &Scene<'_>, old: (&File, &Facts), new: (&File, &Facts), report
         return;
     }
     let (Some(old_symbols), Some(new_symbols)) = (scene.symbols_before(old.1), scene.symbols(new.1)) else { return };
-    let library = |(file, facts): (&File, &Facts), symbols| Library {
-        content: file.content.clone(),
-        build_id: facts.build_id.clone().unwrap_or_default(),
-        symbols,
-    };
     match abidiff::compare(&library(old, old_symbols), &library(new, new_symbols)) {
         None | Some(Ok(None)) => {}
         Some(Ok(Some(said))) => report.add(&ABI, format!("`{path}`: abidiff says {said}")),
         Some(Err(why)) => report.add(&UNCOMPARED, format!("`{path}`: {why}")),
     }
+}
+
+fn library<'l>((file, facts): (&'l File, &'l Facts), symbols: &'l [u8]) -> Library<'l> {
+    Library { content: &file.content, build_id: facts.build_id.as_deref().unwrap_or_default(), symbols }
 }
 
 /// A few names, and how many more there are.

@@ -5,11 +5,6 @@ use packager_recipe::Target;
 use packager_recipe::target::Severity;
 use serde::Serialize;
 
-use super::{
-    abi, conflicts, form, hardening, isa, leaks, licence, permissions, placement, requirements, signature,
-    symbol_versions,
-};
-
 /// A gate.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Gate {
@@ -36,24 +31,7 @@ impl Gate {
 /// All gates in the order of their modules.
 #[must_use]
 pub fn all() -> Vec<&'static Gate> {
-    [
-        requirements::GATES,
-        form::GATES,
-        signature::GATES,
-        licence::GATES,
-        permissions::GATES,
-        conflicts::GATES,
-        placement::GATES,
-        leaks::GATES,
-        symbol_versions::GATES,
-        isa::GATES,
-        hardening::GATES,
-        abi::GATES,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
-    .collect()
+    super::SUBJECTS.iter().flat_map(|(gates, _)| gates.iter().copied()).collect()
 }
 
 /// The gate of a name.

@@ -5,6 +5,7 @@ use spdx::Expression;
 
 use super::catalogue::Gate;
 use super::finding::Report;
+use super::requirements::names;
 use super::scene::{Scene, Subject};
 use crate::inspect::Inspected;
 
@@ -43,7 +44,7 @@ fn present(package: &Inspected, all: &[Inspected]) -> bool {
         || all
             .iter()
             .filter(|other| holds(other))
-            .any(|other| package.real_requires().any(|text| text.split(['(', ' ']).next() == Some(other.name.as_str())))
+            .any(|other| package.real_requires().any(|text| names(text, &other.name)))
 }
 
 #[cfg(test)]

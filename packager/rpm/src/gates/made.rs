@@ -138,7 +138,7 @@ fn names(previous: &[Inspected], packages: &[Inspected], change: impl FnOnce(&mu
     let mut recipe = recipe(packages);
     change(&mut recipe);
     let target = target();
-    let findings = check(packages, &Scene::new(packages, previous, &recipe, &target));
+    let findings = check(packages, &recipe, &Scene::new(packages, previous, &target));
     let mut names: Vec<String> = findings.into_iter().map(|finding| finding.finding).collect();
     names.sort();
     names.dedup();
@@ -191,16 +191,14 @@ pub(crate) fn c_program(code: &str, flags: &[&str]) -> Vec<u8> {
     compile(code, flags)
 }
 
-/// A program without its debug information, and that alone.
+/// A program without its debug information, and that alone, as find-debuginfo parts them.
 pub(crate) fn parted(bytes: &[u8]) -> [Vec<u8>; 2] {
-    ["--strip-debug", "--only-keep-debug"].map(|what| {
-        let room = tempfile::tempdir().expect("a folder");
-        let path = room.path().join("file");
-        fs::write(&path, bytes).expect("written");
-        let done = Command::new("objcopy").arg(what).arg(&path).status().expect("binutils");
-        assert!(done.success(), "objcopy {what}");
-        fs::read(&path).expect("readable")
-    })
+    let room = tempfile::tempdir().expect("a folder");
+    let (path, debug) = (room.path().join("file"), room.path().join("debug"));
+    fs::write(&path, bytes).expect("written");
+    let done = Command::new("eu-strip").arg("-f").arg(&debug).arg(&path).status().expect("elfutils");
+    assert!(done.success(), "eu-strip");
+    [path, debug].map(|path| fs::read(path).expect("readable"))
 }
 
 fn compile(code: &str, flags: &[&str]) -> Vec<u8> {

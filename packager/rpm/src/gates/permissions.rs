@@ -35,9 +35,9 @@ const WORLD_WRITABLE: Gate = Gate {
 
 pub(super) const GATES: &[&Gate] = &[&UNDECLARED_MODE, &PRIVILEGED, &WORLD_WRITABLE];
 
-pub(super) fn look(scene: &Scene<'_>, subject: &Subject<'_>, report: &mut Report<'_>) {
+pub(super) fn look(_scene: &Scene<'_>, subject: &Subject<'_>, report: &mut Report<'_>) {
     let declared: Vec<&str> =
-        scene.recipe.packages.iter().flat_map(|package| &package.special_modes).map(String::as_str).collect();
+        subject.recipe.packages.iter().flat_map(|package| &package.special_modes).map(String::as_str).collect();
     for file in subject.package.files.iter().filter(|file| file.link.is_none()) {
         let line = format!("{} {:04o} {} {}", file.path, file.mode & 0o7777, file.user, file.group);
         let plain = file.mode & PRIVILEGE_BITS == 0 && file.user == "root" && file.group == "root";

@@ -42,7 +42,7 @@ pub(super) fn look(scene: &Scene<'_>, subject: &Subject<'_>, report: &mut Report
         } else if let Err(unmet) = scene.met(text) {
             report.add(&UNRESOLVABLE, unmet_message(text, &unmet, &scene.target.name));
         }
-        let of_recipe = scene.recipe.packages.iter().any(|sibling| names(text, &sibling.name));
+        let of_recipe = subject.recipe.packages.iter().any(|sibling| names(text, &sibling.name));
         if of_recipe && !text.ends_with(&exact) {
             report.add(&UNVERSIONED, format!("requires `{text}` without{exact}"));
         }
@@ -61,14 +61,13 @@ fn unmet_message(text: &str, unmet: &UnmetError, target: &str) -> String {
 }
 
 /// Whether a requirement names a package, with or without an architecture and a version.
-fn names(requirement: &str, package: &str) -> bool {
+pub(super) fn names(requirement: &str, package: &str) -> bool {
     let rest = requirement.strip_prefix(package);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '(']))
 }
 
 #[cfg(test)]
 mod tests {
-    use packager_recipe::Concrete;
     use rpm::Dependency;
 
     use crate::gates::Scene;
@@ -98,8 +97,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let message = |text: &str| {
-            let (recipe, target) = (Concrete::default(), target());
-            let unmet = Scene::new(&[], &[], &recipe, &target).met(text).expect_err("nobody has it");
+            let target = target();
+            let unmet = Scene::new(&[], &[], &target).met(text).expect_err("nobody has it");
             super::unmet_message(text, &unmet, "here")
         };
         assert_eq!(

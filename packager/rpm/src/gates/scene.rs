@@ -8,14 +8,12 @@ use packager_resolve::{CapabilityList, Distribution, UnmetError, met};
 use crate::elf::{self, Facts};
 use crate::inspect::{File, Inspected};
 
-/// Everything that is the same for all packages of a recipe.
+/// Everything that is the same for all packages.
 pub struct Scene<'s> {
     /// The packages that are published together: they answer each other's requirements, and debug packages have the symbols of the others.
     pub(crate) all: &'s [Inspected],
     /// What the repository holds now.
     pub(crate) previous: &'s [Inspected],
-    /// The recipe.
-    pub(crate) recipe: &'s Concrete,
     /// The target.
     pub(crate) target: &'s Target,
     /// What the target offers.
@@ -29,7 +27,7 @@ pub struct Scene<'s> {
 impl<'s> Scene<'s> {
     /// A scene. `previous` are packages of the repository that will be replaced; none when there is none.
     #[must_use]
-    pub fn new(all: &'s [Inspected], previous: &'s [Inspected], recipe: &'s Concrete, target: &'s Target) -> Scene<'s> {
+    pub fn new(all: &'s [Inspected], previous: &'s [Inspected], target: &'s Target) -> Scene<'s> {
         let mut ours = CapabilityList::new("our packages");
         for package in all {
             ours.add(&package.name, offered(package));
@@ -37,7 +35,6 @@ impl<'s> Scene<'s> {
         Scene {
             all,
             previous,
-            recipe,
             target,
             distribution: Distribution::new(target),
             ours,
@@ -77,14 +74,16 @@ fn separate(packages: &[Inspected]) -> BTreeMap<String, &[u8]> {
 /// A package under inspection.
 pub(crate) struct Subject<'s> {
     pub(crate) package: &'s Inspected,
+    /// The recipe that makes it.
+    pub(crate) recipe: &'s Concrete,
     /// Its programs and libraries; none in debug packages, which hold what was cut off from them.
     pub(crate) programs: Vec<(&'s File, Facts)>,
 }
 
 impl<'s> Subject<'s> {
-    pub(crate) fn new(package: &'s Inspected) -> Subject<'s> {
+    pub(crate) fn new(package: &'s Inspected, recipe: &'s Concrete) -> Subject<'s> {
         let files = package.files.iter().filter(|_| !package.is_debug());
         let programs = files.filter_map(|file| Some((file, elf::facts(&file.content)?))).collect();
-        Subject { package, programs }
+        Subject { package, recipe, programs }
     }
 }

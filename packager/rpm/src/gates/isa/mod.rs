@@ -40,30 +40,25 @@ const BASELINE: Gate = Gate {
 
 pub(super) const GATES: &[&Gate] = &[&NOTE, &BASELINE];
 
-/// What tells the extensions that a piece of code uses.
-type Scan = Box<dyn Fn(&Function<'_>) -> BTreeSet<&'static str>>;
-
 pub(super) fn look(scene: &Scene<'_>, subject: &Subject<'_>, report: &mut Report<'_>) {
     if subject.programs.is_empty() {
         return;
     }
     let target = scene.target;
-    let (scan, level): (Option<Scan>, u32) = match target.arch {
-        Arch::X86_64 => {
-            let level = x86_64::level(target.cpu());
-            (
-                level.map(|level| Box::new(move |function: &Function<'_>| x86_64::beyond(function, level)) as Scan),
-                level.unwrap_or(1),
-            )
-        }
-        Arch::Aarch64 => ((target.cpu() == aarch64::BASELINE).then(|| Box::new(aarch64::beyond) as Scan), 1),
+    let level = match target.arch {
+        Arch::X86_64 => x86_64::level(target.cpu()),
+        Arch::Aarch64 => (target.cpu() == aarch64::BASELINE).then_some(1),
     };
-    let Some(scan) = scan else {
+    let Some(level) = level else {
         report
             .add(&BASELINE, format!("the scan knows no processor `{}`, which the target profile names", target.cpu()));
         return;
     };
-    let dispatched = Dispatched::of(scene.recipe, &subject.package.name);
+    let beyond = |function: &Function<'_>| match target.arch {
+        Arch::X86_64 => x86_64::beyond(function, level),
+        Arch::Aarch64 => aarch64::beyond(function),
+    };
+    let dispatched = Dispatched::of(subject.recipe, &subject.package.name);
     for (file, facts) in &subject.programs {
         if facts.isa_needed >> level != 0 {
             let bits = facts.isa_needed;
@@ -78,7 +73,7 @@ pub(super) fn look(scene: &Scene<'_>, subject: &Subject<'_>, report: &mut Report
             if name.as_deref().is_some_and(|name| dispatched.contains(name)) {
                 continue;
             }
-            for extension in scan(&function) {
+            for extension in beyond(&function) {
                 let name = name.clone().unwrap_or_else(|| "code without symbols".to_owned());
                 uses.entry(extension).or_default().insert(name);
             }
