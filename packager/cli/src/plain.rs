@@ -44,11 +44,10 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
     .map(|(name, value)| vec![name.to_owned(), value.to_owned()]);
     let mut text = table(&rows);
     for known in &target.lock.known {
-        let (there, absent) = (known.packages.len(), known.absent.len());
+        let (there, absent) = (known.packages_on(target.arch).count(), known.absent.len());
         let repository = known.repository.as_deref().map_or(String::new(), |name| format!("{name}: "));
         text.push_str(&format!("{repository}{there} packages, {absent} absent; known from {}\n", known.from));
-        let packages = target.lock.packages(target.arch).filter(|(from, _)| std::ptr::eq(*from, known));
-        for (_, locked) in packages {
+        for locked in known.packages_on(target.arch) {
             let version = match (&locked.evr, &locked.below) {
                 (Some(evr), _) => format!(" {evr}"),
                 (None, Some(below)) => format!(" below {below}"),

@@ -1,13 +1,12 @@
 //! Operations on sources: `fetch` and `lock`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use packager_source::archive::{Copy, Place};
+use packager_source::mirror;
 use packager_source::stop::unless_interrupted;
-use packager_source::{Room, mirror};
 use serde_json::json;
 
 use crate::arguments::{FetchOptions, LockOptions};
@@ -17,7 +16,7 @@ use crate::mirror::Put;
 use crate::places::Places;
 use crate::progress::Line;
 use crate::report::{Report, size, table};
-use crate::world::{self, Sources, Written, among};
+use crate::world::{self, Sources, among};
 
 /// Fetches everything that builds of the packages would fetch.
 pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
@@ -106,7 +105,7 @@ pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
         drop(line);
         good &= had > 0 || copies.is_empty();
         if text != written.text {
-            write(written, &text)?;
+            world::replace(&written.folder.join("recipe.yaml"), &text)?;
         }
     }
     let mut report = Report::new(table(&rows), json!({ "good": good, "copies": values }));
@@ -147,13 +146,4 @@ fn described(place: &Place) -> String {
         Place::Url(url) => url.clone(),
         Place::Debian(path) => format!("debian: {path}"),
     }
-}
-
-fn write(written: &Written, text: &str) -> Result<()> {
-    let path = written.folder.join("recipe.yaml");
-    let room = Room::make(&written.folder, ".lock-").with_context(|| format!("cannot write `{}`", path.display()))?;
-    let part = room.path().join("part");
-    fs::write(&part, text)
-        .and_then(|()| fs::rename(&part, &path))
-        .with_context(|| format!("cannot write `{}`", path.display()))
 }

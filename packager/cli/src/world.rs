@@ -16,7 +16,7 @@ use packager_resolve::{Distribution, Plan, plan};
 use packager_rpm::gates::catalogue;
 use packager_source::archive::{Copy, Place};
 use packager_source::workspace::modified;
-use packager_source::{Archives, Workspace, given, mirror};
+use packager_source::{Archives, Room, Workspace, given, mirror};
 use serde_saphyr::Spanned;
 
 use crate::given::Given;
@@ -163,6 +163,14 @@ impl Written {
         let line = usize::try_from(spanned.referenced.line()).unwrap_or(1);
         self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
     }
+}
+
+/// Replaces a file of the project by one rename.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<()> {
+    let cannot = || format!("cannot write `{}`", path.display());
+    let room = Room::make(path.parent().unwrap_or(Path::new(".")), ".new-").with_context(cannot)?;
+    let part = room.path().join("part");
+    fs::write(&part, text).and_then(|()| fs::rename(&part, path)).with_context(cannot)
 }
 
 /// What to write in place of a name that nobody has.

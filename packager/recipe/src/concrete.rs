@@ -1,5 +1,4 @@
-//! A recipe evaluated for one target: nothing left to decide. This is what the spec templates see and what `plan --json`
-//! prints.
+//! A recipe evaluated for one target: nothing left to decide. This is what the spec templates see and what plans are made of.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,7 @@ use crate::written::{Dispatched, Instead, Private, Waiver};
 pub struct Concrete {
     /// Source package name.
     pub name: String,
-    /// Version, from the cargo workspace.
+    /// Version: the upstream release's, or the cargo workspace's.
     pub version: String,
     /// Release without the dist tag.
     pub release: u32,
@@ -64,7 +63,7 @@ pub struct Concrete {
     pub private: Option<Private>,
     /// Nothing that runs is packaged.
     pub no_debug_packages: bool,
-    /// Built when it is named or linked against only.
+    /// Built only when it is named, linked against, or one of its packages is required.
     pub on_request: bool,
     /// No binary package has the source package's name.
     pub without_main: bool,

@@ -72,6 +72,15 @@ pub struct Locked {
     pub obsoletes: Vec<String>,
 }
 
+impl Known {
+    /// Its packages of an architecture.
+    pub fn packages_on(&self, arch: Arch) -> impl Iterator<Item = &Locked> {
+        let there =
+            move |locked: &&Locked| locked.arch.as_deref().is_none_or(|only| [NOARCH, arch.name()].contains(&only));
+        self.packages.iter().filter(there)
+    }
+}
+
 impl Lock {
     /// Reads a lock.
     pub fn parse(page: Page<'_>) -> Result<Lock, Diagnostic> {
@@ -105,9 +114,7 @@ impl Lock {
 
     /// The packages of an architecture, each with what is known of its origin.
     pub fn packages(&self, arch: Arch) -> impl Iterator<Item = (&Known, &Locked)> {
-        let there =
-            move |locked: &&Locked| locked.arch.as_deref().is_none_or(|only| only == NOARCH || only == arch.name());
-        self.known.iter().flat_map(move |known| known.packages.iter().filter(there).map(move |locked| (known, locked)))
+        self.known.iter().flat_map(move |known| known.packages_on(arch).map(move |locked| (known, locked)))
     }
 
     /// Every name, capability and path in it: what a new lock must say something about.

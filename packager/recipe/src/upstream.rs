@@ -1,5 +1,5 @@
-//! How a recipe's binaries are made: a cargo workspace, or an upstream release with `configure` or makefiles. Options become
-//! arguments here.
+//! How a recipe's binaries are made: a cargo workspace, or an upstream release (its lines are made in `commands`). Options become arguments and
+//! features here.
 
 use std::collections::BTreeSet;
 

@@ -56,6 +56,16 @@ fn a_misspelt_key() {
 }
 
 #[test]
+fn keys_that_nothing_would_read_are_refused() {
+    for (key, text) in
+        [("tools", "tools: [nasm]"), ("flags", "flags: [-g0]"), ("no-debug-packages", "no-debug-packages: true")]
+    {
+        let found = messages("release: 1", &format!("release: 1\n{text}"));
+        assert!(found.contains(&format!("a cargo project has no use for `{key}`")), "{found}");
+    }
+}
+
+#[test]
 fn an_unknown_file_beside_the_recipe() {
     insta::assert_snapshot!(messages("file: demo.conf", "file: demo.cnf"), @r"
     specs/demo/recipe.yaml:26:9: no file `demo.cnf` beside the recipe, in `files/`

@@ -1,5 +1,5 @@
-//! Archives of upstream releases, kept by hash. Nothing enters the store whose SHA-256 is not the one a recipe names, so what
-//! lies in it can be trusted whatever the network gave.
+//! Archives of upstream releases, kept by hash. Nothing is taken from the store for a recipe whose SHA-256 is not the one the recipe names,
+//! whatever the network gave. Sources that a person gave ([`crate::given`]) lie there under their own hash.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -141,18 +141,14 @@ impl Archives {
                 reasons.push(format!("  {}: its SHA-256 is {sum}", kept.display()));
             }
         }
-        for (index, copy) in copies.iter().enumerate() {
-            let Some(mirrored) = self.mirror.as_ref().map(|mirror| mirror.join(&copy.sha256)) else { continue };
-            if mirrored.is_file() {
-                match fetch_one(&format!("file://{}", mirrored.display()), &copy.sha256, &part) {
-                    Ok(()) => return self.keep(&part, &copy.sha256).map(|()| index),
-                    Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
-                    Err(error) => reasons.push(format!("  {}: {error}", mirrored.display())),
-                }
-            }
-        }
-        for (index, copy) in copies.iter().enumerate() {
-            let places = copy.place.addresses();
+        let mirrored = copies.iter().enumerate().filter_map(|(index, copy)| {
+            let path = self.mirror.as_ref()?.join(&copy.sha256);
+            path.is_file().then(|| (index, Place::Url(format!("file://{}", path.display()))))
+        });
+        let named = copies.iter().enumerate().map(|(index, copy)| (index, copy.place.clone()));
+        for (index, from) in mirrored.chain(named) {
+            let sha256 = &copies[index].sha256;
+            let places = from.addresses();
             if places.is_empty() {
                 reasons.push(format!("  {NO_MIRROR}"));
             }
@@ -162,9 +158,9 @@ impl Archives {
                     reasons.push(format!("  {place}: the network is not to be used"));
                     continue;
                 }
-                let got = copy.place.transfer(&place, &part).and_then(|sum| agree(sum, &copy.sha256));
+                let got = from.transfer(&place, &part).and_then(|sum| agree(sum, sha256));
                 match got {
-                    Ok(()) => return self.keep(&part, &copy.sha256).map(|()| index),
+                    Ok(()) => return self.keep(&part, sha256).map(|()| index),
                     Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
                     Err(error) => reasons.push(format!("  {place}: {error}")),
                 }
@@ -247,10 +243,6 @@ pub struct DownloadError {
 /// Fetches a file whose contents somebody else checks.
 pub fn download(place: &str, to: &Path) -> Result<(), DownloadError> {
     transfer(place, to).map(drop).map_err(|error| DownloadError { place: place.to_owned(), reason: error.to_string() })
-}
-
-fn fetch_one(place: &str, sha256: &str, part: &Path) -> Result<(), CopyError> {
-    agree(transfer(place, part)?, sha256)
 }
 
 /// Copies what is there, and says what it hashes to.

@@ -1,8 +1,11 @@
 //! Sources that a person gives in place of a recipe's: a folder, an archive, or the address of one. They become an archive in the same
 //! store as the locked ones, under their hash.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -92,17 +95,47 @@ pub fn take(place: &str, folder: &str, time: i64, store: &Path, offline: bool) -
 /// The files of a folder below `prefix`.
 fn contents(root: &Path, prefix: &str) -> io::Result<Contents> {
     // A repository around it that ignores the whole folder has nothing to say about what is in it.
-    let git = Repository::discover(root).ok().filter(|git| !git.is_path_ignored(root).unwrap_or(false));
+    let git = Repository::discover(root).ok().filter(|git| !git.is_path_ignored(root).unwrap_or(false)).map(Git::new);
     let mut contents = Contents::new();
     gather(root, prefix, git.as_ref(), &mut contents)?;
     Ok(contents)
 }
 
-fn gather(folder: &Path, prefix: &str, git: Option<&Repository>, contents: &mut Contents) -> io::Result<()> {
+/// What git says of files.
+struct Git {
+    repository: Repository,
+    /// Everything that is tracked, by its place below the top folder.
+    tracked: BTreeSet<PathBuf>,
+}
+
+impl Git {
+    fn new(repository: Repository) -> Git {
+        let entries = repository.index().map(|index| {
+            index.iter().map(|entry| PathBuf::from(OsStr::from_bytes(&entry.path))).collect::<BTreeSet<_>>()
+        });
+        Git { tracked: entries.unwrap_or_default(), repository }
+    }
+
+    /// Whether a file or folder is ignored, and nothing in it is tracked all the same.
+    fn leaves_out(&self, path: &Path) -> bool {
+        if !self.repository.is_path_ignored(path).unwrap_or(false) {
+            return false;
+        }
+        let below = self.repository.workdir().and_then(|top| {
+            let (top, folder) = (top.canonicalize().ok()?, path.parent()?.canonicalize().ok()?);
+            folder.strip_prefix(top).ok().map(|folder| folder.join(path.file_name().unwrap_or_default()))
+        });
+        below.is_none_or(|below| {
+            !self.tracked.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
+        })
+    }
+}
+
+fn gather(folder: &Path, prefix: &str, git: Option<&Git>, contents: &mut Contents) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
-        if name == ".git" || git.is_some_and(|git| git.is_path_ignored(&path).unwrap_or(false)) {
+        if name == ".git" || git.is_some_and(|git| git.leaves_out(&path)) {
             continue;
         }
         let inside = format!("{prefix}/{}", name.to_string_lossy());
@@ -171,6 +204,41 @@ mod tests {
         let listing = listing(&store, &given[0].sha256);
         assert!(listing.contains("x-1/b.c -> src/a.c") && listing.contains("x-1/src/a.c"), "{listing}");
         assert!(!listing.contains(".git"), "{listing}");
+    }
+
+    #[test]
+    fn what_git_ignores_is_left_out_but_not_what_it_tracks() {
+        let room = tempfile::tempdir().expect("a folder");
+        let top = room.path().join("top");
+        let tree = top.join("ignored/tree");
+        fs::create_dir_all(tree.join("out")).expect("folders");
+        for name in ["a.c", "a.o", "kept.o", "out/table.c", "out/made.c"] {
+            fs::write(tree.join(name), name).expect("written");
+        }
+        let git = |folder: &Path, words: &[&str]| {
+            let done = Command::new("git").arg("-C").arg(folder).args(words).status().expect("git");
+            assert!(done.success(), "git {words:?}");
+        };
+        let store = room.path().join("store");
+        let listed = || {
+            let given = take(&tree.display().to_string(), "x-1", 0, &store, true).expect("taken");
+            listing(&store, &given.sha256)
+        };
+        // A repository around it that ignores all of it.
+        git(room.path(), &["init", "-q", "top"]);
+        fs::write(top.join(".gitignore"), "ignored/\n").expect("written");
+        assert!(listed().contains("x-1/a.o"), "{}", listed());
+        // Its own.
+        git(&top.join("ignored"), &["init", "-q", "tree"]);
+        fs::write(tree.join(".gitignore"), "*.o\nout/\n").expect("written");
+        git(&tree, &["add", "-f", "kept.o", "out/table.c"]);
+        let listing = listed();
+        for there in ["x-1/a.c", "x-1/kept.o", "x-1/out/table.c"] {
+            assert!(listing.contains(there), "{there}\n{listing}");
+        }
+        for absent in ["a.o", "made.c"] {
+            assert!(!listing.contains(absent), "{absent}\n{listing}");
+        }
     }
 
     #[test]

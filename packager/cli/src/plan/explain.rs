@@ -33,7 +33,7 @@ fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
         step.why
     ));
     for reason in &step.not_instead {
-        text.push_str(&format!("{}.\n", sentence(reason)));
+        text.push_str(&format!("{}.\n", sentence(plan, reason)));
     }
     if step.not_instead.is_empty() {
         text.push_str("The recipe names no package of a distribution that could stand in for it.\n");
@@ -130,11 +130,11 @@ fn paragraph(text: &mut String, title: &str, lines: impl Iterator<Item = String>
     }
 }
 
-fn sentence(text: &str) -> String {
+/// A distribution's name keeps its letters.
+fn sentence(plan: &Plan, text: &str) -> String {
     let mut rest = text.chars();
-    // A distribution's name keeps its letters.
     match rest.next() {
-        Some(first) if !text.starts_with("openEuler") => first.to_uppercase().chain(rest).collect(),
+        Some(first) if !text.starts_with(&plan.distribution) => first.to_uppercase().chain(rest).collect(),
         _ => text.to_owned(),
     }
 }

@@ -3,12 +3,10 @@
 mod select;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io::Write as _;
 
 use anyhow::{Context, Result, bail};
-use packager_recipe::TargetName;
 use packager_recipe::lock::Lock;
+use packager_recipe::{Arch, TargetName};
 use packager_repodata::write::Format;
 use packager_resolve::asked::{Asked, asked};
 use packager_rpm::VerifyingKey;
@@ -56,8 +54,8 @@ pub(crate) fn sync(places: &Places, options: &SyncOptions) -> Result<Report> {
          what else is to be asked for goes into `lock.yaml`. Format: packager/docs/target-locks.md.",
         target.profile.title, target.arch
     );
-    let changes = changes(&target.lock, &lock);
-    write(places, &file, &lock.text(&heading))?;
+    let changes = changes(&target.lock, &lock, target.arch);
+    world::replace(&places.root.join(&file), &lock.text(&heading))?;
     let kept: usize = lock.known.iter().map(|known| known.packages.len()).sum();
     let absent: Vec<&String> = lock.known.iter().flat_map(|known| &known.absent).collect();
     let mut text = format!("{file}: {kept} packages kept, {} names are absent\n", absent.len());
@@ -121,9 +119,9 @@ fn source(
 }
 
 /// What a reviewer looks at first.
-fn changes(before: &Lock, after: &Lock) -> Vec<String> {
+fn changes(before: &Lock, after: &Lock, arch: Arch) -> Vec<String> {
     let versions = |lock: &Lock| -> BTreeMap<String, String> {
-        let packages = lock.known.iter().flat_map(|known| &known.packages);
+        let packages = lock.packages(arch).map(|(_, locked)| locked);
         packages
             .map(|locked| (locked.name.clone(), locked.evr.clone().unwrap_or_else(|| "unknown".to_owned())))
             .collect()
@@ -139,20 +137,6 @@ fn changes(before: &Lock, after: &Lock) -> Vec<String> {
     }
     changes.extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| format!("{name} is gone")));
     changes
-}
-
-/// Replaces the lock by one rename.
-fn write(places: &Places, file: &str, text: &str) -> Result<()> {
-    let path = places.root.join(file);
-    let folder = path.parent().context("a lock without a folder")?;
-    let cannot = || format!("cannot write `{file}`");
-    let mut part = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
-    part.write_all(text.as_bytes()).with_context(cannot)?;
-    part.as_file().sync_all().with_context(cannot)?;
-    let shared = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    fs::set_permissions(part.path(), shared).with_context(cannot)?;
-    part.persist(&path).with_context(cannot)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -243,7 +243,30 @@ impl Recipe {
                 let hint = Some("remove the key".to_owned());
                 return Err(page.at(version, "the version of a cargo project is its workspace's", hint));
             }
+            let useless = [
+                ("archives", !source.archives.is_empty()),
+                ("released", source.released.is_some()),
+                ("patches", !self.patches.is_empty()),
+                ("languages", !self.languages.is_empty()),
+                ("flags", !self.flags.is_empty()),
+                ("tools", !self.tools.is_empty()),
+                ("build-requires", !self.build_requires.is_empty()),
+                ("discard", !self.discard.is_empty()),
+                ("private", self.private.is_some()),
+                ("no-debug-packages", self.no_debug_packages),
+            ];
+            if let Some((key, _)) = useless.iter().find(|(_, there)| *there) {
+                return at_name(&format!("a cargo project has no use for `{key}`"), "remove the key");
+            }
             return Ok(());
+        }
+        let useless = [
+            ("path", source.path.is_some()),
+            ("include", !source.include.is_empty()),
+            ("changelog", source.changelog.is_some()),
+        ];
+        if let Some((key, _)) = useless.iter().find(|(_, there)| *there) {
+            return at_name(&format!("an upstream project has no use for `{key}` of `source:`"), "remove the key");
         }
         if source.archives.is_empty() || self.version.is_none() || source.released.is_none() {
             return at_name(

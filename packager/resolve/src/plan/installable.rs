@@ -4,6 +4,7 @@
 //! The lock is not the whole distribution, so nothing is refused for what it does not hold: its packages are taken to be installable by
 //! themselves, and one whose version nobody knows answers every version. What remains are contradictions between what is known.
 
+use packager_recipe::lock::Locked;
 use packager_recipe::{Concrete, Target};
 
 use crate::solve::{Goal, Request, RequestError, resolve};
@@ -57,6 +58,24 @@ pub fn installable(plan: &Plan, recipes: &[Concrete], target: &Target) -> Result
     Ok(())
 }
 
+/// What a lock says of a package.
+fn of_lock(locked: &Locked, arch: &str) -> Package {
+    let mut provides = locked.provides.clone();
+    if locked.evr.is_none() {
+        provides.push(locked.name.clone());
+    }
+    Package {
+        name: locked.name.clone(),
+        evr: locked.evr.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
+        arch: locked.arch.clone().unwrap_or_else(|| arch.to_owned()),
+        provides,
+        files: locked.files.clone(),
+        conflicts: locked.conflicts.clone(),
+        obsoletes: locked.obsoletes.clone(),
+        ..Package::default()
+    }
+}
+
 fn universe(plan: &Plan, recipes: &[Concrete], target: &Target) -> Result<Universe, PackageError> {
     let arch = target.arch.name();
     let mut universe = Universe::new(arch);
@@ -80,29 +99,16 @@ fn universe(plan: &Plan, recipes: &[Concrete], target: &Target) -> Result<Univer
         }
     }
     let mut glibc = target.glibc_capabilities();
-    for (known, locked) in target.lock.packages(target.arch) {
+    for known in &target.lock.known {
         let repository = universe.repository(known.repository.as_deref().unwrap_or("distribution"), PRIORITY_DEFAULT);
-        let mut provides = locked.provides.clone();
-        if locked.evr.is_none() {
-            provides.push(locked.name.clone());
+        for locked in known.packages_on(target.arch) {
+            let mut package = of_lock(locked, arch);
+            // A lock keeps none of the capabilities that follow from the version.
+            if locked.name == GLIBC {
+                package.provides.append(&mut glibc);
+            }
+            universe.add(repository, package)?;
         }
-        // A lock keeps none of the capabilities that follow from the version.
-        if locked.name == GLIBC {
-            provides.append(&mut glibc);
-        }
-        universe.add(
-            repository,
-            Package {
-                name: locked.name.clone(),
-                evr: locked.evr.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
-                arch: locked.arch.clone().unwrap_or_else(|| arch.to_owned()),
-                provides,
-                files: locked.files.clone(),
-                conflicts: locked.conflicts.clone(),
-                obsoletes: locked.obsoletes.clone(),
-                ..Package::default()
-            },
-        )?;
     }
     if !glibc.is_empty() {
         let profile = universe.repository(&target.name, PRIORITY_DEFAULT);

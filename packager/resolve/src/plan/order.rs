@@ -31,7 +31,7 @@ pub(super) fn waves(steps: Vec<Step>) -> Result<Vec<Vec<Step>>, PlanError> {
 
 fn before(step: &Step) -> Before {
     let mut before = Before::new();
-    for link in step.linked.iter().filter(|link| link.recipe != step.recipe) {
+    for link in &step.linked {
         before.insert(
             link.recipe.clone(),
             format!("`{}` links against `{}` of `{}`", step.recipe, link.package, link.recipe),

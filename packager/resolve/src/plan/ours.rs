@@ -50,8 +50,8 @@ impl<'r> Ours<'r> {
 
     /// Who makes a package of this name, or one that provides it; the one of the name first.
     pub(super) fn owner(&self, name: &str) -> Option<(&'r Concrete, &str)> {
-        if let Some(recipe) = self.maker(name) {
-            return Some((recipe, recipe.packages.iter().find(|package| package.name == name)?.name.as_str()));
+        if let Some((package, recipe)) = self.makers.get_key_value(name) {
+            return Some((recipe, package));
         }
         let (package, _) = self.list.offers(name).first()?;
         Some((self.maker(package)?, package))
