@@ -36,7 +36,8 @@ impl Repository {
             let made = fs::read_dir(work.join("RPMS").join(arch)).into_iter().flatten().flatten();
             packages.extend(made.map(|entry| entry.path()));
         }
-        assert_eq!(packages.len(), 2 * self.packages().len(), "release 2 has the packages of release 1: {packages:?}");
+        let expected = self.packages().len() + self.stack().len();
+        assert_eq!(packages.len(), expected, "release 2 has the stack's packages of release 1: {packages:?}");
         repository::publish(&self.target, self.id(), &packages, self.repo_file(), &folder.join("repository"))
     }
 }
@@ -79,7 +80,7 @@ fn raised(spec: &str) -> String {
 
 fn stand_in(repository: &Repository, target: &Target, work: &Path) {
     let mut programs = 0;
-    for package in repository.packages() {
+    for package in repository.stack() {
         let package = Inspected::open(&package).unwrap_or_else(|error| panic!("{error}"));
         for file in package.files.iter().filter(|file| file.path.starts_with("/usr/bin/")) {
             assert!(elf::facts(&file.content).is_some(), "{} is a program", file.path);

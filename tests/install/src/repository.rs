@@ -71,17 +71,22 @@ impl Repository {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The binary packages of the storage stack, those for debugging left out.
+    /// Its binary packages, those for debugging left out: the storage stack and the libraries that are built for it.
     #[must_use]
     pub fn packages(&self) -> Vec<PathBuf> {
         let is_wanted = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("daos")
-                && name.ends_with(".rpm")
-                && !name.contains("-debuginfo-")
-                && !name.contains("-debugsource-")
+            let name = file_name(path);
+            name.ends_with(".rpm") && !name.contains("-debuginfo-") && !name.contains("-debugsource-")
         };
         list(&self.folder.join("Packages")).into_iter().filter(is_wanted).collect()
+    }
+
+    /// Those of them that are the storage stack.
+    #[must_use]
+    pub fn stack(&self) -> Vec<PathBuf> {
+        let mut packages = self.packages();
+        packages.retain(|path| file_name(path).starts_with("daos"));
+        packages
     }
 
     /// The source package of the storage stack.
@@ -89,16 +94,16 @@ impl Repository {
     pub fn source_package(&self) -> PathBuf {
         let mut found = list(&self.folder.join("Source"));
         found.retain(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = file_name(path);
             name.starts_with("daos-") && name.ends_with(".src.rpm")
         });
         found.pop().expect("a repository has its source package")
     }
 
-    /// `version-release` of its packages.
+    /// `version-release` of the storage stack.
     #[must_use]
     pub fn version(&self) -> String {
-        let package = Inspected::open(&self.packages()[0]).expect("a package of the repository");
+        let package = Inspected::open(&self.stack()[0]).expect("a package of the repository");
         format!("{}-{}", package.version, package.release)
     }
 
@@ -166,6 +171,10 @@ pub fn other_key() -> SigningKey {
         key.save(&folder, "untrusted").expect("the cache can be written");
     }
     SigningKey::load(&path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn file_name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }
 
 fn list(folder: &Path) -> Vec<PathBuf> {
