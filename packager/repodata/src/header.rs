@@ -69,7 +69,7 @@ pub enum HeaderError {
     Expands(usize),
 }
 
-/// The types of entries that are read.
+/// The types of entries.
 mod kind {
     pub(super) const CHAR: u32 = 1;
     pub(super) const INT8: u32 = 2;
@@ -77,6 +77,7 @@ mod kind {
     pub(super) const INT32: u32 = 4;
     pub(super) const INT64: u32 = 5;
     pub(super) const STRING: u32 = 6;
+    pub(super) const BYTES: u32 = 7;
     pub(super) const STRINGS: u32 = 8;
     pub(super) const TRANSLATED: u32 = 9;
 }
@@ -92,8 +93,8 @@ pub struct Headers {
     pub range: Range<u64>,
 }
 
-/// One header.
-#[derive(Debug)]
+/// One header: its index and its data, as the file has them.
+#[derive(Debug, Clone)]
 pub struct Header {
     index: Vec<u8>,
     data: Vec<u8>,
@@ -160,6 +161,40 @@ impl Header {
     #[must_use]
     pub fn has(&self, tag: u32) -> bool {
         self.entry(tag).is_some()
+    }
+
+    /// Whether every entry has what it counts, inside the data: what readers trust that slice without looking.
+    pub fn sound(&self) -> Result<(), HeaderError> {
+        for entry in self.index.chunks_exact(ENTRY_BYTES) {
+            let (tag, count) = (word(entry, 0), word(entry, 12) as usize);
+            let bytes = self.tail(Entry { tag, kind: word(entry, 4), offset: word(entry, 8) as usize, count })?;
+            let width = match word(entry, 4) {
+                kind::CHAR | kind::INT8 | kind::BYTES => 1,
+                kind::INT16 => 2,
+                kind::INT32 => 4,
+                kind::INT64 => 8,
+                kind::STRING if count == 1 => 0,
+                kind::STRINGS | kind::TRANSLATED => 0,
+                _ => return Err(HeaderError::Tag { tag, what: "it has no type of rpm's" }),
+            };
+            if width > 0 && count.checked_mul(width).is_none_or(|wanted| wanted > bytes.len()) {
+                return Err(HeaderError::Tag { tag, what: "it lies outside the header" });
+            }
+            if width == 0 && count > 0 && bytes.iter().filter(|byte| **byte == 0).nth(count - 1).is_none() {
+                return Err(HeaderError::Tag { tag, what: "a text has no end" });
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of a tag; none when it is absent.
+    pub fn bytes_of(&self, tag: u32) -> Result<Option<&[u8]>, HeaderError> {
+        let Some(entry) = self.entry(tag) else { return Ok(None) };
+        if entry.kind != kind::BYTES {
+            return Err(HeaderError::Tag { tag, what: "it is no sequence of bytes" });
+        }
+        let bytes = self.tail(entry)?.get(..entry.count);
+        bytes.map(Some).ok_or(HeaderError::Tag { tag, what: "it lies outside the header" })
     }
 
     fn tail(&self, entry: Entry) -> Result<&[u8], HeaderError> {
@@ -333,6 +368,30 @@ pub(crate) mod tests {
         assert!(matches!(header.number(1), Err(HeaderError::Tag { what: "it lies outside the header", .. })));
         assert!(matches!(header.number(2), Err(HeaderError::Tag { what: "it is no number", .. })));
         assert!(matches!(header.text(2), Err(HeaderError::Tag { what: "it is no text", .. })));
+    }
+
+    #[test]
+    fn a_sound_header_has_what_its_entries_count() {
+        let sound = |entries: &[(u32, u32, u32, &[u8])]| main_of(entries).sound().map_err(|error| error.to_string());
+        let good: &[(u32, u32, u32, &[u8])] =
+            &[(1, 6, 1, b"a\0"), (2, 8, 2, b"a\0\0"), (3, 4, 1, b"abcd"), (4, 7, 3, b"abc"), (5, 9, 1, b"\0")];
+        assert_eq!(sound(good), Ok(()));
+        assert_eq!(main_of(good).bytes_of(4).expect("bytes"), Some(&b"abc"[..]));
+        assert!(main_of(good).bytes_of(9).expect("absent").is_none());
+        assert!(main_of(good).bytes_of(3).is_err());
+        let bad: &[(u32, u32, &[u8])] = &[
+            (6, 1, b"a"),
+            (6, 2, b"a\0b\0"),
+            (8, 3, b"a\0b\0"),
+            (4, 2, b"abcdabc"),
+            (5, u32::MAX, b"ab"),
+            (7, 4, b"abc"),
+            (0, 0, b""),
+            (10, 1, b"a"),
+        ];
+        for (kind, count, bytes) in bad {
+            assert!(sound(&[(1, *kind, *count, bytes)]).is_err(), "type {kind}, {count} times");
+        }
     }
 
     #[test]

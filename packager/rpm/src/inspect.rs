@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use pgp::packet::{Packet, PacketParser, SubpacketData};
-use rpm::{
-    CompressionType, DependencyFlags, DigestAlgorithm, FileType, IndexSignatureTag, IndexTag, Package, PackageMetadata,
-};
+use rpm::{CompressionType, DependencyFlags, DigestAlgorithm, FileType, IndexSignatureTag, IndexTag, PackageMetadata};
 use serde::Serialize;
+
+use crate::open;
 
 /// A package that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,8 @@ impl Inspected {
     }
 
     fn read(path: &Path) -> Result<Inspected, rpm::Error> {
-        let package = Package::open(path)?;
+        let package = open::package(path)?;
+        package.verify_digests()?;
         let metadata = &package.metadata;
         let mut files = Vec::new();
         for file in package.files()? {
@@ -172,7 +173,7 @@ impl Inspected {
 
 /// Unpacks a package's files below a folder.
 pub fn extract(path: &Path, folder: &Path) -> Result<(), PackageError> {
-    Package::open(path)
+    open::package(path)
         .and_then(|package| package.extract(folder))
         .map_err(|source| PackageError { path: path.to_owned(), source })
 }

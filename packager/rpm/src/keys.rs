@@ -12,13 +12,18 @@ use pgp::composed::{
 };
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::public_key::PublicKeyAlgorithm;
-use pgp::packet::{PublicKey, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::packet::{
+    Packet, PacketParser, PublicKey, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData,
+};
 use pgp::types::{KeyDetails as _, Password, Timestamp};
 use rand_pgp::rngs::OsRng;
 use serde::Serialize;
 
 /// Bits of a new key: the most that every supported rpm takes.
 const RSA_BITS: u32 = 4096;
+
+/// Bits of the shortest key that every target takes.
+const RSA_BITS_MIN: usize = 2048;
 
 /// A key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +54,16 @@ pub enum KeyError {
         path: PathBuf,
         /// What it is.
         algorithm: String,
+    },
+    /// Too short for the crypto policies of EL9 and later.
+    #[error(
+        "the key in `{path}` has {bits} bits; EL9 and later refuse RSA keys of less than {RSA_BITS_MIN}\nhint: `packager keys new` makes an RSA-{RSA_BITS} key"
+    )]
+    Short {
+        /// Where.
+        path: PathBuf,
+        /// Its length.
+        bits: usize,
     },
     /// Past its time.
     #[error(
@@ -247,10 +262,19 @@ impl VerifyingKey {
         detached.verify(&self.key, &bytes).map_err(|_| bad())
     }
 
+    /// Whether a binary signature over bytes is by this key.
+    pub(crate) fn signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        matches!(PacketParser::new(signature).next(), Some(Ok(Packet::Signature(signature))) if signature.verify(&self.key, bytes).is_ok())
+    }
+
     fn accepted(&self, path: &Path) -> Result<(), KeyError> {
         let algorithm = self.key.algorithm();
         if algorithm != PublicKeyAlgorithm::RSA {
             return Err(KeyError::NotRsa { path: path.to_owned(), algorithm: format!("{algorithm:?}") });
+        }
+        let bits = self.bits();
+        if bits < RSA_BITS_MIN {
+            return Err(KeyError::Short { path: path.to_owned(), bits });
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         // The newest self-signature counts: extending a key adds one, and leaves the old ones.
@@ -277,7 +301,13 @@ pub(crate) mod tests {
     use std::path::Path;
     use std::sync::OnceLock;
 
-    use super::SigningKey;
+    use super::{KeyError, SigningKey};
+
+    #[test]
+    fn a_short_key_is_refused() {
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/short.secret.asc"));
+        assert!(matches!(SigningKey::load(path), Err(KeyError::Short { bits: 1024, .. })));
+    }
 
     /// A key for tests: making one takes its time.
     pub(crate) fn key() -> &'static SigningKey {

@@ -11,6 +11,7 @@ pub mod gates;
 pub mod inspect;
 pub mod keys;
 pub mod lint;
+mod open;
 pub mod provenance;
 pub mod sbom;
 pub mod sign;

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use packager_source::stop;
-use rpm::Package;
+use rpm::IndexSignatureTag;
 use rpm::signature::pgp::{Signer, Verifier};
 
 use crate::keys::{SigningKey, VerifyingKey};
+use crate::open;
+
+/// Signatures over the header, as every rpm before 6 reads them.
+const LEGACY: [IndexSignatureTag; 2] = [IndexSignatureTag::RPMSIGTAG_RSA, IndexSignatureTag::RPMSIGTAG_DSA];
 
 /// Why a package cannot be signed or is not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,11 @@ pub enum SignError {
         #[source]
         source: rpm::Error,
     },
+    /// The signature that rpm before 6 reads does not fit, though another one does.
+    #[error(
+        "`{0}` has a second signature, which rpm before 6 reads, and that is not by this key or does not fit\nhint: it was changed after signing; build and sign again"
+    )]
+    Legacy(PathBuf),
     /// rpm itself does not accept it.
     #[error(
         "rpm does not accept the signature of `{path}`:\n{said}\nhint: sign with an RSA-4096 key from `packager keys new`"
@@ -61,7 +70,7 @@ pub fn sign(from: &Path, to: &Path, key: &SigningKey, time: u32) -> Result<(), S
         move |source| SignError::Sign { path, source }
     };
     let signer = Signer::from_asc(key.armored()).map_err(failed(from))?;
-    let mut package = Package::open(from).map_err(failed(from))?;
+    let mut package = open::package(from).map_err(failed(from))?;
     package.sign_with_timestamp(signer, time).map_err(failed(from))?;
     let part = to.with_extension("rpm.part");
     package.write_file(&part).map_err(failed(&part))?;
@@ -72,8 +81,19 @@ pub fn sign(from: &Path, to: &Path, key: &SigningKey, time: u32) -> Result<(), S
 pub fn verify(path: &Path, key: &VerifyingKey) -> Result<(), SignError> {
     let rejected = |source| SignError::Rejected { path: path.to_owned(), source };
     let verifier = Verifier::from_asc(key.armored()).map_err(rejected)?;
-    let package = Package::open(path).map_err(rejected)?;
-    package.check_signatures(&verifier).and_then(rpm::SignatureReport::into_result).map_err(rejected)
+    let package = open::package(path).map_err(rejected)?;
+    package.check_signatures(&verifier).and_then(rpm::SignatureReport::into_result).map_err(rejected)?;
+    let legacy = open::headers(path).map_err(rejected)?.signature;
+    let header = package.metadata.header_bytes().map_err(rejected)?;
+    let fits = |tag: IndexSignatureTag| match legacy.bytes_of(tag as u32) {
+        Ok(Some(signature)) => key.signed(&header, signature),
+        other => other.is_ok(),
+    };
+    // Where rpm before 6 looks; the reader above prefers the newer place, and does not look here when it found something.
+    if !LEGACY.into_iter().all(fits) {
+        return Err(SignError::Legacy(path.to_owned()));
+    }
+    Ok(())
 }
 
 /// Checks packages with the host's `rpmkeys` and a key database of their own.
