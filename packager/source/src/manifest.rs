@@ -15,8 +15,13 @@ pub enum ManifestError {
     Missing(&'static str),
 }
 
-/// The root manifest with those members only whose manifest is among the files, and the workspace's version.
-pub(crate) fn restrict(text: &str, files: &BTreeSet<String>) -> Result<(String, String), ManifestError> {
+/// The root manifest with those members only whose manifest is among the files, those dependencies only that they inherit, and the
+/// workspace's version: what other members need changes nothing here.
+pub(crate) fn restrict(
+    text: &str,
+    files: &BTreeSet<String>,
+    inherited: &BTreeSet<String>,
+) -> Result<(String, String), ManifestError> {
     let mut document: DocumentMut = text.parse()?;
     let version = document
         .get("workspace")
@@ -35,17 +40,29 @@ pub(crate) fn restrict(text: &str, files: &BTreeSet<String>) -> Result<(String, 
                 .collect();
             workspace["members"] = value(shipped);
         }
-        // Path dependencies on members that are not shipped would point nowhere.
         if let Some(dependencies) = workspace.get_mut("dependencies").and_then(Item::as_table_mut) {
-            dependencies.retain(|_, dependency| {
-                dependency
-                    .get("path")
-                    .and_then(Item::as_str)
-                    .is_none_or(|path| files.contains(&format!("{path}/Cargo.toml")))
-            });
+            dependencies.retain(|name, _| inherited.contains(name));
         }
     }
     Ok((document.to_string(), version))
+}
+
+/// The dependencies that a manifest takes from its workspace.
+pub(crate) fn inherited(text: &str) -> Result<BTreeSet<String>, ManifestError> {
+    let document: DocumentMut = text.parse()?;
+    let platforms = document.get("target").and_then(Item::as_table_like).into_iter();
+    let platforms = platforms.flat_map(|platforms| platforms.iter().map(|(_, platform)| platform));
+    let tables = [document.as_item()].into_iter().chain(platforms).flat_map(|item| {
+        ["dependencies", "dev-dependencies", "build-dependencies"]
+            .into_iter()
+            .filter_map(|kind| item.get(kind)?.as_table_like())
+    });
+    let is_inherited = |item: &Item| item.get("workspace").and_then(Item::as_bool) == Some(true);
+    Ok(tables
+        .flat_map(|table| table.iter())
+        .filter(|(_, item)| is_inherited(item))
+        .map(|(name, _)| name.to_owned())
+        .collect())
 }
 
 /// A vendored crate that no target of ours compiles, reduced to what cargo must read: its dependencies and an empty library.
@@ -159,17 +176,25 @@ pub(crate) fn locked(text: &str) -> Result<BTreeSet<(String, String, Option<Stri
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{hollow, programs, prune, restrict};
+    use super::{hollow, inherited, programs, prune, restrict};
 
     #[test]
     fn members_that_are_not_shipped_vanish() {
-        let text = "[workspace]\nmembers = [\"a\", \"b\"]\n[workspace.package]\nversion = \"1.2.3\"\n[workspace.dependencies]\na = { path = \"a\" }\nb = { path = \"b\" }\nserde = \"1\"\n";
+        let text = "[workspace]\nmembers = [\"a\", \"b\"]\n[workspace.package]\nversion = \"1.2.3\"\n[workspace.dependencies]\na = { path = \"a\" }\nb = { path = \"b\" }\nserde = \"1\"\nclap = \"4\"\n";
         let files = BTreeSet::from(["a/Cargo.toml".to_owned()]);
-        let (text, version) = restrict(text, &files).expect("restricted");
+        let (text, version) = restrict(text, &files, &BTreeSet::from(["serde".to_owned()])).expect("restricted");
         assert_eq!(version, "1.2.3");
         assert!(text.contains("members = [\"a\"]"), "{text}");
-        assert!(!text.contains("path = \"b\""), "{text}");
-        assert!(text.contains("serde"), "{text}");
+        assert!(!text.contains("path = \"b\"") && !text.contains("clap"), "{text}");
+        assert!(text.contains("serde = \"1\""), "{text}");
+    }
+
+    #[test]
+    fn what_a_member_inherits_is_found_in_every_table() {
+        let text = "[dependencies]\na.workspace = true\nb = { workspace = true, optional = true }\nc = \"1\"\n[dev-dependencies]\nd.workspace = true\n\
+             [target.'cfg(unix)'.dependencies]\ne.workspace = true\n[build-dependencies.f]\nworkspace = true\n";
+        let found: Vec<String> = inherited(text).expect("a manifest").into_iter().collect();
+        assert_eq!(found, ["a", "b", "d", "e", "f"]);
     }
 
     #[test]

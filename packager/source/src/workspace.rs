@@ -101,8 +101,8 @@ impl Workspace {
         let text = fs::read_to_string(&manifest_path)
             .map_err(|source| WorkspaceError::Read { path: manifest_path.clone(), source })?;
         let manifest_error = |source| WorkspaceError::Manifest { path: manifest_path.clone(), source };
-        let (manifest, version) = manifest::restrict(&text, &files).map_err(manifest_error)?;
-        let Members { packages, programs } = members(root, &files)?;
+        let Members { packages, programs, inherited } = members(root, &files)?;
+        let (manifest, version) = manifest::restrict(&text, &files, &inherited).map_err(manifest_error)?;
         let (lock, reached) = locked(root, &packages)?;
         let History { commit, commit_time, modified } = match &repository {
             Some(repository) => history(repository, root, include).map_err(git_error)?,
@@ -154,11 +154,12 @@ impl Workspace {
     }
 }
 
-/// What the shipped members are called and build.
+/// What the shipped members are called, build, and take from the workspace.
 #[derive(Default)]
 struct Members {
     packages: BTreeSet<String>,
     programs: BTreeSet<String>,
+    inherited: BTreeSet<String>,
 }
 
 fn read(root: &Path, file: &str) -> Result<String, WorkspaceError> {
@@ -176,6 +177,7 @@ fn members(root: &Path, files: &BTreeSet<String>) -> Result<Members, WorkspaceEr
             files.iter().filter_map(|path| path.strip_prefix(&place)?.split('/').next().map(str::to_owned)).collect();
         let sources: Vec<String> = sources.into_iter().collect();
         let text = read(root, file)?;
+        members.inherited.extend(manifest::inherited(&text).map_err(at)?);
         members.packages.extend(manifest::package_name(&text).map_err(at)?);
         let has = |path: &str| files.contains(&format!("{folder}{path}"));
         members.programs.extend(manifest::programs(&text, has, &sources).map_err(at)?);
