@@ -10,7 +10,7 @@ use packager_source::Room;
 use crate::macros;
 use crate::run::RunError;
 use crate::sandbox::Sandbox;
-use crate::stages::{BuildError, Job};
+use crate::stages::{BuildError, Job, Workplace};
 
 impl Job<'_> {
     /// Where the work folder of the last build lies that failed.
@@ -43,7 +43,7 @@ impl Job<'_> {
         if left.is_dir() {
             return self.shell_in(&left, script, with);
         }
-        let (room, log) = self.room()?;
+        let Workplace { room, log, _alone } = self.workplace()?;
         let name = self.srpm(room.path(), &log)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
         (self.progress)("unpacking");
         self.rpmbuild(room.path(), &["-rp", "--nodeps"], &format!("/build/SRPMS/{name}"), "unpacking", &log)?;

@@ -3,7 +3,7 @@
 //! Everything happens below one work folder per key; results leave it by rename when they are complete, so a stage that
 //! is stopped at any moment leaves nothing behind that a later run could take for finished.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use std::process::Command;
 use packager_recipe::concrete::Archive;
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
-use packager_source::{Digest, Room, Workspace, digest, keep, mirror};
+use packager_source::{Digest, Room, Workspace, digest, keep, mirror, stop};
 
 use crate::budget::Budget;
 use crate::cross;
@@ -99,6 +99,16 @@ pub struct Linked {
     pub packages: Vec<PathBuf>,
     /// The folder of its libraries, where it is one of its own.
     pub private: Option<String>,
+}
+
+/// Where a build is done.
+pub(crate) struct Workplace {
+    /// Vanishes with the value.
+    pub(crate) room: Room,
+    /// Stays.
+    pub(crate) log: PathBuf,
+    /// Held as long as the value lives.
+    pub(crate) _alone: File,
 }
 
 /// Everything about one build.
@@ -316,8 +326,8 @@ impl Job<'_> {
 
     /// Only the source package, copied into `out`.
     pub fn source_package(&self, out: &Path) -> Result<PathBuf, BuildError> {
-        let (room, log) = self.room()?;
-        let srpm = self.srpm(room.path(), &log)?;
+        let place = self.workplace()?;
+        let srpm = self.srpm(place.room.path(), &place.log)?;
         fs::create_dir_all(out).map_err(BuildError::at(out))?;
         let to = out.join(srpm.file_name().unwrap_or_default());
         let part = out.join(format!(".{}.{}.part", srpm.file_name().unwrap_or_default().display(), std::process::id()));
@@ -329,9 +339,12 @@ impl Job<'_> {
     /// Builds source and binary packages and puts them into the store.
     pub fn build(&self, store: &Store) -> Result<Artifact, BuildError> {
         let key = self.key()?;
-        let (room, log) = self.room()?;
-        let ready = match self.packages(room.path(), &log) {
-            Err(BuildError::Run(failure @ RunError::Failed { .. })) => return Err(self.leave(room, failure)),
+        let place = self.workplace()?;
+        if let Some(artifact) = store.get(&key) {
+            return Ok(artifact); // whoever had the workplace before built just this
+        }
+        let ready = match self.packages(place.room.path(), &place.log) {
+            Err(BuildError::Run(failure @ RunError::Failed { .. })) => return Err(self.leave(place.room, failure)),
             other => other?,
         };
         let artifact = store.put(&key, &ready).map_err(BuildError::at(&ready))?;
@@ -405,15 +418,23 @@ impl Job<'_> {
         Ok(Sandbox { toolchain: self.toolchain, work, time, budget: self.budget, upstream: None, interactive: false })
     }
 
-    /// A work folder that vanishes with the value, and a log that stays.
-    pub(crate) fn room(&self) -> Result<(Room, PathBuf), BuildError> {
+    /// The only place in which the recipe is built for the target: whoever comes second waits.
+    pub(crate) fn workplace(&self) -> Result<Workplace, BuildError> {
+        let name = format!("{}-{}", self.recipe.name, self.target.name);
+        let logs = self.state.join("log");
+        let (lock, log) = (logs.join(format!("{name}.lock")), logs.join(format!("{name}.log")));
+        let alone = || -> io::Result<File> {
+            fs::create_dir_all(&logs)?;
+            let alone = File::create(&lock)?;
+            stop::lock(&alone, || (self.progress)("waiting for another packager that builds it"))?;
+            Ok(alone)
+        };
+        let alone = alone().map_err(BuildError::at(&lock))?;
         let work = self.state.join("work");
-        let prefix = format!("{}-{}-", self.recipe.name, self.target.name);
-        let room = Room::make(&work, &prefix).map_err(BuildError::at(&work))?;
-        let log = self.state.join("log").join(format!("{}-{}.log", self.recipe.name, self.target.name));
+        let room = Room::make(&work, &format!("{name}-")).map_err(BuildError::at(&work))?;
         match fs::remove_file(&log) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BuildError::at(&log)(error)),
-            _ => Ok((room, log)),
+            _ => Ok(Workplace { room, log, _alone: alone }),
         }
     }
 

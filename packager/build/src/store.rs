@@ -40,6 +40,11 @@ impl Store {
         Artifact::read(key, &folder).ok()
     }
 
+    /// Forgets an artifact that was damaged since.
+    pub fn forget(&self, artifact: &Artifact) -> io::Result<()> {
+        fs::remove_dir_all(&artifact.folder)
+    }
+
     /// Takes a finished folder.
     pub fn put(&self, key: &str, ready: &Path) -> io::Result<Artifact> {
         fs::create_dir_all(&self.folder)?;

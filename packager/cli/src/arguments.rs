@@ -317,7 +317,7 @@ pub(crate) struct ShellOptions {
     pub(crate) package: String,
     #[command(flatten)]
     pub(crate) sources: GivenSources,
-    /// Run this and leave
+    /// Run this and leave with its status: one word is a script for bash, several are a program and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
     /// Never use the network

@@ -17,6 +17,7 @@ use packager_source::stop::unless_interrupted;
 use packager_source::{Room, keep};
 use serde_json::{Value, json};
 
+use crate::address;
 use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
 use crate::attestation::Asked;
 use crate::check::{self, REMEDY, described};
@@ -162,6 +163,9 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
 pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     let names = if options.all_targets { world::target_names(places)? } else { options.target.clone() };
     let (key, development) = signing_key(places, options.sign_key.as_deref())?;
+    if let Some(url) = &options.base_url {
+        address::check(url)?;
+    }
     if options.base_url.is_some() && names.len() > 1 {
         bail!("`--base-url` is the address of one repository\nhint: build each target with its own address");
     }
@@ -229,8 +233,8 @@ fn one_target(
     let ready = world::fetched(places, target, &options.packages, given)?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     // Before minutes of compiling, not after.
-    publish::replaceable(&folder)?;
-    let url = options.base_url.clone().unwrap_or_else(|| format!("file://{}", folder.display()));
+    publish::possible(&folder)?;
+    let url = options.base_url.clone().unwrap_or_else(|| address::of_folder(&folder));
     let keys = yard.keys(&ready)?;
     let fingerprint = key.public()?.facts().fingerprint;
     let plain: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();

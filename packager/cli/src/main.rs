@@ -4,6 +4,7 @@
 
 #![allow(clippy::disallowed_methods)] // the command line: it reads the environment and the files it is pointed at
 
+mod address;
 mod arguments;
 mod attestation;
 mod build;
@@ -30,6 +31,8 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use clap::{CommandFactory, Parser};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use arguments::{Arguments, Command, KeysCommand, TargetsCommand};
 use places::Places;
@@ -70,7 +73,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
         Command::Rebuild(options) => build::rebuild(&places, &options),
         Command::Fetch(options) => sources::fetch(&places, &options),
         Command::Lock(options) => sources::lock(&places, &options),
-        Command::Shell(options) => shell::shell(&places, &options),
+        Command::Shell(options) => shell::shell(&places, &options, arguments.json),
         Command::Check(options) => check::check(&places, &options),
         Command::Sign(options) => keys::sign(&places, &options),
         Command::Verify(options) => keys::verify(&options),
@@ -91,7 +94,7 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
 
 /// The first signal asks every step to end and clean up after itself; a second one ends the program at once.
 fn catch_signals() -> std::io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     std::thread::spawn(move || {
         for _ in signals.forever() {
             if packager_source::stop::INTERRUPTED.swap(true, Ordering::Relaxed) {

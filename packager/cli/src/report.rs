@@ -23,12 +23,14 @@ pub(crate) struct Report {
     pub(crate) value: Value,
     /// Everything asked for was found in order.
     pub(crate) good: bool,
+    /// The exit status of a command that was run for the user, and becomes ours.
+    pub(crate) status: Option<u8>,
 }
 
 impl Report {
     /// A result for people and programs.
     pub(crate) fn new(text: impl Into<String>, value: Value) -> Report {
-        Report { text: text.into(), value, good: true }
+        Report { text: text.into(), value, good: true, status: None }
     }
 
     /// A result that is a text.
@@ -49,6 +51,9 @@ impl Report {
             say!("packager: cannot write the result: {error}");
             return ExitCode::FAILURE;
         }
+        if let Some(status) = self.status {
+            return ExitCode::from(status);
+        }
         if self.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
@@ -67,9 +72,7 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
                 None => lines.push(line.to_owned()),
             }
         }
-        if full(cause) {
-            hints.push("free some space there and run the same command again: finished stages are kept".to_owned());
-        }
+        hints.extend(remedy(cause).map(str::to_owned));
         let text = lines.join("\n");
         if !text.is_empty() && !message.contains(&text) {
             if !message.is_empty() {
@@ -79,7 +82,8 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
         }
     }
     if as_json {
-        println!("{:#}", json!({ "error": message, "hints": hints }));
+        // Whether somebody reads it does not decide what the program does.
+        let _unread = writeln!(std::io::stdout(), "{:#}", json!({ "error": message, "hints": hints }));
     } else {
         say!("error: {message}");
         for hint in hints {
@@ -97,10 +101,19 @@ pub(crate) fn together(mut faults: Vec<anyhow::Error>) -> anyhow::Error {
     anyhow::anyhow!("{}", faults.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n"))
 }
 
-/// No room on a device, or past a quota.
-fn full(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+/// What to do about a refusal of the system.
+fn remedy(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    Some(match cause.downcast_ref::<std::io::Error>()?.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "free some space there and run the same command again: finished stages are kept"
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "name a place that you may write to, or ask its owner"
+        }
+        ErrorKind::NotADirectory => "a file is where a folder is needed: move it away, or name another place",
+        _ => return None,
+    })
 }
 
 /// Columns with two blanks between them.

@@ -14,7 +14,7 @@ use crate::waves::filled;
 use crate::world;
 
 /// Opens a shell, or runs one command in it, as the build would run it.
-pub(crate) fn shell(places: &Places, options: &ShellOptions) -> Result<Report> {
+pub(crate) fn shell(places: &Places, options: &ShellOptions, json: bool) -> Result<Report> {
     let target = world::target(places, &options.target)?;
     let yard = Yard::new(places, &target, options.offline, None)?;
     let wanted = [options.package.clone()];
@@ -42,16 +42,34 @@ pub(crate) fn shell(places: &Places, options: &ShellOptions) -> Result<Report> {
     let inputs = Inputs { linked, ..inputs };
     let line = Line::begin(&ready.recipe.nvr());
     let progress = |what: &str| line.step(what);
-    let script = (!options.command.is_empty()).then(|| options.command.join(" "));
+    let script = script(&options.command);
     let status = yard.job(&ready, &inputs, &progress).shell(script.as_deref(), |command| {
         line.end("sandbox ready");
         if script.is_none() {
             say!("The spec is in /build/SPECS or in the package in /build/SRPMS; `exit` leaves.");
+        }
+        if json {
+            // Our own standard output is for the report.
+            command.stdout(std::io::stderr());
         }
         command.status()
     })?;
     let status = status.context("cannot start the sandbox")?;
     let mut report = Report::new(String::new(), json!({ "recipe": ready.recipe.name, "status": status.code() }));
     report.good = status.success();
+    report.status = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(report)
+}
+
+/// What bash is to run: one word is a script, several are a program and its arguments as they are.
+fn script(command: &[String]) -> Option<String> {
+    match command {
+        [] => None,
+        [script] => Some(script.clone()),
+        words => Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
+    }
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -2,21 +2,22 @@
 
 use std::iter::zip;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use packager_build::schedule::{self, AfterFailure, Fate};
-use packager_build::{Artifact, Linked};
+use packager_build::{Artifact, Linked, Store};
 use packager_rpm::sbom::Component;
 use packager_rpm::{Inspected, lint};
 use packager_source::stop::unless_interrupted;
 
 use crate::build::{Built, Done, Inputs, Stage, Yard, store};
 use crate::progress::Line;
-use crate::report::together;
+use crate::report::{say, together};
 use crate::world::Ready;
 
 /// One recipe, built or found.
 struct Finished {
     artifact: Artifact,
+    packages: Vec<Inspected>,
     state: &'static str,
     components: Vec<Component>,
     stages: Vec<Stage>,
@@ -66,11 +67,14 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
     let line = Line::begin(&format!("{}.{}", ready.recipe.nvr(), ready.recipe.arch));
     let progress = |what: &str| line.step(what);
     let job = yard.job(ready, inputs, &progress);
-    let (artifact, state) = match store(yard.places).get(key) {
-        Some(artifact) => (artifact, "cached"),
+    let store = store(yard.places);
+    let (artifact, packages, state) = match kept(&store, key)? {
+        Some((artifact, packages)) => (artifact, packages, "cached"),
         None => {
             let _slot = yard.begin()?;
-            (job.build(&store(yard.places))?, "built")
+            let artifact = job.build(&store)?;
+            let packages = read(&artifact)?;
+            (artifact, packages, "built")
         }
     };
     let components = job
@@ -81,17 +85,34 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
         .map(|part| Component { name: part.name, version: part.version, license: part.license, sha256: part.sha256 })
         .collect();
     line.end(state);
-    Ok(Finished { artifact, state, components, stages: line.stages() })
+    Ok(Finished { artifact, packages, state, components, stages: line.stages() })
+}
+
+/// What the store has of a key. A build that was damaged since, as by a failing disk, is forgotten.
+fn kept(store: &Store, key: &str) -> Result<Option<(Artifact, Vec<Inspected>)>> {
+    let Some(artifact) = store.get(key) else { return Ok(None) };
+    match read(&artifact) {
+        Ok(packages) => Ok(Some((artifact, packages))),
+        Err(error) => {
+            say!("packager: {error:#}; building it again");
+            let place = artifact.folder.display();
+            store.forget(&artifact).with_context(|| format!("cannot remove the damaged build `{place}`"))?;
+            Ok(None)
+        }
+    }
+}
+
+fn read(artifact: &Artifact) -> Result<Vec<Inspected>> {
+    let packages = artifact.rpms.iter().map(|path| Inspected::open(path)).collect::<Result<_, _>>();
+    packages.with_context(|| format!("`{}` is damaged", artifact.folder.display()))
 }
 
 impl Built {
     /// Reads the packages of a recipe that is finished.
     fn take(&mut self, ready: Ready, finished: Finished) -> Result<()> {
-        let Finished { artifact, state, components, stages } = finished;
+        let Finished { artifact, packages, state, components, stages } = finished;
         let first = self.packages.len();
-        for path in &artifact.rpms {
-            self.packages.push(Inspected::open(path)?);
-        }
+        self.packages.extend(packages);
         let packages = first..self.packages.len();
         for package in &ready.recipe.packages {
             if !self.packages[packages.clone()].iter().any(|built| built.name == package.name) {

@@ -97,7 +97,7 @@ pub fn current(folder: &Path) -> Option<Published> {
 }
 
 /// Refuses a place at which there is something that a repository would destroy. An empty folder may be replaced.
-pub fn replaceable(folder: &Path) -> Result<(), RepoError> {
+fn replaceable(folder: &Path) -> Result<(), RepoError> {
     let there = match fs::symlink_metadata(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(RepoError::at(folder))?,
@@ -107,6 +107,18 @@ pub fn replaceable(folder: &Path) -> Result<(), RepoError> {
         return Ok(());
     }
     Err(RepoError::InTheWay(folder.to_owned()))
+}
+
+/// Refuses a place at which a repository cannot be made, before anything is made for it.
+pub fn possible(folder: &Path) -> Result<(), RepoError> {
+    replaceable(folder)?;
+    room_for(folder).map(drop)
+}
+
+/// The folder beside a repository in which the next one is made.
+fn room_for(folder: &Path) -> Result<Room, RepoError> {
+    let parent = folder.parent().unwrap_or(Path::new("."));
+    Room::make(parent, ".repo-").map_err(RepoError::at(parent))
 }
 
 /// Name of the public key file of a repository.
@@ -130,8 +142,7 @@ pub fn publish<E: From<RepoError>>(
 ) -> Result<Published, E> {
     let folder = description.folder;
     replaceable(folder)?;
-    let parent = folder.parent().unwrap_or(Path::new("."));
-    let room = Room::make(parent, ".repo-").map_err(RepoError::at(parent))?;
+    let room = room_for(folder)?;
     let new = room.path().join("repo");
     let signed = sign_all(description, &new, key)?;
     add(&new, finish(&new, &signed)?)?;

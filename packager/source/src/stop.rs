@@ -1,6 +1,6 @@
 //! Stopping when the user asks: every program that is waited for, and every longer piece of work, looks here.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +47,24 @@ pub fn output(command: &mut Command) -> io::Result<Output> {
     Ok(Output { status, stdout: whole(&mut stdout)?, stderr: whole(&mut stderr)? })
 }
 
+/// Takes the lock of a file; `waiting` is called once when somebody else has it. An error when the user asks to stop.
+pub fn lock(file: &File, waiting: impl FnOnce()) -> io::Result<()> {
+    let mut waiting = Some(waiting);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {
+                if let Some(waiting) = waiting.take() {
+                    waiting();
+                }
+                unless_interrupted().map_err(io::Error::other)?;
+                std::thread::sleep(POLL);
+            }
+        }
+    }
+}
+
 fn whole(file: &mut File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.rewind()?;
@@ -56,7 +74,30 @@ fn whole(file: &mut File) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::fs::File;
     use std::process::Command;
+    use std::time::Duration;
+
+    #[test]
+    fn a_lock_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let held = File::create(&path).expect("a file");
+        held.lock().expect("nobody has it");
+        let waited = Cell::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                drop(held);
+            });
+            let mine = File::open(&path).expect("it is there");
+            super::lock(&mine, || waited.set(waited.get() + 1)).expect("it is let go");
+        });
+        assert_eq!(waited.get(), 1, "told once");
+        let mine = File::open(&path).expect("it is there");
+        super::lock(&mine, || panic!("nobody has it")).expect("it is free");
+    }
 
     #[test]
     fn output_is_what_the_program_wrote() {

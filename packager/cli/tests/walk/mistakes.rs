@@ -14,6 +14,11 @@ fn mistakes_are_named() {
     let text = yard.bad(&["plan", "--target", TARGET, "demmo"], 1);
     assert!(text.contains("no recipe builds a package `demmo`"), "{text}");
     yard.bad(&["plan"], 2);
+    fs::write(yard.path("root/out"), "").expect("written");
+    let text = yard.bad(&["build", "--target", TARGET, "--out", "out"], 1);
+    assert!(text.contains("hint: a file is where a folder is needed") && !text.contains("compiling"), "{text}");
+    let text = yard.bad(&["build", "--target", TARGET, "--base-url", "packages.invalid"], 1);
+    assert!(text.contains("is no address of a repository"), "{text}");
     let recipe = yard.path("root/specs/demo/recipe.yaml");
     let text = fs::read_to_string(&recipe).expect("readable");
     fs::write(&recipe, text.replace("release: 1", "relase: 1")).expect("written");

@@ -1,5 +1,7 @@
 //! Several recipes in one run: some fail, the others are built, and the failed sandbox can be entered.
 
+use std::process::Stdio;
+
 use crate::upstream::{archive, head, recipe};
 use crate::yard::{TARGET, Yard, said};
 
@@ -43,7 +45,9 @@ fn what_does_not_need_a_failed_recipe_is_built() {
     // A recipe that did not fail: its sources are unpacked, nothing is built.
     let told = yard.good(&["shell", "--target", TARGET, "apart", "--", "ls"]);
     assert_eq!(told, "LICENSE\nMakefile\napart.c\n");
-    yard.bad(&["shell", "--target", TARGET, "apart", "--", "exit 3"], 1);
+    yard.bad(&["shell", "--target", TARGET, "apart", "--", "exit 3"], 3);
+    let told = yard.good(&["shell", "--target", TARGET, "apart", "--", "sh", "-c", "echo $0-$1", "it's", "a b"]);
+    assert_eq!(told.trim(), "it's-a b", "arguments arrive as they are");
     let text = yard.bad(&["shell", "--target", TARGET, "needing"], 1);
     assert!(text.contains("`needing` links against `broken`, which is not built"), "{text}");
 
@@ -56,4 +60,19 @@ fn what_does_not_need_a_failed_recipe_is_built() {
         "{text}"
     );
     assert!(!yard.path(&format!("state/failed/broken-{TARGET}")).exists());
+}
+
+#[test]
+fn two_packagers_build_a_recipe_once() {
+    let yard = Yard::new();
+    library(&yard, "shared", "", "");
+    let build = |out: &str| {
+        let mut command = yard.command(&["build", "--target", TARGET, "--out", out, "shared"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the packager runs")
+    };
+    let outputs = [build("first"), build("second")].map(|child| child.wait_with_output().expect("it is our child"));
+    let texts = outputs.each_ref().map(said);
+    assert!(outputs.iter().all(|output| output.status.success()), "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains("waiting for another packager")).count(), 1, "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains(": compiling and packaging")).count(), 1, "{texts:?}");
 }

@@ -36,6 +36,22 @@ fn from_recipe_to_an_accepted_repository() {
     dnf_takes_it(&yard, &repo);
     what_must_not_work(&yard, &repo, &package);
     the_same_again(&yard);
+    what_was_damaged_is_made_again(&yard);
+}
+
+/// A build in the store that a disk spoilt is neither published nor in the way of the next one.
+fn what_was_damaged_is_made_again(yard: &Yard) {
+    let artifacts = files(&yard.path("state/artifacts"));
+    let (name, bytes) = artifacts.iter().find(|(name, _)| name.ends_with("/demo-1.2.3-1.el8.x86_64.rpm")).expect("it");
+    let mut spoilt = bytes.clone();
+    let middle = spoilt.len() * 7 / 8;
+    spoilt[middle] ^= 1;
+    fs::write(yard.path("state/artifacts").join(name), spoilt).expect("written");
+    let output = yard.packager(&["build", "--target", TARGET, "--out", "again"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("is damaged") && text.contains("building it again"), "{text}");
+    assert!(files(&yard.path("state/artifacts"))[name] == *bytes, "the same sources give the same package");
 }
 
 /// The same build published twice is the same byte for byte, signatures included; the provenance speaks of every file.
