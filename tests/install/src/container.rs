@@ -10,10 +10,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
-use system_suite::{Guard, Outcome, profile_folder, wait_for};
+use system_suite::{Guard, Outcome, wait_for};
 
 use crate::root::Root;
-use crate::{cgroup, sweep};
+use crate::{cgroup, load, sweep};
 
 /// How long a boot may take on a loaded machine.
 const BOOT: Duration = Duration::from_secs(120);
@@ -180,7 +180,7 @@ fn nspawn(folder: &Path, start: Start) -> Child {
         "--timezone=off",
     ]);
     command.args(["--link-journal=no", &format!("--machine={name}"), &format!("--hostname={NODE}")]);
-    command.arg(format!("--bind-ro={}:/usr/local/bin/install-load", profile_folder().join("install-load").display()));
+    command.arg(format!("--bind-ro={}:/usr/local/bin/install-load", load::program().display()));
     match start {
         Start::Booted => command.arg("--boot"),
         Start::Bare => command.args(["--as-pid2", "sleep", "infinity"]),

@@ -12,6 +12,7 @@
 //! - **Release 2** costs no compiler: the real spec and sources of release 1's source package with `Release` raised and one default of
 //!   `daos_server.yml` changed, built by rpmbuild in the packager's sandbox with the packager's macros, where `packager_cargo` is a script that
 //!   puts the programs of release 1's packages where cargo would have put them. No debug packages: these programs are stripped.
+//! - **The load** comes from the suite's own `install-load`, which the suite builds with libfabric: the guide's provider is `ofi+tcp;ofi_rxm`.
 //! - **Nothing stays**: a container, its mounts, cgroups and files go when the test ends, fails, or is killed
 //!   (`install-guard`). The cached root is the lower layer of an overlay and never changed. What stays is the cache,
 //!   `${XDG_CACHE_HOME:-~/.cache}/packager/roots`.
@@ -29,6 +30,7 @@ mod emulation;
 mod guide;
 mod higher;
 mod host;
+mod load;
 mod mirror;
 mod repository;
 mod root;
