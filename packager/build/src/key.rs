@@ -2,6 +2,7 @@
 
 use packager_source::Digest;
 
+use crate::buildroot::Buildroot;
 use crate::tools::Toolchain;
 
 /// Raised when the packager itself changes what it builds from the same inputs.
@@ -24,12 +25,14 @@ pub struct Inputs<'i> {
     pub linked: &'i [(String, String)],
     /// Versions of the GNU tools and their environment, for upstream projects; those do not see the Rust compiler.
     pub gnu: Option<&'i str>,
+    /// Where it is compiled.
+    pub buildroot: Buildroot,
 }
 
 /// The key in hexadecimal.
 #[must_use]
 pub fn build_key(inputs: Inputs<'_>, toolchain: &Toolchain) -> String {
-    let Inputs { spec, macros, source, beside, time, linked, gnu } = inputs;
+    let Inputs { spec, macros, source, beside, time, linked, gnu, buildroot } = inputs;
     let mut digest = Digest::new();
     digest.part("generation", GENERATION.as_bytes());
     digest.part("spec", spec.as_bytes());
@@ -42,6 +45,9 @@ pub fn build_key(inputs: Inputs<'_>, toolchain: &Toolchain) -> String {
     for (recipe, key) in linked {
         digest.part("linked", recipe.as_bytes());
         digest.part("key", key.as_bytes());
+    }
+    if buildroot != Buildroot::Sandbox {
+        digest.part("buildroot", buildroot.name().as_bytes());
     }
     let Toolchain { rust, zig: _, zig_version, zigbuild: _, zigbuild_version, rpm_version, helpers, bwrap: _ } =
         toolchain;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: it runs rpmbuild and keeps its results
 
 pub mod budget;
+mod buildroot;
 mod cross;
 mod cxx;
 pub mod documents;
@@ -20,8 +21,9 @@ mod sysroot;
 pub mod tools;
 
 pub use budget::{Acquired, Budget};
+pub use buildroot::Buildroot;
 pub use gnu::Gnu;
 pub use run::RunError;
-pub use stages::{BuildError, Job, Linked, Origin};
+pub use stages::{BuildError, Job, Linked, Made, Origin};
 pub use store::{Artifact, Store};
 pub use tools::{ToolError, Toolchain};

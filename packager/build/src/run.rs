@@ -91,9 +91,14 @@ pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError
         let state = log.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_owned();
         return Err(RunError::Full { step, state, log });
     }
-    let lines: Vec<&str> = end.lines().collect();
-    let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+    let tail = last_lines(&end);
     Err(RunError::Failed { step, status, tail, log })
+}
+
+/// As many of the last lines as an error message shows.
+pub(crate) fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
 fn tail(log: &Path, bytes: u64) -> String {

@@ -13,7 +13,8 @@ use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
 use packager_source::{Digest, Room, Workspace, digest, keep, mirror, stop};
 
-use crate::budget::Budget;
+use crate::budget::{Acquired, Budget};
+use crate::buildroot::Buildroot;
 use crate::cross;
 use crate::documents;
 use crate::gnu::Gnu;
@@ -36,12 +37,18 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
+    /// The pool of jobs.
+    #[error("cannot take a job from the pool")]
+    Pool(#[source] io::Error),
     /// Vendoring.
     #[error("vendoring the crates of `{0}`")]
     Vendor(String, #[source] Box<VendorError>),
     /// A package that is linked against.
     #[error(transparent)]
     Package(Box<packager_rpm::PackageError>),
+    /// A host has something else than what is to be linked against.
+    #[error("not installed here, and linked against: {}\nhint: sudo dnf install {}", names(.0), names(.0))]
+    NotInstalled(Vec<PathBuf>),
     /// A step in the sandbox.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -101,6 +108,15 @@ pub struct Linked {
     pub private: Option<String>,
 }
 
+/// Whether a build had anything to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// It was in the store.
+    Before,
+    /// It was built.
+    Now,
+}
+
 /// Where a build is done.
 pub(crate) struct Workplace {
     /// Vanishes with the value.
@@ -138,6 +154,8 @@ pub struct Job<'j> {
     pub mirror: Option<&'j Path>,
     /// Never use the network.
     pub offline: bool,
+    /// Where it is compiled.
+    pub buildroot: Buildroot,
     /// Jobs, shared with other builds.
     pub budget: &'j Budget,
     /// Told what begins.
@@ -167,6 +185,7 @@ impl Job<'_> {
             time: self.time,
             linked: &linked,
             gnu: gnu.as_deref(),
+            buildroot: self.buildroot,
         };
         Ok(build_key(inputs, self.toolchain))
     }
@@ -327,6 +346,7 @@ impl Job<'_> {
     /// Only the source package, copied into `out`.
     pub fn source_package(&self, out: &Path) -> Result<PathBuf, BuildError> {
         let place = self.workplace()?;
+        let _job = self.begin()?;
         let srpm = self.srpm(place.room.path(), &place.log)?;
         fs::create_dir_all(out).map_err(BuildError::at(out))?;
         let to = out.join(srpm.file_name().unwrap_or_default());
@@ -336,24 +356,33 @@ impl Job<'_> {
         Ok(to)
     }
 
-    /// Builds source and binary packages and puts them into the store.
-    pub fn build(&self, store: &Store) -> Result<Artifact, BuildError> {
+    /// Builds source and binary packages and puts them into the store, unless it has them, undamaged.
+    pub fn build(&self, store: &Store) -> Result<(Artifact, Made), BuildError> {
         let key = self.key()?;
         let place = self.workplace()?;
+        // Whoever had the workplace before may have built just this.
         if let Some(artifact) = store.get(&key) {
-            return Ok(artifact); // whoever had the workplace before built just this
+            if artifact.damage().is_none() {
+                return Ok((artifact, Made::Before));
+            }
+            store.forget(&artifact).map_err(BuildError::at(&artifact.folder))?;
         }
+        let _job = self.begin()?;
         let ready = match self.packages(place.room.path(), &place.log) {
-            Err(BuildError::Run(failure @ RunError::Failed { .. })) => return Err(self.leave(place.room, failure)),
+            // `shell` opens our sandbox, and no other buildroot.
+            Err(BuildError::Run(failure @ RunError::Failed { .. })) if self.buildroot == Buildroot::Sandbox => {
+                return Err(self.leave(place.room, failure));
+            }
             other => other?,
         };
         let artifact = store.put(&key, &ready).map_err(BuildError::at(&ready))?;
         self.clear_left()?;
-        Ok(artifact)
+        Ok((artifact, Made::Now))
     }
 
     /// Builds into a folder of its own, whatever the store holds: for comparing.
     pub fn build_apart(&self, folder: &Path) -> Result<Artifact, BuildError> {
+        let _job = self.begin()?;
         let log = folder.join("build.log");
         let ready = self.packages(folder, &log)?;
         Artifact::read("apart", &ready).map_err(BuildError::at(&ready))
@@ -368,7 +397,12 @@ impl Job<'_> {
             fs::remove_dir_all(&path).and_then(|()| fs::create_dir_all(&path)).map_err(BuildError::at(&path))?;
         }
         (self.progress)("compiling and packaging");
-        self.rpmbuild(work, &["--rebuild", "--nodeps"], &format!("/build/SRPMS/{name}"), "rpmbuild", log)?;
+        match self.buildroot {
+            Buildroot::Sandbox => {
+                self.rpmbuild(work, &["--rebuild", "--nodeps"], &format!("/build/SRPMS/{name}"), "rpmbuild", log)?;
+            }
+            _ => self.natively(work, &srpm, log)?,
+        }
         let ready = work.join("ready");
         fs::create_dir_all(&ready).map_err(BuildError::at(&ready))?;
         let mut rpms = Vec::new();
@@ -418,6 +452,11 @@ impl Job<'_> {
         Ok(Sandbox { toolchain: self.toolchain, work, time, budget: self.budget, upstream: None, interactive: false })
     }
 
+    /// A job of the pool, until the value goes.
+    fn begin(&self) -> Result<Acquired, BuildError> {
+        self.budget.begin().map_err(BuildError::Pool)
+    }
+
     /// The only place in which the recipe is built for the target: whoever comes second waits.
     pub(crate) fn workplace(&self) -> Result<Workplace, BuildError> {
         let name = format!("{}-{}", self.recipe.name, self.target.name);
@@ -426,7 +465,7 @@ impl Job<'_> {
         let alone = || -> io::Result<File> {
             fs::create_dir_all(&logs)?;
             let alone = File::create(&lock)?;
-            stop::lock(&alone, || (self.progress)("waiting for another packager that builds it"))?;
+            stop::lock(&alone, || (self.progress)("waiting for another packager that works on it"))?;
             Ok(alone)
         };
         let alone = alone().map_err(BuildError::at(&lock))?;
@@ -449,6 +488,10 @@ impl Job<'_> {
         };
         touch().map_err(BuildError::at(path))
     }
+}
+
+fn names(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn files(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, BuildError> {

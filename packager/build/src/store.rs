@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use packager_source::keep;
+use packager_rpm::{PackageError, inspect};
+use packager_source::{Room, keep};
 
 /// The folder of all artifacts.
 #[derive(Debug, Clone)]
@@ -40,9 +41,10 @@ impl Store {
         Artifact::read(key, &folder).ok()
     }
 
-    /// Forgets an artifact that was damaged since.
-    pub fn forget(&self, artifact: &Artifact) -> io::Result<()> {
-        fs::remove_dir_all(&artifact.folder)
+    /// Forgets an artifact that was damaged since. It goes at once for whoever looks, whenever this is stopped.
+    pub(crate) fn forget(&self, artifact: &Artifact) -> io::Result<()> {
+        let room = Room::make(&self.folder, ".forgotten-")?;
+        fs::rename(&artifact.folder, room.path().join("artifact"))
     }
 
     /// Takes a finished folder.
@@ -61,6 +63,12 @@ impl Store {
 }
 
 impl Artifact {
+    /// Whether its packages are still what was put here; `None` when that cannot be told now.
+    pub fn damage(&self) -> Option<PackageError> {
+        let all = self.rpms.iter().chain([&self.srpm]);
+        all.map(|path| inspect::intact(path)).find_map(|looked| looked.err().filter(PackageError::is_damage))
+    }
+
     /// Reads a folder of packages.
     pub fn read(key: &str, folder: &Path) -> io::Result<Artifact> {
         let mut rpms = Vec::new();

@@ -247,6 +247,31 @@ pub(crate) struct SrpmOptions {
     pub(crate) jobs: Option<NonZeroUsize>,
 }
 
+/// See packager/docs/buildroots.md.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum BuildrootKind {
+    /// Our sandbox with cross compilers at the target's glibc; the only reproducible one
+    #[default]
+    Sandbox,
+    /// This machine, which must be the target, with the compilers that are installed
+    Host,
+    /// A root with the distribution's compilers, made by mock
+    Mock,
+    /// The distribution's container image
+    Podman,
+}
+
+impl From<BuildrootKind> for packager_build::Buildroot {
+    fn from(kind: BuildrootKind) -> packager_build::Buildroot {
+        match kind {
+            BuildrootKind::Sandbox => packager_build::Buildroot::Sandbox,
+            BuildrootKind::Host => packager_build::Buildroot::Host,
+            BuildrootKind::Mock => packager_build::Buildroot::Mock,
+            BuildrootKind::Podman => packager_build::Buildroot::Podman,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct BuildOptions {
     /// `<distribution>-<release>-<arch>`; may be given several times
@@ -263,6 +288,9 @@ pub(crate) struct BuildOptions {
     /// Jobs of all recipes and their compilers together; one per processor when absent
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// Where packages are compiled
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    pub(crate) buildroot: BuildrootKind,
     /// Build everything that does not need what failed
     #[arg(long)]
     pub(crate) keep_going: bool,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use packager_build::Toolchain;
+use packager_build::{Buildroot, Toolchain};
 use packager_recipe::Target;
 use packager_repo::attested::SUFFIX;
 use packager_repo::publish::{self, Extra};
@@ -28,6 +28,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) struct Asked {
     pub(crate) packages: Vec<String>,
     pub(crate) url: String,
+    pub(crate) buildroot: Buildroot,
 }
 
 /// The crates that are compiled into a package: those of its recipe, when it has programs.
@@ -71,17 +72,20 @@ pub(crate) fn provenance(
         done.iter().map(|done| (done.ready.recipe.name.as_str(), done.ready.time)).collect();
     let modified: Vec<&str> =
         done.iter().filter(|done| done.ready.modified).map(|done| done.ready.recipe.name.as_str()).collect();
-    let internal = json!({
+    let mut internal = json!({
         "buildKeys": keys,
         "sourceTimes": times,
         "uncommittedChanges": modified,
-        "tools": {
+    });
+    // Elsewhere the distribution's own tools compile, of which nothing is known here.
+    if asked.buildroot == Buildroot::Sandbox {
+        internal["tools"] = json!({
             "rustc": toolchain.rust.version,
             "zig": toolchain.zig_version,
             "cargo-zigbuild": toolchain.zigbuild_version,
             "rpmbuild": toolchain.rpm_version,
-        },
-    });
+        });
+    }
     let mut invocation = digest::Digest::new();
     for (recipe, key) in &keys {
         invocation.part(recipe, key.as_bytes());
@@ -95,7 +99,12 @@ pub(crate) fn provenance(
     let statement = Statement::new(Build {
         version: VERSION.to_owned(),
         files,
-        external: json!({ "target": target.name, "packages": asked.packages, "baseUrl": asked.url }),
+        external: json!({
+            "target": target.name,
+            "packages": asked.packages,
+            "baseUrl": asked.url,
+            "buildroot": asked.buildroot.name(),
+        }),
         internal,
         dependencies,
         invocation: invocation.hex(),
@@ -117,6 +126,7 @@ fn sources(done: &Done) -> Vec<Dependency> {
                 let uri = match &copy.place {
                     Place::Url(url) => url.clone(),
                     Place::Debian(path) => format!("pkg:generic/{}@{}?file_name={path}", recipe.name, recipe.version),
+                    Place::Git { url, commit, .. } => format!("git+{url}@{commit}"),
                 };
                 all.push(Dependency { uri, digest: sha256(copy.sha256.clone()) });
             }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use packager_build::schedule::AfterFailure;
-use packager_build::{Acquired, Artifact, Budget, Gnu, Job, Linked, Origin, Store, Toolchain};
+use packager_build::{Artifact, Budget, Buildroot, Gnu, Job, Linked, Origin, Store, Toolchain};
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
@@ -36,6 +36,7 @@ pub(crate) struct Yard<'y> {
     target: &'y Target,
     toolchain: Toolchain,
     offline: bool,
+    buildroot: Buildroot,
     /// Jobs of everything that runs at the same time.
     pub(crate) budget: Budget,
 }
@@ -50,7 +51,12 @@ impl<'y> Yard<'y> {
         let toolchain = Toolchain::find(target.arch, &places.toolchain())?;
         let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let budget = Budget::new(jobs).context("cannot make a pool of jobs")?;
-        Ok(Yard { places, target, toolchain, offline, budget })
+        Ok(Yard { places, target, toolchain, offline, buildroot: Buildroot::Sandbox, budget })
+    }
+
+    /// The same with another buildroot.
+    fn within(self, buildroot: Buildroot) -> Yard<'y> {
+        Yard { buildroot, ..self }
     }
 
     pub(crate) fn job<'j>(
@@ -75,14 +81,10 @@ impl<'y> Yard<'y> {
             state: &self.places.state,
             mirror: self.places.mirror.as_deref(),
             offline: self.offline,
+            buildroot: self.buildroot,
             budget: &self.budget,
             progress,
         }
-    }
-
-    /// A job of the pool, for one build.
-    pub(crate) fn begin(&self) -> Result<Acquired> {
-        self.budget.begin().context("cannot take a job from the pool")
     }
 
     /// What a recipe needs beside itself. `known` are the builds before it.
@@ -150,7 +152,6 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
     for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
         let progress = |what: &str| line.step(what);
-        let _slot = yard.begin()?;
         let path = yard.job(ready, &inputs, &progress).source_package(&std::path::absolute(&options.out)?)?;
         line.end("source package made");
         made.push(path);
@@ -170,6 +171,9 @@ pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
         bail!("`--base-url` is the address of one repository\nhint: build each target with its own address");
     }
     let given = Given::parse(&options.sources, options.offline)?;
+    for name in &names {
+        Buildroot::from(options.buildroot).possible(&world::target(places, name)?, options.offline)?;
+    }
     let mut text = String::new();
     let mut values = Vec::new();
     let mut faults = Vec::new();
@@ -229,16 +233,15 @@ fn one_target(
     (key, development): (&SigningKey, bool),
 ) -> Result<(String, Value)> {
     let start = Instant::now();
-    let yard = Yard::new(places, target, options.offline, options.jobs)?;
+    let buildroot = Buildroot::from(options.buildroot);
+    let yard = Yard::new(places, target, options.offline, options.jobs)?.within(buildroot);
     let ready = world::fetched(places, target, &options.packages, given)?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
-    // Before minutes of compiling, not after.
-    publish::possible(&folder)?;
     let url = options.base_url.clone().unwrap_or_else(|| address::of_folder(&folder));
     let keys = yard.keys(&ready)?;
     let fingerprint = key.public()?.facts().fingerprint;
     let plain: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
-    let asked = Asked { packages: options.packages.clone(), url };
+    let asked = Asked { packages: options.packages.clone(), url, buildroot };
     let plan = Plan::new(places, target, &ready, &plain, asked)?;
     if publish::current(&folder).is_some_and(|record| plan.made(&record, &fingerprint)) {
         let seconds = start.elapsed().as_secs_f64();
@@ -249,6 +252,8 @@ fn one_target(
             json!({ "target": target.name, "repository": folder, "state": "nothing to do", "seconds": seconds }),
         ));
     }
+    // Before minutes of compiling, not after.
+    publish::possible(&folder)?;
     let after_failure = if options.keep_going { AfterFailure::Go } else { AfterFailure::Stop };
     let mut built = waves::build(&yard, ready, &keys, after_failure)?;
     let line = Line::begin(&target.name);
@@ -303,11 +308,7 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
         let progress = |what: &str| line.step(what);
         let inputs = yard.inputs(ready, &known)?;
         let job = yard.job(ready, &inputs, &progress);
-        let _slot = yard.begin()?;
-        let first = match store.get(&job.key()?) {
-            Some(first) => first,
-            None => job.build(&store)?,
-        };
+        let (first, _) = job.build(&store)?;
         known.push(waves::filled(&linked(ready, &first.key), &first));
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");

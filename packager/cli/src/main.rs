@@ -92,15 +92,28 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
     }
 }
 
-/// The first signal asks every step to end and clean up after itself; a second one ends the program at once.
+/// The first signal asks every step to end and clean up after itself; a second Ctrl-C ends the program at once.
 fn catch_signals() -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let mut caught = vec![SIGINT, SIGTERM];
+    if !hang_ups_are_ignored() {
+        caught.push(SIGHUP);
+    }
+    let mut signals = Signals::new(caught)?;
     std::thread::spawn(move || {
-        for _ in signals.forever() {
-            if packager_source::stop::INTERRUPTED.swap(true, Ordering::Relaxed) {
+        for signal in signals.forever() {
+            // Closing a terminal sends more than one of the others.
+            if packager_source::stop::INTERRUPTED.swap(true, Ordering::Relaxed) && signal == SIGINT {
                 std::process::exit(1);
             }
         }
     });
     Ok(())
+}
+
+/// As under `nohup`, which is to stay so.
+fn hang_ups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    ignored & (1 << (SIGHUP - 1)) != 0
 }

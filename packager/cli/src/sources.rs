@@ -145,5 +145,6 @@ fn described(place: &Place) -> String {
     match place {
         Place::Url(url) => url.clone(),
         Place::Debian(path) => format!("debian: {path}"),
+        Place::Git { url, commit, .. } => format!("{url} at {commit}"),
     }
 }

@@ -2,9 +2,9 @@
 
 use std::iter::zip;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use packager_build::schedule::{self, AfterFailure, Fate};
-use packager_build::{Artifact, Linked, Store};
+use packager_build::{Artifact, Linked, Made};
 use packager_rpm::sbom::Component;
 use packager_rpm::{Inspected, lint};
 use packager_source::stop::unless_interrupted;
@@ -68,15 +68,17 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
     let progress = |what: &str| line.step(what);
     let job = yard.job(ready, inputs, &progress);
     let store = store(yard.places);
-    let (artifact, packages, state) = match kept(&store, key)? {
-        Some((artifact, packages)) => (artifact, packages, "cached"),
-        None => {
-            let _slot = yard.begin()?;
-            let artifact = job.build(&store)?;
-            let packages = read(&artifact)?;
-            (artifact, packages, "built")
-        }
+    let there = store.get(key);
+    let damage = there.as_ref().and_then(Artifact::damage);
+    if let Some(damage) = &damage {
+        say!("packager: `{}` is damaged; building it again", damage.path.display());
+    }
+    let (artifact, made) = match there.filter(|_| damage.is_none()) {
+        Some(artifact) => (artifact, Made::Before),
+        None => job.build(&store)?,
     };
+    let state = if made == Made::Now { "built" } else { "cached" };
+    let packages = artifact.rpms.iter().map(|path| Inspected::open(path)).collect::<Result<_, _>>()?;
     let components = job
         .vendored()?
         .into_iter()
@@ -86,25 +88,6 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
         .collect();
     line.end(state);
     Ok(Finished { artifact, packages, state, components, stages: line.stages() })
-}
-
-/// What the store has of a key. A build that was damaged since, as by a failing disk, is forgotten.
-fn kept(store: &Store, key: &str) -> Result<Option<(Artifact, Vec<Inspected>)>> {
-    let Some(artifact) = store.get(key) else { return Ok(None) };
-    match read(&artifact) {
-        Ok(packages) => Ok(Some((artifact, packages))),
-        Err(error) => {
-            say!("packager: {error:#}; building it again");
-            let place = artifact.folder.display();
-            store.forget(&artifact).with_context(|| format!("cannot remove the damaged build `{place}`"))?;
-            Ok(None)
-        }
-    }
-}
-
-fn read(artifact: &Artifact) -> Result<Vec<Inspected>> {
-    let packages = artifact.rpms.iter().map(|path| Inspected::open(path)).collect::<Result<_, _>>();
-    packages.with_context(|| format!("`{}` is damaged", artifact.folder.display()))
 }
 
 impl Built {

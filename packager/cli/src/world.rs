@@ -277,6 +277,11 @@ fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<
     Ok((Sources::Workspace(Box::new(workspace)), facts))
 }
 
+/// The top folder of an upstream release, unless it says otherwise.
+fn folder(recipe: &Recipe) -> String {
+    format!("{}-{}", recipe.name.value, recipe.version.as_ref().map_or("", |version| &version.value))
+}
+
 /// The copies of an upstream release.
 pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
     recipe
@@ -285,9 +290,14 @@ pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
         .iter()
         .filter_map(|archive| {
             let archive = &archive.value;
-            let place = match (&archive.url, &archive.debian) {
-                (Some(url), _) => Place::Url(url.clone()),
-                (None, path) => Place::Debian(path.clone().unwrap_or_default()),
+            let place = match (&archive.url, &archive.debian, &archive.git) {
+                (Some(url), ..) => Place::Url(url.clone()),
+                (_, Some(path), _) => Place::Debian(path.clone()),
+                (.., url) => Place::Git {
+                    url: url.clone().unwrap_or_default(),
+                    commit: archive.commit.clone().unwrap_or_default(),
+                    folder: archive.folder.clone().unwrap_or_else(|| folder(recipe)),
+                },
             };
             Some(Copy { place, sha256: archive.sha256.clone()? })
         })
@@ -300,8 +310,7 @@ fn upstream(places: &Places, recipe: &Recipe, facts: Facts, given: &Given) -> Re
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
     let name = &recipe.name.value;
-    let folder = format!("{name}-{}", recipe.version.as_ref().map_or("", |version| &version.value));
-    if let Some(archive) = given.archive(name, &folder, source_time, &places.state.join("archives"))? {
+    if let Some(archive) = given.archive(name, &folder(recipe), source_time, &places.state.join("archives"))? {
         let given::Given { name, sha256, folder } = archive;
         let given_archive = Some(Archive { name, sha256: Some(sha256), folder });
         return Ok((Sources::Given, Facts { given_archive, source_time, ..facts }));

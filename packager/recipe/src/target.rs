@@ -172,6 +172,14 @@ pub struct Profile {
     pub module_hotfixes: bool,
     /// Instruction set that every machine of the release has, in Rust's names, by architecture.
     pub cpu: BTreeMap<Arch, String>,
+    /// The distribution's container image.
+    pub image: String,
+    /// mock's configurations where they are not called as the target.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mock: BTreeMap<Arch, String>,
+    /// Repositories of the distribution that hold build requirements and are off by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub build_repositories: Vec<String>,
     /// Gates whose findings matter more or less here than elsewhere.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gates: BTreeMap<String, Severity>,

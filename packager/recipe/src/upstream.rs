@@ -136,12 +136,12 @@ fn archive(recipe: &Recipe, facts: &Facts) -> Option<Archive> {
     }
     let version = recipe.version.as_ref().map(|version| version.value.as_str()).unwrap_or_default();
     let written = &recipe.source.archives.get(facts.archive)?.value;
-    let place = written.url.as_deref().or(written.debian.as_deref()).unwrap_or_default();
-    Some(Archive {
-        name: place.rsplit('/').next().unwrap_or_default().to_owned(),
-        sha256: written.sha256.clone(),
-        folder: written.folder.clone().unwrap_or_else(|| format!("{}-{version}", recipe.name.value)),
-    })
+    let folder = written.folder.clone().unwrap_or_else(|| format!("{}-{version}", recipe.name.value));
+    let name = match written.url.as_deref().or(written.debian.as_deref()) {
+        Some(place) => place.rsplit('/').next().unwrap_or_default().to_owned(),
+        None => format!("{folder}.tar"),
+    };
+    Some(Archive { name, sha256: written.sha256.clone(), folder })
 }
 
 /// Names below `cargo:` that the workspace does not have: found here, not after minutes of compiling.

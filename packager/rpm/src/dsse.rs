@@ -103,10 +103,6 @@ impl VerifyingKey {
         self.rsa().size()
     }
 
-    pub(crate) fn bits(&self) -> usize {
-        self.rsa().n().bits()
-    }
-
     fn rsa(&self) -> &rsa::RsaPublicKey {
         match self.primary().public_params() {
             PublicParams::RSA(params) => &params.key,

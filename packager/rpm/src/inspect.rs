@@ -19,6 +19,25 @@ pub struct PackageError {
     pub source: rpm::Error,
 }
 
+impl PackageError {
+    /// The package is not what it was, rather than out of reach for a moment.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use std::io::ErrorKind;
+        match &self.source {
+            rpm::Error::Io(error) => matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof),
+            _ => true,
+        }
+    }
+}
+
+/// Looks at headers and digests of a package, without unpacking it.
+pub fn intact(path: &Path) -> Result<(), PackageError> {
+    open::package(path)
+        .and_then(|package| package.verify_digests())
+        .map_err(|source| PackageError { path: path.to_owned(), source })
+}
+
 /// A file in a package.
 #[derive(Debug, Clone)]
 pub struct File {

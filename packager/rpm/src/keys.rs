@@ -11,12 +11,10 @@ use pgp::composed::{
     ArmorOptions, Deserializable, DetachedSignature, KeyType, SecretKeyParamsBuilder, SignedPublicKey, SignedSecretKey,
 };
 use pgp::crypto::hash::HashAlgorithm;
-use pgp::crypto::public_key::PublicKeyAlgorithm;
-use pgp::packet::{
-    Packet, PacketParser, PublicKey, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData,
-};
-use pgp::types::{KeyDetails as _, Password, Timestamp};
+use pgp::packet::{PublicKey, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::types::{KeyDetails as _, Password, PublicParams, Timestamp};
 use rand_pgp::rngs::OsRng;
+use rsa::traits::PublicKeyParts as _;
 use serde::Serialize;
 
 /// Bits of a new key: the most that every supported rpm takes.
@@ -262,19 +260,19 @@ impl VerifyingKey {
         detached.verify(&self.key, &bytes).map_err(|_| bad())
     }
 
-    /// Whether a binary signature over bytes is by this key.
-    pub(crate) fn signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
-        matches!(PacketParser::new(signature).next(), Some(Ok(Packet::Signature(signature))) if signature.verify(&self.key, bytes).is_ok())
-    }
-
     fn accepted(&self, path: &Path) -> Result<(), KeyError> {
-        let algorithm = self.key.algorithm();
-        if algorithm != PublicKeyAlgorithm::RSA {
-            return Err(KeyError::NotRsa { path: path.to_owned(), algorithm: format!("{algorithm:?}") });
-        }
-        let bits = self.bits();
-        if bits < RSA_BITS_MIN {
-            return Err(KeyError::Short { path: path.to_owned(), bits });
+        // A subkey that may sign does so in the primary key's place.
+        let signs = |signature: &pgp::packet::Signature| signature.key_flags().sign();
+        let subkeys = self.key.public_subkeys.iter().filter(|subkey| subkey.signatures.iter().any(signs));
+        let subkeys = subkeys.map(|subkey| (subkey.key.algorithm(), subkey.key.public_params()));
+        for (algorithm, params) in [(self.key.algorithm(), self.primary().public_params())].into_iter().chain(subkeys) {
+            let PublicParams::RSA(params) = params else {
+                return Err(KeyError::NotRsa { path: path.to_owned(), algorithm: format!("{algorithm:?}") });
+            };
+            let bits = params.key.n().bits();
+            if bits < RSA_BITS_MIN {
+                return Err(KeyError::Short { path: path.to_owned(), bits });
+            }
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         // The newest self-signature counts: extending a key adds one, and leaves the old ones.

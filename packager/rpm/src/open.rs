@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn the_signature_that_old_rpm_reads_counts_too() {
-        let mut bytes = small();
+        let whole = small();
+        let mut bytes = whole.clone();
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("small.rpm");
         fs::write(&path, &bytes).expect("a file");
@@ -59,6 +60,13 @@ mod tests {
         bytes[at + legacy.len() - 1] ^= 1;
         fs::write(&path, &bytes).expect("a file");
         let public = key().public().expect("a public part");
+        assert!(matches!(sign::verify(&path, &public), Err(sign::SignError::Legacy(_))));
+        // Under another number the signature is none: the signature header itself is not signed.
+        let mut bytes = whole;
+        let tag = (IndexSignatureTag::RPMSIGTAG_RSA as u32).to_be_bytes();
+        let at = (112..).step_by(16).find(|at| bytes[*at..].starts_with(&tag)).expect("an entry of the index");
+        bytes[at..at + 4].copy_from_slice(&9999_u32.to_be_bytes());
+        fs::write(&path, &bytes).expect("a file");
         assert!(matches!(sign::verify(&path, &public), Err(sign::SignError::Legacy(_))));
     }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use packager_source::stop;
 use rpm::IndexSignatureTag;
+use rpm::signature::Verifying as _;
 use rpm::signature::pgp::{Signer, Verifier};
 
 use crate::keys::{SigningKey, VerifyingKey};
@@ -46,9 +47,9 @@ pub enum SignError {
         #[source]
         source: rpm::Error,
     },
-    /// The signature that rpm before 6 reads does not fit, though another one does.
+    /// The signature that rpm before 6 reads is missing or does not fit, though another one does.
     #[error(
-        "`{0}` has a second signature, which rpm before 6 reads, and that is not by this key or does not fit\nhint: it was changed after signing; build and sign again"
+        "rpm before 6 reads no signature of this key in `{0}`, though a later one does\nhint: it was changed after signing; build and sign again"
     )]
     Legacy(PathBuf),
     /// rpm itself does not accept it.
@@ -83,14 +84,14 @@ pub fn verify(path: &Path, key: &VerifyingKey) -> Result<(), SignError> {
     let verifier = Verifier::from_asc(key.armored()).map_err(rejected)?;
     let package = open::package(path).map_err(rejected)?;
     package.check_signatures(&verifier).and_then(rpm::SignatureReport::into_result).map_err(rejected)?;
-    let legacy = open::headers(path).map_err(rejected)?.signature;
+    let signatures = open::headers(path).map_err(rejected)?.signature;
     let header = package.metadata.header_bytes().map_err(rejected)?;
-    let fits = |tag: IndexSignatureTag| match legacy.bytes_of(tag as u32) {
-        Ok(Some(signature)) => key.signed(&header, signature),
-        other => other.is_ok(),
-    };
     // Where rpm before 6 looks; the reader above prefers the newer place, and does not look here when it found something.
-    if !LEGACY.into_iter().all(fits) {
+    let mut legacy = Vec::new();
+    for tag in LEGACY {
+        legacy.extend(signatures.bytes_of(tag as u32).map_err(|_| SignError::Legacy(path.to_owned()))?);
+    }
+    if legacy.is_empty() || !legacy.into_iter().all(|signature| verifier.verify(&header[..], signature).is_ok()) {
         return Err(SignError::Legacy(path.to_owned()));
     }
     Ok(())

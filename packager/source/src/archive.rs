@@ -10,6 +10,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::{self, hex};
+use crate::git;
 use crate::keep;
 use crate::room::Room;
 use crate::stop::{self, Interrupted, unless_interrupted};
@@ -36,6 +37,15 @@ pub enum Place {
     Url(String),
     /// A path below `pool/main/` of the Debian mirrors of this machine.
     Debian(String),
+    /// A commit of a git repository.
+    Git {
+        /// `http:`, `https:`, `file:` or a folder.
+        url: String,
+        /// Its id, in hexadecimal.
+        commit: String,
+        /// The top folder of the archive that is made of it.
+        folder: String,
+    },
 }
 
 /// A copy of a release, with the hash of its bytes.
@@ -81,6 +91,8 @@ enum CopyError {
     Io(#[from] io::Error),
     #[error("{0}")]
     Apt(String),
+    #[error("{0}")]
+    Git(#[from] git::GitError),
     #[error("its SHA-256 is {0}")]
     Hash(String),
     #[error("it has more than {ARCHIVE_BYTES_MAX} bytes")]
@@ -154,7 +166,7 @@ impl Archives {
             }
             for place in places {
                 unless_interrupted()?;
-                if offline && !place.starts_with("file:") {
+                if offline && place.contains("://") && !place.starts_with("file:") {
                     reasons.push(format!("  {place}: the network is not to be used"));
                     continue;
                 }
@@ -200,7 +212,7 @@ impl Place {
     /// Where it can be asked for.
     fn addresses(&self) -> Vec<String> {
         match self {
-            Place::Url(url) => vec![url.clone()],
+            Place::Url(url) | Place::Git { url, .. } => vec![url.clone()],
             Place::Debian(path) => debian_mirrors().iter().map(|mirror| format!("{mirror}/pool/main/{path}")).collect(),
         }
     }
@@ -209,6 +221,10 @@ impl Place {
     fn transfer(&self, address: &str, part: &Path) -> Result<String, CopyError> {
         match self {
             Place::Debian(_) if Path::new(APT_HELPER).is_file() => transfer_with_apt(address, part),
+            Place::Git { url, commit, folder } => {
+                git::export(&agent(), url, commit, folder, part)?;
+                Ok(digest::file(part)?)
+            }
             _ => transfer(address, part),
         }
     }
@@ -245,18 +261,21 @@ pub fn download(place: &str, to: &Path) -> Result<(), DownloadError> {
     transfer(place, to).map(drop).map_err(|error| DownloadError { place: place.to_owned(), reason: error.to_string() })
 }
 
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(CONNECT_TIMEOUT))
+        .timeout_recv_body(Some(TRANSFER_TIMEOUT))
+        .build()
+        .into()
+}
+
 /// Copies what is there, and says what it hashes to.
 fn transfer(place: &str, part: &Path) -> Result<String, CopyError> {
     let mut body: Box<dyn Read> = match place.strip_prefix("file://") {
         Some(path) => Box::new(File::open(path)?),
         None => {
-            let agent: ureq::Agent = ureq::Agent::config_builder()
-                .timeout_connect(Some(CONNECT_TIMEOUT))
-                .timeout_recv_response(Some(CONNECT_TIMEOUT))
-                .timeout_recv_body(Some(TRANSFER_TIMEOUT))
-                .build()
-                .into();
-            let response = agent.get(place).call().map_err(Box::new)?;
+            let response = agent().get(place).call().map_err(Box::new)?;
             Box::new(response.into_body().into_reader())
         }
     };

@@ -4,13 +4,19 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Set by the signal handler; every running step ends soon after.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// How often a running program is looked at: short against any build, long against the cost of looking.
 const POLL: Duration = Duration::from_millis(20);
+
+/// How long a program may take to end when it is asked to.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The user asked to stop.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -28,14 +34,30 @@ pub fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
         match child.try_wait()? {
             Some(status) => return Ok(Some(status)),
             None if unless_interrupted().is_err() => {
-                // A process that is gone already is no error.
-                let _gone = child.kill();
-                let _reaped = child.wait();
+                end(child)?;
                 return Ok(None);
             }
             None => std::thread::sleep(POLL),
         }
     }
+}
+
+/// Ends a program: it is asked first, because some have mounts and containers to take down.
+fn end(child: &mut Child) -> io::Result<()> {
+    match kill_process(Pid::from_child(child), Signal::TERM) {
+        Ok(()) | Err(Errno::SRCH) => {}
+        // One that became somebody else's, as by a set-user-id program: waiting for it could take hours.
+        Err(error) => return Err(error.into()),
+    }
+    let asked = Instant::now();
+    while asked.elapsed() < PATIENCE {
+        if child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        std::thread::sleep(POLL);
+    }
+    let _gone = child.kill();
+    child.wait().map(drop)
 }
 
 /// As [`Command::output`], but ends when the user asks to stop.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use liblzma::write::XzEncoder;
@@ -16,7 +17,7 @@ pub struct Contents(BTreeMap<String, Member>);
 
 #[derive(Debug, Clone)]
 enum Member {
-    Bytes(Vec<u8>),
+    Bytes { bytes: Vec<u8>, executable: bool },
     File(PathBuf),
     Link(PathBuf),
 }
@@ -30,7 +31,12 @@ impl Contents {
 
     /// Adds a text.
     pub fn text(&mut self, path: impl Into<String>, text: impl Into<Vec<u8>>) {
-        self.0.insert(path.into(), Member::Bytes(text.into()));
+        self.0.insert(path.into(), Member::Bytes { bytes: text.into(), executable: false });
+    }
+
+    /// Adds the bytes of a file.
+    pub fn bytes(&mut self, path: impl Into<String>, bytes: &[u8], executable: bool) {
+        self.0.insert(path.into(), Member::Bytes { bytes: bytes.to_vec(), executable });
     }
 
     /// Adds a file from the file system.
@@ -65,7 +71,12 @@ impl Contents {
                 std::fs::create_dir_all(parent)?;
             }
             match member {
-                Member::Bytes(bytes) => std::fs::write(&to, bytes)?,
+                Member::Bytes { bytes, executable } => {
+                    std::fs::write(&to, bytes)?;
+                    if *executable {
+                        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o755))?;
+                    }
+                }
                 Member::File(from) => std::fs::copy(from, &to).map(drop)?,
                 Member::Link(path) => std::os::unix::fs::symlink(path, &to)?,
             }
@@ -75,11 +86,18 @@ impl Contents {
 
     /// Writes `.tar.xz`; every member gets the same time.
     pub fn write(&self, to: &Path, time: i64) -> io::Result<()> {
-        let mut tar = tar::Builder::new(XzEncoder::new(BufWriter::new(File::create(to)?), XZ_PRESET));
+        let mut xz = XzEncoder::new(BufWriter::new(File::create(to)?), XZ_PRESET);
+        self.write_plain(&mut xz, time)?;
+        xz.finish()?.flush()
+    }
+
+    /// Writes a tarball without compression.
+    pub fn write_plain(&self, to: &mut impl Write, time: i64) -> io::Result<()> {
+        let mut tar = tar::Builder::new(to);
         for (path, member) in &self.0 {
             let mut header = tar::Header::new_gnu();
             let (bytes, executable) = match member {
-                Member::Bytes(bytes) => (bytes.clone(), false),
+                Member::Bytes { bytes, executable } => (bytes.clone(), *executable),
                 Member::File(from) => (std::fs::read(from)?, is_executable(from)?),
                 Member::Link(to) => {
                     header.set_size(0);
@@ -96,12 +114,11 @@ impl Contents {
             header.set_entry_type(tar::EntryType::Regular);
             tar.append_data(&mut header, path, bytes.as_slice())?;
         }
-        tar.into_inner()?.finish()?.flush()
+        tar.into_inner()?.flush()
     }
 }
 
 pub(crate) fn is_executable(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o100 != 0)
 }
 

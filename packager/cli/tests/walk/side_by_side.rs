@@ -6,7 +6,7 @@ use crate::upstream::{archive, head, recipe};
 use crate::yard::{TARGET, Yard, said};
 
 /// A library without anything to it; `line` is a line of C in it.
-fn library(yard: &Yard, name: &str, line: &str, more: &str) {
+pub(crate) fn library(yard: &Yard, name: &str, line: &str, more: &str) {
     let makefile = format!(
         "all:\n\techo begun > trace\n\t$(CC) $(CFLAGS) $(LDFLAGS) -fPIC -shared -Wl,-soname,lib{name}.so.1 {name}.c -o lib{name}.so.1\n\
          install:\n\tinstall -D -m 755 lib{name}.so.1 $(DESTDIR)/usr/lib64/lib{name}.so.1\n"

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use crate::side_by_side::library;
 use crate::upstream::{archive, head, recipe};
-use crate::yard::{TARGET, Yard, said};
+use crate::yard::{TARGET, Yard, run, said};
 
 #[test]
 fn locks_are_compared_with_every_copy_and_written_anew() {
@@ -75,4 +76,45 @@ fn a_mirror_is_enough_for_a_site_without_a_network() {
     assert!(!output.status.success() && text.contains("its SHA-256 is "), "{text}");
     let text = yard.bad(&["fetch", "--mirror", "/nonexistent"], 1);
     assert!(text.contains("no folder `/nonexistent`") && text.contains("hint: "), "{text}");
+}
+
+#[test]
+fn a_commit_is_a_source_under_its_hash() {
+    let yard = Yard::new();
+    library(&yard, "commit", "", "");
+    let folder = yard.path("upstream/commit-1.0");
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=name", "-c", "user.email=name@packager.invalid"];
+        let output = run(Command::new("git").arg("-C").arg(&folder).args(who).args(arguments));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    let id = git(&["rev-parse", "HEAD"]);
+    fs::write(folder.join("Makefile"), "not what was committed").expect("written");
+
+    let recipe = yard.path("root/specs/commit/recipe.yaml");
+    let text = fs::read_to_string(&recipe).expect("readable");
+    let from = text.lines().position(|line| line.contains("- url: ")).expect("an archive");
+    let write = |commit: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines[from] = format!("    - git: {}\n      commit: {commit}", folder.display());
+        lines[from + 1] = format!("      sha256: {}", "0".repeat(64));
+        fs::write(&recipe, lines.join("\n") + "\n").expect("written");
+    };
+    write("main");
+    let told = yard.bad(&["plan", "--target", TARGET], 1);
+    assert!(told.contains("`main` is no commit") && told.contains("branches and tags move"), "{told}");
+    write(&id);
+    let told = yard.bad(&["build", "--target", TARGET, "commit"], 1);
+    assert!(told.contains("its SHA-256 is "), "{told}");
+    let told = yard.good(&["lock", "--update", "commit"]);
+    assert!(told.contains("now locked as ") && told.contains(&id), "{told}");
+    let told = yard.good(&["build", "--target", TARGET, "commit"]);
+    assert!(told.contains("commit-1.0-1.el8.x86_64"), "{told}");
+    // A commit that is not there.
+    write(&"1".repeat(40));
+    let told = yard.bad(&["lock", "--verify", "commit"], 1);
+    assert!(told.contains("cannot be had: "), "{told}");
 }

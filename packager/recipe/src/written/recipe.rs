@@ -104,7 +104,7 @@ pub struct Source {
     pub released: Option<Spanned<String>>,
 }
 
-/// An archive. One of `url` and `debian` says where it is.
+/// An archive. One of `url`, `debian` and `git` says where it is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Archive {
@@ -112,6 +112,10 @@ pub struct Archive {
     pub url: Option<String>,
     /// Its path below `pool/main/` of a Debian mirror.
     pub debian: Option<String>,
+    /// A repository whose `commit` is made into an archive.
+    pub git: Option<String>,
+    /// The id of the commit, 40 hexadecimal digits.
+    pub commit: Option<String>,
     /// Its hash, in hexadecimal. Without one it is not fetched: `--source` gives the sources.
     pub sha256: Option<String>,
     /// Its top folder; `<name>-<version>` when absent.
@@ -291,8 +295,28 @@ impl Recipe {
 
     fn archive(&self, page: Page<'_>, archive: &Spanned<Archive>) -> Result<(), Diagnostic> {
         let value = &archive.value;
-        if value.url.is_some() == value.debian.is_some() {
-            return Err(page.at(archive, "an archive has either `url` or `debian`", None));
+        if [&value.url, &value.debian, &value.git].into_iter().flatten().count() != 1 {
+            return Err(page.at(archive, "an archive has one of `url`, `debian` and `git`", None));
+        }
+        if value.git.is_some() != value.commit.is_some() {
+            return Err(page.at(archive, "`git` and `commit` belong together", None));
+        }
+        if let Some(url) = &value.git {
+            let far = ["https://", "http://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+            let authority = far.map(|rest| rest.split('/').next().unwrap_or_default());
+            if authority.is_none() && !url.starts_with("file:///") && !url.starts_with('/') {
+                let hint = Some("write an address with `https:`, or a path from the root".to_owned());
+                return Err(page.at(archive, format!("`{url}` is no repository that can be read"), hint));
+            }
+            if authority.is_some_and(|authority| authority.contains('@')) {
+                let hint = Some("recipes and what is published name it; take the credentials out".to_owned());
+                return Err(page.at(archive, "an address with credentials", hint));
+            }
+        }
+        let is_id = |id: &String| id.len() == 40 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if let Some(commit) = value.commit.as_ref().filter(|commit| !is_id(commit)) {
+            let hint = Some("write all 40 lower-case digits: branches and tags move".to_owned());
+            return Err(page.at(archive, format!("`{commit}` is no commit"), hint));
         }
         match &value.sha256 {
             Some(sum) if sum.len() != 64 || !sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) => {
