@@ -200,8 +200,17 @@ pub(crate) struct Which {
     pub(crate) sources: GivenSources,
 }
 
+#[derive(Debug, Args, Default)]
+pub(crate) struct AskedVersions {
+    /// Another version of a recipe than its own, of those it lists under `also`
+    #[arg(long = "use", value_name = "RECIPE=VERSION")]
+    pub(crate) versions: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct GivenSources {
+    #[command(flatten)]
+    pub(crate) asked: AskedVersions,
     /// Sources of a recipe in place of those it locks: a folder, an archive, or the address of one
     #[arg(long, value_name = "RECIPE=PATH|URL")]
     pub(crate) source: Vec<String>,
@@ -316,6 +325,8 @@ pub(crate) struct FetchOptions {
     /// Binary packages; all when none is named
     #[arg(value_name = "PKG")]
     pub(crate) packages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) asked: AskedVersions,
     /// Copy it into this folder, which `--mirror` reads
     #[arg(long, value_name = "DIR")]
     pub(crate) mirror_to: Option<PathBuf>,

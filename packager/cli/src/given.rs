@@ -1,48 +1,58 @@
-//! `--source RECIPE=PATH|URL`: sources that the user gives in place of those that recipes lock.
+//! `--source RECIPE=PATH|URL` and `--use RECIPE=VERSION`: sources and versions that the user wants in place of a recipe's own.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use packager_recipe::Recipe;
 use packager_source::given;
 
-use crate::arguments::GivenSources;
+use crate::arguments::{AskedVersions, GivenSources};
 use crate::world::among;
 
 /// Sources that the user gave, by recipe.
 #[derive(Debug, Default)]
 pub(crate) struct Given {
     places: BTreeMap<String, String>,
+    versions: BTreeMap<String, String>,
     offline: bool,
     /// What was made of them: recipes are read more than once in a run, and must see the same sources each time.
     taken: RefCell<BTreeMap<String, given::Given>>,
 }
 
 impl Given {
-    /// From `RECIPE=PATH|URL`.
+    /// From the arguments.
     pub(crate) fn parse(sources: &GivenSources, offline: bool) -> Result<Given> {
-        let mut places = BTreeMap::new();
-        for text in &sources.source {
-            match text.split_once('=') {
-                Some((recipe, place)) if !recipe.is_empty() && !place.is_empty() => {
-                    places.insert(recipe.to_owned(), place.to_owned());
-                }
-                _ => {
-                    bail!("`--source {text}` does not say whose sources are where\nhint: write `--source RECIPE=PATH`")
-                }
-            }
-        }
-        Ok(Given { places, offline, taken: RefCell::default() })
+        let places = pairs(&sources.source, "--source", "RECIPE=PATH")?;
+        Ok(Given { places, offline, ..Given::versions(&sources.asked)? })
+    }
+
+    /// Versions only.
+    pub(crate) fn versions(asked: &AskedVersions) -> Result<Given> {
+        Ok(Given { versions: pairs(&asked.versions, "--use", "RECIPE=VERSION")?, ..Given::default() })
+    }
+
+    /// A recipe in the version that is wanted.
+    pub(crate) fn version_of(&self, recipe: Recipe) -> Result<Recipe> {
+        let name = &recipe.name.value;
+        let Some(wanted) = self.versions.get(name) else { return Ok(recipe) };
+        recipe.with(wanted).with_context(|| {
+            let hint = match recipe.versions().next() {
+                Some(_) => format!("one of {}", recipe.versions().collect::<Vec<_>>().join(", ")),
+                None => "a workspace has one version; `--source` gives another tree".to_owned(),
+            };
+            format!("the recipe `{name}` has no version `{wanted}`\nhint: {hint}")
+        })
     }
 
     /// Refuses names that no recipe has.
     pub(crate) fn known<'r>(&self, recipes: impl Iterator<Item = &'r str> + Clone) -> Result<()> {
-        for name in self.places.keys() {
+        for name in self.places.keys().chain(self.versions.keys()) {
             if recipes.clone().any(|known| known == name) {
                 continue;
             }
-            bail!("no recipe `{name}` to give sources to\nhint: {}", among(name, recipes));
+            bail!("no recipe `{name}`\nhint: {}", among(name, recipes));
         }
         Ok(())
     }
@@ -73,4 +83,18 @@ impl Given {
     pub(crate) fn offline(&self) -> bool {
         self.offline
     }
+}
+
+/// `NAME=VALUE`, neither empty.
+fn pairs(texts: &[String], option: &str, form: &str) -> Result<BTreeMap<String, String>> {
+    let mut pairs = BTreeMap::new();
+    for text in texts {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+                pairs.insert(name.to_owned(), value.to_owned());
+            }
+            _ => bail!("`{option} {text}` has not the form that it needs\nhint: write `{option} {form}`"),
+        }
+    }
+    Ok(pairs)
 }

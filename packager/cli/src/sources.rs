@@ -26,7 +26,7 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
     for name in targets {
         let target = world::target(places, &name)?;
         let yard = Yard::new(places, &target, false, None)?;
-        let ready = world::fetched(places, &target, &options.packages, &Given::default())?;
+        let ready = world::fetched(places, &target, &options.packages, &Given::versions(&options.asked)?)?;
         for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
             unless_interrupted()?;
             if let Sources::Copies(_) = ready.sources {
@@ -84,26 +84,28 @@ pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
         let name = &written.recipe.name.value;
         let line = Line::begin(name);
         line.step("looking at every copy of the archive");
-        let copies = world::copies(&written.recipe);
         let mut text = written.text.clone();
-        let mut had = 0;
-        for (copy, spanned) in copies.iter().zip(&written.recipe.source.archives) {
-            unless_interrupted()?;
-            let state = State::of(places, copy)?;
-            had += usize::from(!matches!(state, State::Missing(_)));
-            good &= options.update || !matches!(state, State::Differs(_));
-            if let (State::Differs(sum), true) = (&state, options.update) {
-                // All hashes have one length, so positions stay right.
-                let at = written.offset(spanned);
-                let rest = text[at..].replacen(&copy.sha256, sum, 1);
-                text.replace_range(at.., &rest);
+        for recipe in written.recipe.versions().filter_map(|version| written.recipe.with(version)) {
+            let copies = world::copies(&recipe);
+            let mut had = 0;
+            for (copy, spanned) in copies.iter().zip(&recipe.source.archives) {
+                unless_interrupted()?;
+                let state = State::of(places, copy)?;
+                had += usize::from(!matches!(state, State::Missing(_)));
+                good &= options.update || !matches!(state, State::Differs(_));
+                if let (State::Differs(sum), true) = (&state, options.update) {
+                    // All hashes have one length, so positions stay right.
+                    let at = written.offset(spanned);
+                    let rest = text[at..].replacen(&copy.sha256, sum, 1);
+                    text.replace_range(at.., &rest);
+                }
+                let (place, state) = (described(&copy.place), state.described(options.update));
+                values.push(json!({ "recipe": name, "copy": place, "sha256": copy.sha256, "state": state }));
+                rows.push(vec![name.clone(), place, state]);
             }
-            let (place, state) = (described(&copy.place), state.described(options.update));
-            values.push(json!({ "recipe": name, "copy": place, "sha256": copy.sha256, "state": state }));
-            rows.push(vec![name.clone(), place, state]);
+            good &= had > 0 || copies.is_empty();
         }
         drop(line);
-        good &= had > 0 || copies.is_empty();
         if text != written.text {
             world::replace(&written.folder.join("recipe.yaml"), &text)?;
         }

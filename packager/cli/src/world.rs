@@ -204,6 +204,8 @@ pub(crate) fn recipes(places: &Places) -> Result<Vec<Recipe>> {
 pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<Vec<Ready>> {
     let recipes = written(places)?;
     given.known(recipes.iter().map(|written| written.recipe.name.value.as_str()))?;
+    let wanted = |written: Written| Ok(Written { recipe: given.version_of(written.recipe)?, ..written });
+    let recipes = recipes.into_iter().map(wanted).collect::<Result<Vec<_>>>()?;
     let built: BTreeSet<String> = recipes
         .iter()
         .flat_map(|written| &written.recipe.packages)

@@ -41,6 +41,8 @@ pub struct Concrete {
     pub archive: Option<Archive>,
     /// Where the sources came from when they are not the recipe's.
     pub given: Option<String>,
+    /// What was asked for instead of the recipe's own version, in words.
+    pub asked: Option<String>,
     /// Patches by source number.
     pub patches: Vec<usize>,
     /// Lines of `%build`, for upstream projects.
@@ -201,6 +203,9 @@ impl Concrete {
     pub fn source_remark(&self) -> Option<String> {
         if let Some(place) = &self.given {
             return Some(format!("`{place}`, given in place of what the recipe locks"));
+        }
+        if self.asked.is_some() {
+            return self.asked.clone();
         }
         let unlocked = self.archive.as_ref().is_some_and(|archive| archive.sha256.is_none());
         unlocked.then(|| format!("no archive is locked: it is built with `--source {}=PATH` only", self.name))

@@ -82,6 +82,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         cargo,
         archive,
         given: facts.given.clone(),
+        asked: recipe.asked.clone(),
         patches,
         build,
         cxx: recipe.languages.contains(&Language::Cxx),

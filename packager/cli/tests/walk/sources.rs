@@ -118,3 +118,43 @@ fn a_commit_is_a_source_under_its_hash() {
     let told = yard.bad(&["lock", "--verify", "commit"], 1);
     assert!(told.contains("cannot be had: "), "{told}");
 }
+
+#[test]
+fn another_version_is_built_when_it_is_asked_for() {
+    let yard = Yard::new();
+    library(&yard, "aged", "", "");
+    let (older, sum) = archive(
+        &yard,
+        "aged-0.9",
+        &[
+            ("Makefile", &fs::read_to_string(yard.path("upstream/aged-1.0/Makefile")).expect("readable")),
+            ("aged.c", "#include <stdlib.h>\nint aged(void) { return atoi(\"9\"); }\n"),
+        ],
+    );
+    let path = yard.path("root/specs/aged/recipe.yaml");
+    let text = fs::read_to_string(&path).expect("readable");
+    let also = |version: &str| {
+        let entry = format!(
+            "also:\n  - version: \"{version}\"\n    pinned-by: a site\n    released: 2025-06-07\n    archives:\n      - url: file://{}\n        sha256: {sum}\n",
+            older.display()
+        );
+        fs::write(&path, text.replacen("make: {}", &format!("{entry}make: {{}}"), 1)).expect("written");
+    };
+    also("1.0");
+    let told = yard.bad(&["plan", "--target", TARGET], 1);
+    assert!(told.contains("version `1.0` is there twice"), "{told}");
+    also("0.9");
+    let told = yard.good(&["plan", "--target", TARGET, "--use", "aged=0.9", "aged", "--explain", "aged"]);
+    assert!(told.contains("version 0.9, which a site pins, in place of the recipe's own 1.0"), "{told}");
+    let told = yard.bad(&["plan", "--target", TARGET, "--use", "aged=0.8"], 1);
+    assert!(told.contains("has no version `0.8`") && told.contains("hint: one of 1.0, 0.9"), "{told}");
+    let told = yard.bad(&["plan", "--target", TARGET, "--use", "demo=1.0"], 1);
+    assert!(told.contains("a workspace has one version"), "{told}");
+    let told = yard.bad(&["plan", "--target", TARGET, "--use", "aged"], 1);
+    assert!(told.contains("hint: write `--use RECIPE=VERSION`"), "{told}");
+    let told = yard.good(&["build", "--target", TARGET, "--use", "aged=0.9", "aged"]);
+    assert!(told.contains("aged-0.9-1.el8.x86_64"), "{told}");
+    let told = yard.good(&["build", "--target", TARGET, "aged"]);
+    assert!(told.contains("aged-1.0-1.el8.x86_64"), "{told}");
+    assert_eq!(yard.good(&["lock", "--verify", "aged"]).matches("as locked").count(), 2);
+}

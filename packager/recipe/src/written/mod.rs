@@ -8,4 +8,4 @@ mod recipe;
 
 pub use method::{Autotools, Cargo, Choice, Cmake, Make, Meson, Method, Value};
 pub use package::{Entry, Package};
-pub use recipe::{Archive, Dispatched, Instead, Language, Patch, Private, Recipe, Source, Waiver};
+pub use recipe::{Also, Archive, Dispatched, Instead, Language, Patch, Private, Recipe, Source, Waiver};

@@ -34,6 +34,12 @@ pub struct Recipe {
     /// Changes to an upstream release.
     #[serde(default)]
     pub patches: Vec<Spanned<Patch>>,
+    /// Other releases that can be asked for.
+    #[serde(default)]
+    pub also: Vec<Spanned<Also>>,
+    /// What was asked for instead of the recipe's own version, in words.
+    #[serde(skip)]
+    pub asked: Option<String>,
     /// Built when it is named or linked against, not whenever everything is.
     #[serde(default)]
     pub on_request: bool,
@@ -102,6 +108,23 @@ pub struct Source {
     pub archives: Vec<Spanned<Archive>>,
     /// Day of the release, `2025-01-31`.
     pub released: Option<Spanned<String>>,
+}
+
+/// Another release of the same project, built by the same rules.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Also {
+    /// Its version.
+    pub version: Spanned<String>,
+    /// Who pins it: `DAOS 2.6.0`.
+    pub pinned_by: String,
+    /// Day of the release.
+    pub released: Spanned<String>,
+    /// Copies of it.
+    pub archives: Vec<Spanned<Archive>>,
+    /// Changes to it; those of the recipe's own version are not for it.
+    #[serde(default)]
+    pub patches: Vec<Spanned<Patch>>,
 }
 
 /// An archive. One of `url`, `debian` and `git` says where it is.
@@ -216,6 +239,35 @@ impl Recipe {
         self.methods().into_iter().flatten().next().expect("`parse` refuses a recipe without one")
     }
 
+    /// The versions that can be asked for, the recipe's own first.
+    pub fn versions(&self) -> impl Iterator<Item = &str> + Clone {
+        let own = self.version.iter().map(|version| version.value.as_str());
+        own.chain(self.also.iter().map(|also| also.value.version.value.as_str()))
+    }
+
+    /// The recipe of one of its versions.
+    #[must_use]
+    pub fn with(&self, version: &str) -> Option<Recipe> {
+        let own = self.version.as_ref()?;
+        if own.value == version {
+            return Some(self.clone());
+        }
+        let also = &self.also.iter().find(|also| also.value.version.value == version)?.value;
+        let asked =
+            format!("version {version}, which {} pins, in place of the recipe's own {}", also.pinned_by, own.value);
+        Some(Recipe {
+            version: Some(also.version.clone()),
+            source: Source {
+                archives: also.archives.clone(),
+                released: Some(also.released.clone()),
+                ..self.source.clone()
+            },
+            patches: also.patches.clone(),
+            asked: Some(asked),
+            ..self.clone()
+        })
+    }
+
     fn methods(&self) -> [Option<Method<'_>>; 5] {
         [
             self.cargo.as_ref().map(Method::Cargo),
@@ -251,6 +303,7 @@ impl Recipe {
                 ("archives", !source.archives.is_empty()),
                 ("released", source.released.is_some()),
                 ("patches", !self.patches.is_empty()),
+                ("also", !self.also.is_empty()),
                 ("languages", !self.languages.is_empty()),
                 ("flags", !self.flags.is_empty()),
                 ("tools", !self.tools.is_empty()),
@@ -284,6 +337,18 @@ impl Recipe {
         }
         for archive in &source.archives {
             self.archive(page, archive)?;
+        }
+        for (index, also) in self.also.iter().enumerate() {
+            let version = &also.value.version;
+            if self.versions().take(index + 1).any(|known| known == version.value) {
+                return Err(page.at(version, format!("version `{}` is there twice", version.value), None));
+            }
+            let whole = self.with(&version.value).filter(|_| !also.value.archives.is_empty());
+            let Some(whole) = whole else {
+                return Err(page.at(version, "a version needs its archive", Some("give `archives`".to_owned())));
+            };
+            // Its own versions are this recipe's, and being looked at.
+            Recipe { also: Vec::new(), ..whole }.whole(page)?;
         }
         for patch in &self.patches {
             if patch.value.reason.trim().is_empty() {
