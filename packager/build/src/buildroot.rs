@@ -15,12 +15,12 @@ use crate::tools::{ToolError, find};
 /// Says which system a machine runs.
 const OS_RELEASE: &str = "/etc/os-release";
 
-/// What is run in a container. Its arguments: the source package, then repositories with build requirements that are off by default.
-const IN_CONTAINER: &str = "package=$1; shift; enabled=; for name; do enabled=\"$enabled --enablerepo=$name\"; done\n\
+/// What is run in a container. Its arguments: the architecture, the source package, then repositories with build requirements that are off by default.
+const IN_CONTAINER: &str = "arch=$1 package=$2; shift 2; enabled=; for name; do enabled=\"$enabled --enablerepo=$name\"; done\n\
     dnf -y install rpm-build 'dnf-command(builddep)'\n\
     if ls /build/linked/*.rpm >/dev/null 2>&1; then dnf -y install $enabled /build/linked/*.rpm; fi\n\
     dnf -y builddep $enabled \"$package\"\n\
-    rpmbuild --define '_topdir /build' --rebuild \"$package\"\n";
+    rpmbuild --target \"$arch\" --define '_topdir /build' --rebuild \"$package\"\n";
 
 /// Where a host's own programs are.
 const HOST_PATH: &str = "/usr/bin:/usr/sbin:/bin:/sbin";
@@ -143,9 +143,8 @@ impl Job<'_> {
         // A person's own flags and macros are no part of the build key.
         rpmbuild.env_clear().env("PATH", HOST_PATH).env("HOME", work.join("home"));
         rpmbuild.env("SOURCE_DATE_EPOCH", self.time.to_string()).env("LC_ALL", "C.UTF-8");
-        for (name, value) in self.budget.lend(&mut rpmbuild) {
-            rpmbuild.env(name, value);
-        }
+        // The distribution's `%make_build` names its own number of jobs, which would end a jobserver.
+        rpmbuild.env("RPM_BUILD_NCPUS", self.budget.jobs().to_string());
         rpmbuild.arg("--define").arg(format!("_topdir {}", work.display())).arg("--rebuild").arg(srpm);
         Ok(run(&mut rpmbuild, "rpmbuild", log)?)
     }
@@ -170,7 +169,12 @@ impl Job<'_> {
             let configuration = self.target.profile.mock.get(&self.target.arch).unwrap_or(&self.target.name);
             mock.arg("--root").arg(configuration).arg("--resultdir").arg(&result);
             mock.arg("--uniqueext").arg(format!("packager-{}-{}", self.recipe.name, std::process::id()));
-            mock.arg("--define").arg(format!("_smp_build_ncpus {}", self.budget.jobs()));
+            // The second one is rpm 4.14's.
+            for name in ["_smp_build_ncpus", "_smp_ncpus_max"] {
+                mock.arg("--define").arg(format!("{name} {}", self.budget.jobs()));
+            }
+            // Also where the distribution calls its own packages after a level of the instruction set.
+            mock.arg("--arch").arg(self.target.arch.name());
             if self.offline {
                 mock.arg("--offline");
             }
@@ -238,7 +242,7 @@ impl Job<'_> {
             podman.arg("--env").arg(format!("{name}={value}"));
         }
         podman.arg("--volume").arg(format!("{}:/build", work.display()));
-        podman.arg(&self.target.profile.image).args(["sh", "-euc", IN_CONTAINER, "sh"]);
+        podman.arg(&self.target.profile.image).args(["sh", "-euc", IN_CONTAINER, "sh", self.target.arch.name()]);
         podman.arg(format!("/build/SRPMS/{}", srpm.file_name().unwrap_or_default().display()));
         podman.args(&self.target.profile.build_repositories);
         let ran = run(&mut podman, "podman run", log);

@@ -44,7 +44,8 @@ impl Job<'_> {
             return self.shell_in(&left, script, with);
         }
         let Workplace { room, log, _alone: alone } = self.workplace()?;
-        let name = self.srpm(room.path(), &log)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name =
+            self.srpm(&self.key()?, room.path(), &log)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
         (self.progress)("unpacking");
         self.rpmbuild(room.path(), &["-rp", "--nodeps"], &format!("/build/SRPMS/{name}"), "unpacking", &log)?;
         // A person may stay for long, in a room of their own.

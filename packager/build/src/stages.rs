@@ -248,13 +248,14 @@ impl Job<'_> {
     }
 
     /// The source package, into a fresh work folder; returns the folder and the package.
-    pub(crate) fn srpm(&self, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
+    ///
+    /// `key` is the one under which the result is kept: what is read now must be what it was made from.
+    pub(crate) fn srpm(&self, key: &str, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
         let sources = work.join("SOURCES");
         for folder in ["SOURCES", "SPECS", "BUILD", "RPMS", "SRPMS", "home"] {
             let path = work.join(folder);
             fs::create_dir_all(&path).map_err(BuildError::at(&path))?;
         }
-        let key = self.key()?;
         let place = match self.origin {
             Origin::Workspace(workspace) => {
                 self.workspace_sources(workspace, &sources, log)?;
@@ -275,7 +276,7 @@ impl Job<'_> {
             let path = entry.map_err(BuildError::at(&sources))?.path();
             self.settle(&path)?;
         }
-        // Everything was read once for the key and once for the package: the same, or the key would lie.
+        // Everything was read once for the key, maybe long ago, and once for the package: the same, or the key would lie.
         if self.key()? != key {
             return Err(BuildError::Changed(place.to_owned()));
         }
@@ -347,7 +348,7 @@ impl Job<'_> {
     pub fn source_package(&self, out: &Path) -> Result<PathBuf, BuildError> {
         let place = self.workplace()?;
         let _job = self.begin()?;
-        let srpm = self.srpm(place.room.path(), &place.log)?;
+        let srpm = self.srpm(&self.key()?, place.room.path(), &place.log)?;
         fs::create_dir_all(out).map_err(BuildError::at(out))?;
         let to = out.join(srpm.file_name().unwrap_or_default());
         let part = out.join(format!(".{}.{}.part", srpm.file_name().unwrap_or_default().display(), std::process::id()));
@@ -356,26 +357,26 @@ impl Job<'_> {
         Ok(to)
     }
 
-    /// Builds source and binary packages and puts them into the store, unless it has them, undamaged.
-    pub fn build(&self, store: &Store) -> Result<(Artifact, Made), BuildError> {
-        let key = self.key()?;
+    /// Builds source and binary packages and puts them into the store, unless it has them, undamaged. `key` is the job's, from when the
+    /// build was planned.
+    pub fn build(&self, key: &str, store: &Store) -> Result<(Artifact, Made), BuildError> {
         let place = self.workplace()?;
         // Whoever had the workplace before may have built just this.
-        if let Some(artifact) = store.get(&key) {
+        if let Some(artifact) = store.get(key) {
             if artifact.damage().is_none() {
                 return Ok((artifact, Made::Before));
             }
             store.forget(&artifact).map_err(BuildError::at(&artifact.folder))?;
         }
         let _job = self.begin()?;
-        let ready = match self.packages(place.room.path(), &place.log) {
+        let ready = match self.packages(key, place.room.path(), &place.log) {
             // `shell` opens our sandbox, and no other buildroot.
             Err(BuildError::Run(failure @ RunError::Failed { .. })) if self.buildroot == Buildroot::Sandbox => {
                 return Err(self.leave(place.room, failure));
             }
             other => other?,
         };
-        let artifact = store.put(&key, &ready).map_err(BuildError::at(&ready))?;
+        let artifact = store.put(key, &ready).map_err(BuildError::at(&ready))?;
         self.clear_left()?;
         Ok((artifact, Made::Now))
     }
@@ -384,12 +385,12 @@ impl Job<'_> {
     pub fn build_apart(&self, folder: &Path) -> Result<Artifact, BuildError> {
         let _job = self.begin()?;
         let log = folder.join("build.log");
-        let ready = self.packages(folder, &log)?;
+        let ready = self.packages(&self.key()?, folder, &log)?;
         Artifact::read("apart", &ready).map_err(BuildError::at(&ready))
     }
 
-    fn packages(&self, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
-        let srpm = self.srpm(work, log)?;
+    fn packages(&self, key: &str, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
+        let srpm = self.srpm(key, work, log)?;
         let name = srpm.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // From the source package and nothing else: this proves that it is self-contained.
         for folder in ["SOURCES", "SPECS"] {

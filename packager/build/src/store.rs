@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use packager_rpm::{PackageError, inspect};
 use packager_source::{Room, keep};
 
+/// What the names of artifacts begin with that are being removed.
+const FORGOTTEN: &str = ".forgotten-";
+
 /// The folder of all artifacts.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -43,13 +46,15 @@ impl Store {
 
     /// Forgets an artifact that was damaged since. It goes at once for whoever looks, whenever this is stopped.
     pub(crate) fn forget(&self, artifact: &Artifact) -> io::Result<()> {
-        let room = Room::make(&self.folder, ".forgotten-")?;
+        let room = Room::make(&self.folder, FORGOTTEN)?;
         fs::rename(&artifact.folder, room.path().join("artifact"))
     }
 
     /// Takes a finished folder.
     pub fn put(&self, key: &str, ready: &Path) -> io::Result<Artifact> {
         fs::create_dir_all(&self.folder)?;
+        // Takes away what a `forget` left that was killed.
+        drop(Room::make(&self.folder, FORGOTTEN)?);
         let home = self.folder.join(key);
         if let Ok(there) = Artifact::read(key, &home) {
             return Ok(there); // another packager was faster

@@ -27,6 +27,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) packages: Vec<String>,
+    /// Versions and sources in place of the recipes' own.
+    pub(crate) versions: Vec<String>,
     pub(crate) url: String,
     pub(crate) buildroot: Buildroot,
 }
@@ -102,6 +104,7 @@ pub(crate) fn provenance(
         external: json!({
             "target": target.name,
             "packages": asked.packages,
+            "versions": asked.versions,
             "baseUrl": asked.url,
             "buildroot": asked.buildroot.name(),
         }),
@@ -126,7 +129,11 @@ fn sources(done: &Done) -> Vec<Dependency> {
                 let uri = match &copy.place {
                     Place::Url(url) => url.clone(),
                     Place::Debian(path) => format!("pkg:generic/{}@{}?file_name={path}", recipe.name, recipe.version),
-                    Place::Git { url, commit, .. } => format!("git+{url}@{commit}"),
+                    Place::Git { url, commit, .. } if url.starts_with("http") => format!("git+{url}@{commit}"),
+                    // A place of this machine says nothing elsewhere.
+                    Place::Git { commit, .. } => {
+                        format!("pkg:generic/{}@{}?vcs_commit={commit}", recipe.name, recipe.version)
+                    }
                 };
                 all.push(Dependency { uri, digest: sha256(copy.sha256.clone()) });
             }

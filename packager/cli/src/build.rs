@@ -241,7 +241,7 @@ fn one_target(
     let keys = yard.keys(&ready)?;
     let fingerprint = key.public()?.facts().fingerprint;
     let plain: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
-    let asked = Asked { packages: options.packages.clone(), url, buildroot };
+    let asked = Asked { packages: options.packages.clone(), versions: given.described(), url, buildroot };
     let plan = Plan::new(places, target, &ready, &plain, asked)?;
     if publish::current(&folder).is_some_and(|record| plan.made(&record, &fingerprint)) {
         let seconds = start.elapsed().as_secs_f64();
@@ -308,7 +308,7 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
         let progress = |what: &str| line.step(what);
         let inputs = yard.inputs(ready, &known)?;
         let job = yard.job(ready, &inputs, &progress);
-        let (first, _) = job.build(&store)?;
+        let (first, _) = job.build(&job.key()?, &store)?;
         known.push(waves::filled(&linked(ready, &first.key), &first));
         // Another place with a name of another length: paths must not matter.
         let parent = places.state.join("work");

@@ -79,6 +79,12 @@ impl Given {
         Ok(Some(taken))
     }
 
+    /// What was asked for, as it was written, without places of this machine.
+    pub(crate) fn described(&self) -> Vec<String> {
+        let versions = self.versions.iter().map(|(recipe, version)| format!("{recipe}={version}"));
+        versions.chain(self.places.keys().map(|recipe| format!("{recipe}=given"))).collect()
+    }
+
     /// Whether the network is not to be used.
     pub(crate) fn offline(&self) -> bool {
         self.offline
@@ -91,7 +97,9 @@ fn pairs(texts: &[String], option: &str, form: &str) -> Result<BTreeMap<String, 
     for text in texts {
         match text.split_once('=') {
             Some((name, value)) if !name.is_empty() && !value.is_empty() => {
-                pairs.insert(name.to_owned(), value.to_owned());
+                if pairs.insert(name.to_owned(), value.to_owned()).is_some() {
+                    bail!("`{option}` names `{name}` twice\nhint: leave one of them out");
+                }
             }
             _ => bail!("`{option} {text}` has not the form that it needs\nhint: write `{option} {form}`"),
         }

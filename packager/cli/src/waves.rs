@@ -75,7 +75,7 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
     }
     let (artifact, made) = match there.filter(|_| damage.is_none()) {
         Some(artifact) => (artifact, Made::Before),
-        None => job.build(&store)?,
+        None => job.build(key, &store)?,
     };
     let state = if made == Made::Now { "built" } else { "cached" };
     let packages = artifact.rpms.iter().map(|path| Inspected::open(path)).collect::<Result<_, _>>()?;

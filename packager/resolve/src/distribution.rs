@@ -237,7 +237,7 @@ pub(crate) mod tests {
     /// A distribution with glibc 2.34 and a lock of this text.
     pub(crate) fn distribution(lock: &str) -> Distribution {
         let profile = "title: Test 1\nvendor: Test\ndist: .t1\nglibc: \"2.34\"\nglibcxx: \"3.4.28\"\ncxxabi: \"1.3.12\"\nrpm: \"4.17\"\nbinary-payload: w2.xzdio\nsource-payload: w2.xzdio\n\
-                       build-id-links: none\ndebuginfo-subpackages: false\nmodule-hotfixes: false\ncpu: { x86_64: x86-64 }\n";
+                       build-id-links: none\ndebuginfo-subpackages: false\nmodule-hotfixes: false\nimage: example.invalid/x\ncpu: { x86_64: x86-64 }\n";
         let profile = Profile::parse(Page { file: "target.yaml", text: profile }).expect("a profile");
         let name = TargetName::parse("test-1-x86_64").expect("a name");
         let lock = Lock::parse(Page { file: "lock.yaml", text: lock }).expect("a lock");

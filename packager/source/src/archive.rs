@@ -92,7 +92,7 @@ enum CopyError {
     #[error("{0}")]
     Apt(String),
     #[error("{0}")]
-    Git(#[from] git::GitError),
+    Git(git::GitError),
     #[error("its SHA-256 is {0}")]
     Hash(String),
     #[error("it has more than {ARCHIVE_BYTES_MAX} bytes")]
@@ -222,7 +222,10 @@ impl Place {
         match self {
             Place::Debian(_) if Path::new(APT_HELPER).is_file() => transfer_with_apt(address, part),
             Place::Git { url, commit, folder } => {
-                git::export(&agent(), url, commit, folder, part)?;
+                git::export(&agent(), url, commit, folder, part).map_err(|error| match error {
+                    git::GitError::Interrupted(interrupted) => CopyError::Interrupted(interrupted),
+                    other => CopyError::Git(other),
+                })?;
                 Ok(digest::file(part)?)
             }
             _ => transfer(address, part),

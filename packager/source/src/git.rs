@@ -22,7 +22,7 @@ use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 use ureq::ResponseExt as _;
 
 use crate::room::Room;
-use crate::stop::unless_interrupted;
+use crate::stop::{Interrupted, unless_interrupted};
 use crate::tarball::Contents;
 
 /// Bytes of a pack that is asked for with depth 1, and of all files of a commit.
@@ -50,6 +50,8 @@ pub(crate) enum GitError {
     Refused(String),
     #[error("the server does not speak git's smart protocol")]
     Protocol,
+    #[error("{0}")]
+    Interrupted(#[from] Interrupted),
     #[error("it has more than {BYTES_MAX} bytes")]
     TooLong,
     #[error("the name of a file in `{0}` is not UTF-8")]
@@ -76,7 +78,7 @@ fn pack(repository: &Repository, id: Oid, folder: &str, to: &Path) -> Result<(),
     let mut left = BYTES_MAX;
     let walked = commit.tree()?.walk(TreeWalkMode::PreOrder, |below, entry| {
         let mut add = || -> Result<(), GitError> {
-            unless_interrupted().map_err(io::Error::other)?;
+            unless_interrupted()?;
             if entry.kind() != Some(ObjectType::Blob) {
                 return Ok(()); // a folder, or a submodule: as `git archive` does
             }
@@ -145,7 +147,7 @@ fn fetch(agent: &ureq::Agent, url: &str, id: Oid, repository: &Repository) -> Re
             let mut left = BYTES_MAX;
             let mut block = vec![0; 1 << 16];
             loop {
-                unless_interrupted().map_err(io::Error::other)?;
+                unless_interrupted()?;
                 let read = answer.read(&mut block)?;
                 if read == 0 {
                     break;

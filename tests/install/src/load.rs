@@ -24,7 +24,10 @@ pub(crate) fn program() -> &'static Path {
         build.arg("--profile").arg(if profile == "debug" { "dev" } else { &*profile });
         Outcome::of(build.current_dir(host::workspace())).ok();
         let copy = profile_folder().join(format!("{NAME}-over-libfabric"));
-        fs::copy(profile_folder().join(NAME), &copy).expect("cargo built it");
+        // A container of an earlier run may still have it.
+        let part = profile_folder().join(format!(".{NAME}-{}", std::process::id()));
+        fs::copy(profile_folder().join(NAME), &part).expect("cargo built it");
+        fs::rename(&part, &copy).expect("a rename within a folder");
         copy
     })
 }

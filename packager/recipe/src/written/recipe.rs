@@ -343,6 +343,13 @@ impl Recipe {
             if self.versions().take(index + 1).any(|known| known == version.value) {
                 return Err(page.at(version, format!("version `{}` is there twice", version.value), None));
             }
+            if also.value.pinned_by.trim().is_empty() {
+                return Err(page.at(
+                    also,
+                    "a version needs somebody who wants it",
+                    Some("fill in `pinned-by`".to_owned()),
+                ));
+            }
             let whole = self.with(&version.value).filter(|_| !also.value.archives.is_empty());
             let Some(whole) = whole else {
                 return Err(page.at(version, "a version needs its archive", Some("give `archives`".to_owned())));

@@ -61,6 +61,14 @@ impl<'m, 'r> Making<'m, 'r> {
             queue.push((recipe.0, Reason { why: format!("`{name}` was asked for"), although: None }));
         }
         for recipe in self.ours.recipes() {
+            if recipe.asked.is_some() || recipe.given.is_some() {
+                // Nothing of the distribution's is what was asked for.
+                let why = "its version or sources were asked for".to_owned();
+                if wanted.is_empty() {
+                    queue.push((recipe, Reason { why, although: None }));
+                }
+                continue;
+            }
             match stand_in(recipe, self.distribution) {
                 StandIn::Enough { package, why } => {
                     self.stand_ins.insert(recipe.name.clone(), (package, why));
