@@ -60,8 +60,9 @@ impl Buildroot {
             Buildroot::Podman if offline => Err(BuildrootError::Offline),
             Buildroot::Sandbox => Ok(()),
             Buildroot::Host => same_system(target),
-            Buildroot::Mock => find("mock", "`mock`").map(drop).map_err(BuildrootError::Tool),
-            Buildroot::Podman => find("podman", "`podman`").map(drop).map_err(BuildrootError::Tool),
+            Buildroot::Mock | Buildroot::Podman => {
+                find(self.name(), "the package of that name").map(drop).map_err(BuildrootError::Tool)
+            }
         }
     }
 }
@@ -126,18 +127,9 @@ impl System {
     }
 }
 
+/// Each compiles and packages a source package; the binary packages lie below `RPMS` afterwards.
 impl Job<'_> {
-    /// Compiles and packages a source package; the binary packages lie below `RPMS` afterwards.
-    pub(crate) fn natively(&self, work: &Path, srpm: &Path, log: &Path) -> Result<(), BuildError> {
-        match self.buildroot {
-            Buildroot::Sandbox => unreachable!("the sandbox is no native buildroot"),
-            Buildroot::Host => self.on_host(work, srpm, log),
-            Buildroot::Mock => self.in_mock(work, srpm, log),
-            Buildroot::Podman => self.in_container(work, srpm, log),
-        }
-    }
-
-    fn on_host(&self, work: &Path, srpm: &Path, log: &Path) -> Result<(), BuildError> {
+    pub(crate) fn on_host(&self, work: &Path, srpm: &Path, log: &Path) -> Result<(), BuildError> {
         self.installed(log)?;
         let mut rpmbuild = Command::new("rpmbuild");
         // A person's own flags and macros are no part of the build key.
@@ -162,7 +154,7 @@ impl Job<'_> {
         if missing.is_empty() { Ok(()) } else { Err(BuildError::NotInstalled(missing)) }
     }
 
-    fn in_mock(&self, work: &Path, srpm: &Path, log: &Path) -> Result<(), BuildError> {
+    pub(crate) fn in_mock(&self, work: &Path, srpm: &Path, log: &Path) -> Result<(), BuildError> {
         let result = work.join("result");
         let mock = || {
             let mut mock = Command::new("mock");
@@ -211,7 +203,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn in_container(&self, work: &Path, srpm: &Path, log: &Path) -> Result<(), BuildError> {
+    pub(crate) fn in_container(&self, work: &Path, srpm: &Path, log: &Path) -> Result<(), BuildError> {
         let linked = work.join("linked");
         fs::create_dir_all(&linked).map_err(BuildError::at(&linked))?;
         for package in self.linked.iter().flat_map(|linked| &linked.packages) {

@@ -20,7 +20,7 @@ pub mod store;
 mod sysroot;
 pub mod tools;
 
-pub use budget::{Acquired, Budget};
+pub use budget::Budget;
 pub use buildroot::Buildroot;
 pub use gnu::Gnu;
 pub use run::RunError;

@@ -402,7 +402,9 @@ impl Job<'_> {
             Buildroot::Sandbox => {
                 self.rpmbuild(work, &["--rebuild", "--nodeps"], &format!("/build/SRPMS/{name}"), "rpmbuild", log)?;
             }
-            _ => self.natively(work, &srpm, log)?,
+            Buildroot::Host => self.on_host(work, &srpm, log)?,
+            Buildroot::Mock => self.in_mock(work, &srpm, log)?,
+            Buildroot::Podman => self.in_container(work, &srpm, log)?,
         }
         let ready = work.join("ready");
         fs::create_dir_all(&ready).map_err(BuildError::at(&ready))?;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use packager_rpm::{PackageError, inspect};
-use packager_source::{Room, keep};
+use packager_source::{Room, keep, room};
 
 /// What the names of artifacts begin with that are being removed.
 const FORGOTTEN: &str = ".forgotten-";
@@ -53,8 +53,8 @@ impl Store {
     /// Takes a finished folder.
     pub fn put(&self, key: &str, ready: &Path) -> io::Result<Artifact> {
         fs::create_dir_all(&self.folder)?;
-        // Takes away what a `forget` left that was killed.
-        drop(Room::make(&self.folder, FORGOTTEN)?);
+        // What a `forget` left that was killed.
+        room::sweep(&self.folder, FORGOTTEN)?;
         let home = self.folder.join(key);
         if let Ok(there) = Artifact::read(key, &home) {
             return Ok(there); // another packager was faster
@@ -68,8 +68,8 @@ impl Store {
 }
 
 impl Artifact {
-    /// Whether its packages are still what was put here; `None` when that cannot be told now.
-    pub fn damage(&self) -> Option<PackageError> {
+    /// Why its packages are no longer what was put here; nothing when they are, or when that cannot be told now.
+    pub(crate) fn damage(&self) -> Option<PackageError> {
         let all = self.rpms.iter().chain([&self.srpm]);
         all.map(|path| inspect::intact(path)).find_map(|looked| looked.err().filter(PackageError::is_damage))
     }

@@ -11,7 +11,7 @@ use packager_source::given;
 use crate::arguments::{AskedVersions, GivenSources};
 use crate::world::among;
 
-/// Sources that the user gave, by recipe.
+/// Sources and versions that the user wants, by recipe.
 #[derive(Debug, Default)]
 pub(crate) struct Given {
     places: BTreeMap<String, String>,

@@ -4,9 +4,9 @@ use std::iter::zip;
 
 use anyhow::{Result, anyhow};
 use packager_build::schedule::{self, AfterFailure, Fate};
-use packager_build::{Artifact, Linked, Made};
+use packager_build::{Artifact, Linked, Made, Store};
 use packager_rpm::sbom::Component;
-use packager_rpm::{Inspected, lint};
+use packager_rpm::{Inspected, PackageError, inspect, lint};
 use packager_source::stop::unless_interrupted;
 
 use crate::build::{Built, Done, Inputs, Stage, Yard, store};
@@ -68,17 +68,15 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
     let progress = |what: &str| line.step(what);
     let job = yard.job(ready, inputs, &progress);
     let store = store(yard.places);
-    let there = store.get(key);
-    let damage = there.as_ref().and_then(Artifact::damage);
-    if let Some(damage) = &damage {
-        say!("packager: `{}` is damaged; building it again", damage.path.display());
-    }
-    let (artifact, made) = match there.filter(|_| damage.is_none()) {
-        Some(artifact) => (artifact, Made::Before),
-        None => job.build(key, &store)?,
+    let (artifact, packages, made) = match kept(&store, key)? {
+        Some((artifact, packages)) => (artifact, packages, Made::Before),
+        None => {
+            let (artifact, made) = job.build(key, &store)?;
+            let packages = read(&artifact)?;
+            (artifact, packages, made)
+        }
     };
     let state = if made == Made::Now { "built" } else { "cached" };
-    let packages = artifact.rpms.iter().map(|path| Inspected::open(path)).collect::<Result<_, _>>()?;
     let components = job
         .vendored()?
         .into_iter()
@@ -88,6 +86,23 @@ fn one(yard: &Yard<'_>, ready: &Ready, inputs: &Inputs, key: &str) -> Result<Fin
         .collect();
     line.end(state);
     Ok(Finished { artifact, packages, state, components, stages: line.stages() })
+}
+
+/// What the store has of a key, with its packages. Nothing when it was damaged since: building removes it.
+fn kept(store: &Store, key: &str) -> Result<Option<(Artifact, Vec<Inspected>)>> {
+    let Some(artifact) = store.get(key) else { return Ok(None) };
+    match inspect::intact(&artifact.srpm).and_then(|()| read(&artifact)) {
+        Ok(packages) => Ok(Some((artifact, packages))),
+        Err(error) if error.is_damage() => {
+            say!("packager: `{}` is damaged; building it again", error.path.display());
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read(artifact: &Artifact) -> Result<Vec<Inspected>, PackageError> {
+    artifact.rpms.iter().map(|path| Inspected::open(path)).collect()
 }
 
 impl Built {

@@ -279,11 +279,6 @@ fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<
     Ok((Sources::Workspace(Box::new(workspace)), facts))
 }
 
-/// The top folder of an upstream release, unless it says otherwise.
-fn folder(recipe: &Recipe) -> String {
-    format!("{}-{}", recipe.name.value, recipe.version.as_ref().map_or("", |version| &version.value))
-}
-
 /// The copies of an upstream release.
 pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
     recipe
@@ -298,7 +293,7 @@ pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
                 (.., url) => Place::Git {
                     url: url.clone().unwrap_or_default(),
                     commit: archive.commit.clone().unwrap_or_default(),
-                    folder: archive.folder.clone().unwrap_or_else(|| folder(recipe)),
+                    folder: archive.folder.clone().unwrap_or_else(|| recipe.folder()),
                 },
             };
             Some(Copy { place, sha256: archive.sha256.clone()? })
@@ -312,7 +307,7 @@ fn upstream(places: &Places, recipe: &Recipe, facts: Facts, given: &Given) -> Re
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
     let name = &recipe.name.value;
-    if let Some(archive) = given.archive(name, &folder(recipe), source_time, &places.state.join("archives"))? {
+    if let Some(archive) = given.archive(name, &recipe.folder(), source_time, &places.state.join("archives"))? {
         let given::Given { name, sha256, folder } = archive;
         let given_archive = Some(Archive { name, sha256: Some(sha256), folder });
         return Ok((Sources::Given, Facts { given_archive, source_time, ..facts }));

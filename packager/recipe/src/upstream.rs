@@ -134,9 +134,8 @@ fn archive(recipe: &Recipe, facts: &Facts) -> Option<Archive> {
     if facts.given_archive.is_some() {
         return facts.given_archive.clone();
     }
-    let version = recipe.version.as_ref().map(|version| version.value.as_str()).unwrap_or_default();
     let written = &recipe.source.archives.get(facts.archive)?.value;
-    let folder = written.folder.clone().unwrap_or_else(|| format!("{}-{version}", recipe.name.value));
+    let folder = written.folder.clone().unwrap_or_else(|| recipe.folder());
     let name = match written.url.as_deref().or(written.debian.as_deref()) {
         Some(place) => place.rsplit('/').next().unwrap_or_default().to_owned(),
         None => format!("{folder}.tar"),

@@ -28,6 +28,9 @@ const DATA_BYTES_MAX: usize = 256 << 20;
 /// As rpm bounds the signature header.
 const SIGNATURE_BYTES_MAX: usize = 64 << 20;
 
+/// What is wrong with an entry that claims more than there is.
+const OUTSIDE: &str = "it lies outside the header";
+
 /// A package file that cannot be understood.
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderError {
@@ -80,6 +83,17 @@ mod kind {
     pub(super) const BYTES: u32 = 7;
     pub(super) const STRINGS: u32 = 8;
     pub(super) const TRANSLATED: u32 = 9;
+
+    /// Bytes of a number; nothing for what is none.
+    pub(super) fn width(kind: u32) -> Option<usize> {
+        match kind {
+            CHAR | INT8 => Some(1),
+            INT16 => Some(2),
+            INT32 => Some(4),
+            INT64 => Some(8),
+            _ => None,
+        }
+    }
 }
 
 /// The headers of a package.
@@ -168,20 +182,20 @@ impl Header {
         for entry in self.index.chunks_exact(ENTRY_BYTES) {
             let (tag, count) = (word(entry, 0), word(entry, 12) as usize);
             let bytes = self.tail(Entry { tag, kind: word(entry, 4), offset: word(entry, 8) as usize, count })?;
-            let width = match word(entry, 4) {
-                kind::CHAR | kind::INT8 | kind::BYTES => 1,
-                kind::INT16 => 2,
-                kind::INT32 => 4,
-                kind::INT64 => 8,
-                kind::STRING if count == 1 => 0,
-                kind::STRINGS | kind::TRANSLATED => 0,
-                _ => return Err(HeaderError::Tag { tag, what: "it has no type of rpm's" }),
+            let (fits, what) = match word(entry, 4) {
+                kind::STRING if count != 1 => (false, "it has more than one text"),
+                kind::STRING | kind::STRINGS | kind::TRANSLATED => {
+                    let ends = bytes.iter().filter(|byte| **byte == 0).take(count).count();
+                    (ends == count, "a text has no end")
+                }
+                kind::BYTES => (count <= bytes.len(), OUTSIDE),
+                number => match kind::width(number) {
+                    Some(width) => (count.checked_mul(width).is_some_and(|wanted| wanted <= bytes.len()), OUTSIDE),
+                    None => (false, "it has no type of rpm's"),
+                },
             };
-            if width > 0 && count.checked_mul(width).is_none_or(|wanted| wanted > bytes.len()) {
-                return Err(HeaderError::Tag { tag, what: "it lies outside the header" });
-            }
-            if width == 0 && count > 0 && bytes.iter().filter(|byte| **byte == 0).nth(count - 1).is_none() {
-                return Err(HeaderError::Tag { tag, what: "a text has no end" });
+            if !fits {
+                return Err(HeaderError::Tag { tag, what });
             }
         }
         Ok(())
@@ -194,11 +208,11 @@ impl Header {
             return Err(HeaderError::Tag { tag, what: "it is no sequence of bytes" });
         }
         let bytes = self.tail(entry)?.get(..entry.count);
-        bytes.map(Some).ok_or(HeaderError::Tag { tag, what: "it lies outside the header" })
+        bytes.map(Some).ok_or(HeaderError::Tag { tag, what: OUTSIDE })
     }
 
     fn tail(&self, entry: Entry) -> Result<&[u8], HeaderError> {
-        self.data.get(entry.offset..).ok_or(HeaderError::Tag { tag: entry.tag, what: "it lies outside the header" })
+        self.data.get(entry.offset..).ok_or(HeaderError::Tag { tag: entry.tag, what: OUTSIDE })
     }
 
     /// A text; of translated texts the first, which is the untranslated one.
@@ -227,20 +241,15 @@ impl Header {
     /// A list of numbers; empty when the tag is absent.
     pub fn numbers(&self, tag: u32) -> Result<impl ExactSizeIterator<Item = u64> + '_, HeaderError> {
         let entry = self.entry(tag);
-        let width = match entry.map(|entry| entry.kind) {
-            None | Some(kind::CHAR | kind::INT8) => 1,
-            Some(kind::INT16) => 2,
-            Some(kind::INT32) => 4,
-            Some(kind::INT64) => 8,
-            Some(_) => return Err(HeaderError::Tag { tag, what: "it is no number" }),
-        };
+        let width = entry.map_or(Some(1), |entry| kind::width(entry.kind));
+        let width = width.ok_or(HeaderError::Tag { tag, what: "it is no number" })?;
         let bytes = match entry {
             None => &[][..],
             Some(entry) => entry
                 .count
                 .checked_mul(width)
                 .and_then(|bytes| self.tail(entry).ok()?.get(..bytes))
-                .ok_or(HeaderError::Tag { tag, what: "it lies outside the header" })?,
+                .ok_or(HeaderError::Tag { tag, what: OUTSIDE })?,
         };
         Ok(bytes.chunks_exact(width).map(|bytes| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))))
     }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use pgp::packet::{Packet, PacketParser, SubpacketData};
-use rpm::{CompressionType, DependencyFlags, DigestAlgorithm, FileType, IndexSignatureTag, IndexTag, PackageMetadata};
+use rpm::{CompressionType, DependencyFlags, DigestAlgorithm, FileType, IndexTag, PackageMetadata};
 use serde::Serialize;
 
 use crate::open;
+use crate::sign::LEGACY;
 
 /// A package that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -198,8 +199,7 @@ pub fn extract(path: &Path, folder: &Path) -> Result<(), PackageError> {
 }
 
 fn signatures(metadata: &PackageMetadata) -> Result<Vec<SignatureForm>, rpm::Error> {
-    let legacy = [IndexSignatureTag::RPMSIGTAG_RSA, IndexSignatureTag::RPMSIGTAG_DSA];
-    let legacy = legacy.iter().any(|tag| metadata.signature.entry_is_present(*tag as u32));
+    let legacy = LEGACY.iter().any(|tag| metadata.signature.entry_is_present(*tag as u32));
     let forms = metadata.raw_signatures()?.into_iter().filter_map(|bytes| {
         let packet = PacketParser::new(&bytes[..]).next()?.ok()?;
         let Packet::Signature(signature) = packet else { return None };

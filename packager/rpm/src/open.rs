@@ -9,7 +9,7 @@ use packager_repodata::header::{HeaderError, Headers};
 use rpm::Package;
 
 /// The headers of a package, each entry of them checked.
-pub(crate) fn headers(path: &Path) -> Result<Headers, rpm::Error> {
+fn headers(path: &Path) -> Result<Headers, rpm::Error> {
     let damaged = |error: HeaderError| match error {
         HeaderError::Short(error) if error.kind() != io::ErrorKind::UnexpectedEof => error,
         other => io::Error::new(io::ErrorKind::InvalidData, other),
@@ -19,10 +19,14 @@ pub(crate) fn headers(path: &Path) -> Result<Headers, rpm::Error> {
     Ok(headers)
 }
 
+/// The whole package, and its headers as our own reader has them.
+pub(crate) fn with_headers(path: &Path) -> Result<(Headers, Package), rpm::Error> {
+    Ok((headers(path)?, Package::open(path)?))
+}
+
 /// The whole package.
 pub(crate) fn package(path: &Path) -> Result<Package, rpm::Error> {
-    headers(path)?;
-    Package::open(path)
+    with_headers(path).map(|(_, package)| package)
 }
 
 #[cfg(test)]

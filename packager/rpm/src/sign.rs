@@ -13,7 +13,7 @@ use crate::keys::{SigningKey, VerifyingKey};
 use crate::open;
 
 /// Signatures over the header, as every rpm before 6 reads them.
-const LEGACY: [IndexSignatureTag; 2] = [IndexSignatureTag::RPMSIGTAG_RSA, IndexSignatureTag::RPMSIGTAG_DSA];
+pub(crate) const LEGACY: [IndexSignatureTag; 2] = [IndexSignatureTag::RPMSIGTAG_RSA, IndexSignatureTag::RPMSIGTAG_DSA];
 
 /// Why a package cannot be signed or is not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -82,14 +82,13 @@ pub fn sign(from: &Path, to: &Path, key: &SigningKey, time: u32) -> Result<(), S
 pub fn verify(path: &Path, key: &VerifyingKey) -> Result<(), SignError> {
     let rejected = |source| SignError::Rejected { path: path.to_owned(), source };
     let verifier = Verifier::from_asc(key.armored()).map_err(rejected)?;
-    let package = open::package(path).map_err(rejected)?;
+    let (headers, package) = open::with_headers(path).map_err(rejected)?;
     package.check_signatures(&verifier).and_then(rpm::SignatureReport::into_result).map_err(rejected)?;
-    let signatures = open::headers(path).map_err(rejected)?.signature;
     let header = package.metadata.header_bytes().map_err(rejected)?;
     // Where rpm before 6 looks; the reader above prefers the newer place, and does not look here when it found something.
     let mut legacy = Vec::new();
     for tag in LEGACY {
-        legacy.extend(signatures.bytes_of(tag as u32).map_err(|_| SignError::Legacy(path.to_owned()))?);
+        legacy.extend(headers.signature.bytes_of(tag as u32).map_err(|_| SignError::Legacy(path.to_owned()))?);
     }
     if legacy.is_empty() || !legacy.into_iter().all(|signature| verifier.verify(&header[..], signature).is_ok()) {
         return Err(SignError::Legacy(path.to_owned()));

@@ -80,7 +80,7 @@ fn removed(folder: &Path) -> io::Result<()> {
 }
 
 /// Removes the rooms of a prefix whose locks nobody holds.
-fn sweep(parent: &Path, prefix: &str) -> io::Result<()> {
+pub fn sweep(parent: &Path, prefix: &str) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let lock = entry?.path();
         let name = lock.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

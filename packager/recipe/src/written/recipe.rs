@@ -268,6 +268,12 @@ impl Recipe {
         })
     }
 
+    /// The top folder of an upstream release, unless its archive says otherwise.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{}-{}", self.name.value, self.version.as_ref().map_or("", |version| &version.value))
+    }
+
     fn methods(&self) -> [Option<Method<'_>>; 5] {
         [
             self.cargo.as_ref().map(Method::Cargo),
