@@ -10,7 +10,7 @@ use packager_source::Room;
 use crate::macros;
 use crate::run::RunError;
 use crate::sandbox::Sandbox;
-use crate::stages::{BuildError, Job, Workplace};
+use crate::stages::{BuildError, Job};
 
 impl Job<'_> {
     /// Where the work folder of the last build lies that failed.
@@ -43,13 +43,14 @@ impl Job<'_> {
         if left.is_dir() {
             return self.shell_in(&left, script, with);
         }
-        let Workplace { room, log, _alone: alone } = self.workplace()?;
-        let name =
-            self.srpm(&self.key()?, room.path(), &log)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let place = self.workplace()?;
+        let work = place.room.path();
+        let srpm = self.srpm(&self.key()?, work, &place.log)?;
+        let name = srpm.file_name().unwrap_or_default().to_string_lossy();
         (self.progress)("unpacking");
-        self.rpmbuild(room.path(), &["-rp", "--nodeps"], &format!("/build/SRPMS/{name}"), "unpacking", &log)?;
-        // A person may stay for long, in a room of their own.
-        drop(alone);
+        self.rpmbuild(work, &["-rp", "--nodeps"], &format!("/build/SRPMS/{name}"), "unpacking", &place.log)?;
+        // A person may stay for long.
+        let room = place.share();
         self.shell_in(room.path(), script, with)
     }
 

@@ -19,6 +19,7 @@ pub mod stages;
 pub mod store;
 mod sysroot;
 pub mod tools;
+mod workplace;
 
 pub use budget::Budget;
 pub use buildroot::Buildroot;

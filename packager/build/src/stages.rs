@@ -3,7 +3,7 @@
 //! Everything happens below one work folder per key; results leave it by rename when they are complete, so a stage that
 //! is stopped at any moment leaves nothing behind that a later run could take for finished.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use std::process::Command;
 use packager_recipe::concrete::Archive;
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
-use packager_source::{Digest, Room, Workspace, digest, keep, mirror, stop};
+use packager_source::{Digest, Room, Workspace, digest, keep, mirror};
 
 use crate::budget::{Acquired, Budget};
 use crate::buildroot::Buildroot;
@@ -115,16 +115,6 @@ pub enum Made {
     Before,
     /// It was built.
     Now,
-}
-
-/// Where a build is done.
-pub(crate) struct Workplace {
-    /// Vanishes with the value.
-    pub(crate) room: Room,
-    /// Stays.
-    pub(crate) log: PathBuf,
-    /// Held as long as the value lives.
-    pub(crate) _alone: File,
 }
 
 /// Everything about one build.
@@ -458,26 +448,6 @@ impl Job<'_> {
     /// A job of the pool, until the value goes.
     fn begin(&self) -> Result<Acquired, BuildError> {
         self.budget.begin().map_err(BuildError::Pool)
-    }
-
-    /// The only place in which the recipe is built for the target: whoever comes second waits.
-    pub(crate) fn workplace(&self) -> Result<Workplace, BuildError> {
-        let name = format!("{}-{}", self.recipe.name, self.target.name);
-        let logs = self.state.join("log");
-        let (lock, log) = (logs.join(format!("{name}.lock")), logs.join(format!("{name}.log")));
-        let alone = || -> io::Result<File> {
-            fs::create_dir_all(&logs)?;
-            let alone = File::create(&lock)?;
-            stop::lock(&alone, || (self.progress)("waiting for another packager that works on it"))?;
-            Ok(alone)
-        };
-        let alone = alone().map_err(BuildError::at(&lock))?;
-        let work = self.state.join("work");
-        let room = Room::make(&work, &format!("{name}-")).map_err(BuildError::at(&work))?;
-        match fs::remove_file(&log) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BuildError::at(&log)(error)),
-            _ => Ok(Workplace { room, log, _alone: alone }),
-        }
     }
 
     /// Gives a file the time of the sources and plain permission bits.

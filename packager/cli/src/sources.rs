@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use packager_recipe::Recipe;
 use packager_source::archive::{Copy, Place};
 use packager_source::mirror;
 use packager_source::stop::unless_interrupted;
@@ -16,7 +17,7 @@ use crate::mirror::Put;
 use crate::places::Places;
 use crate::progress::Line;
 use crate::report::{Report, size, table};
-use crate::world::{self, Sources, among};
+use crate::world::{self, Sources, Written, among};
 
 /// Fetches everything that builds of the packages would fetch.
 pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
@@ -85,25 +86,15 @@ pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
         let line = Line::begin(name);
         line.step("looking at every copy of the archive");
         let mut text = written.text.clone();
-        for recipe in written.recipe.versions().filter_map(|version| written.recipe.with(version)) {
-            let copies = world::copies(&recipe);
-            let mut had = 0;
-            for (copy, spanned) in copies.iter().zip(&recipe.source.archives) {
-                unless_interrupted()?;
-                let state = State::of(places, copy)?;
-                had += usize::from(!matches!(state, State::Missing(_)));
+        for version in written.recipe.versions().filter_map(|version| written.recipe.with(version)) {
+            let looked = look(places, written, &version, options.update, &mut text)?;
+            good &= looked.is_empty() || looked.iter().any(|(_, state)| !matches!(state, State::Missing(_)));
+            for (copy, state) in looked {
                 good &= options.update || !matches!(state, State::Differs(_));
-                if let (State::Differs(sum), true) = (&state, options.update) {
-                    // All hashes have one length, so positions stay right.
-                    let at = written.offset(spanned);
-                    let rest = text[at..].replacen(&copy.sha256, sum, 1);
-                    text.replace_range(at.., &rest);
-                }
                 let (place, state) = (described(&copy.place), state.described(options.update));
                 values.push(json!({ "recipe": name, "copy": place, "sha256": copy.sha256, "state": state }));
                 rows.push(vec![name.clone(), place, state]);
             }
-            good &= had > 0 || copies.is_empty();
         }
         drop(line);
         if text != written.text {
@@ -113,6 +104,29 @@ pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
     let mut report = Report::new(table(&rows), json!({ "good": good, "copies": values }));
     report.good = good;
     Ok(report)
+}
+
+/// Looks at every copy of one version. With `update`, hashes that differ are written into the recipe's text.
+fn look(
+    places: &Places,
+    written: &Written,
+    version: &Recipe,
+    update: bool,
+    text: &mut String,
+) -> Result<Vec<(Copy, State)>> {
+    let mut looked = Vec::new();
+    for (copy, spanned) in world::copies(version).into_iter().zip(&version.source.archives) {
+        unless_interrupted()?;
+        let state = State::of(places, &copy)?;
+        if let (State::Differs(sum), true) = (&state, update) {
+            // All hashes have one length, so positions stay right.
+            let at = written.offset(spanned);
+            let rest = text[at..].replacen(&copy.sha256, sum, 1);
+            text.replace_range(at.., &rest);
+        }
+        looked.push((copy, state));
+    }
+    Ok(looked)
 }
 
 /// What a copy is, against what the recipe says.
