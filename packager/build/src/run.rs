@@ -66,6 +66,8 @@ pub enum RunError {
 
 /// Runs to the end. Output goes to the log's end.
 pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError> {
+    // A program that is ended in the moment of its start may leave a part of itself behind.
+    unless_interrupted()?;
     let log_error = |source| RunError::Log { path: log.to_owned(), source };
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).map_err(log_error)?;

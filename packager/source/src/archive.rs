@@ -84,7 +84,7 @@ pub enum ArchiveError {
 
 /// Why one copy was not had.
 #[derive(Debug, thiserror::Error)]
-enum CopyError {
+pub(crate) enum CopyError {
     #[error("{0}")]
     Http(#[from] Box<ureq::Error>),
     #[error("{0}")]
@@ -92,11 +92,17 @@ enum CopyError {
     #[error("{0}")]
     Apt(String),
     #[error("{0}")]
-    Git(git::GitError),
+    Git(#[from] git2::Error),
+    #[error("the server says `{0}`")]
+    Refused(String),
+    #[error("the server does not speak git's smart protocol")]
+    NoGit,
+    #[error("the name of a file in `{0}` is not UTF-8")]
+    Name(String),
     #[error("its SHA-256 is {0}")]
     Hash(String),
-    #[error("it has more than {ARCHIVE_BYTES_MAX} bytes")]
-    TooLong,
+    #[error("it has more than {0} bytes")]
+    TooLong(u64),
     #[error("{0}")]
     Interrupted(#[from] Interrupted),
 }
@@ -222,10 +228,7 @@ impl Place {
         match self {
             Place::Debian(_) if Path::new(APT_HELPER).is_file() => transfer_with_apt(address, part),
             Place::Git { url, commit, folder } => {
-                git::export(&agent(), url, commit, folder, part).map_err(|error| match error {
-                    git::GitError::Interrupted(interrupted) => CopyError::Interrupted(interrupted),
-                    other => CopyError::Git(other),
-                })?;
+                git::export(&agent(), url, commit, folder, part)?;
                 Ok(digest::file(part)?)
             }
             _ => transfer(address, part),
@@ -294,7 +297,7 @@ fn transfer(place: &str, part: &Path) -> Result<String, CopyError> {
         }
         bytes += read as u64;
         if bytes > ARCHIVE_BYTES_MAX {
-            return Err(CopyError::TooLong);
+            return Err(CopyError::TooLong(ARCHIVE_BYTES_MAX));
         }
         sum.update(&block[..read]);
         file.write_all(&block[..read])?;

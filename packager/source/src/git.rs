@@ -14,15 +14,16 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write as _};
+use std::io::{BufWriter, Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 use ureq::ResponseExt as _;
 
+use crate::archive::CopyError;
 use crate::room::Room;
-use crate::stop::{Interrupted, unless_interrupted};
+use crate::stop::unless_interrupted;
 use crate::tarball::Contents;
 
 /// Bytes of a pack that is asked for with depth 1, and of all files of a commit.
@@ -37,29 +38,8 @@ const LINE_BYTES_MAX: usize = 65_520;
 /// Lines before the pack: one for each shallow commit, and there is one.
 const LINES_MAX: usize = 64;
 
-/// Why a commit was not had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum GitError {
-    #[error("{0}")]
-    Git(#[from] git2::Error),
-    #[error("{0}")]
-    Http(#[from] Box<ureq::Error>),
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    #[error("the server says `{0}`")]
-    Refused(String),
-    #[error("the server does not speak git's smart protocol")]
-    Protocol,
-    #[error("{0}")]
-    Interrupted(#[from] Interrupted),
-    #[error("it has more than {BYTES_MAX} bytes")]
-    TooLong,
-    #[error("the name of a file in `{0}` is not UTF-8")]
-    Name(String),
-}
-
 /// Writes the tree of a commit below `folder` as an uncompressed tarball: its bytes depend on the commit alone.
-pub(crate) fn export(agent: &ureq::Agent, url: &str, commit: &str, folder: &str, to: &Path) -> Result<(), GitError> {
+pub(crate) fn export(agent: &ureq::Agent, url: &str, commit: &str, folder: &str, to: &Path) -> Result<(), CopyError> {
     let id = Oid::from_str(commit)?;
     if url.starts_with("http://") || url.starts_with("https://") {
         let beside = to.parent().unwrap_or(Path::new("."));
@@ -71,21 +51,21 @@ pub(crate) fn export(agent: &ureq::Agent, url: &str, commit: &str, folder: &str,
     pack(&Repository::open(url.strip_prefix("file://").unwrap_or(url))?, id, folder, to)
 }
 
-fn pack(repository: &Repository, id: Oid, folder: &str, to: &Path) -> Result<(), GitError> {
+fn pack(repository: &Repository, id: Oid, folder: &str, to: &Path) -> Result<(), CopyError> {
     let commit = repository.find_commit(id)?;
     let mut contents = Contents::new();
     let mut failure = None;
     let mut left = BYTES_MAX;
     let walked = commit.tree()?.walk(TreeWalkMode::PreOrder, |below, entry| {
-        let mut add = || -> Result<(), GitError> {
+        let mut add = || -> Result<(), CopyError> {
             unless_interrupted()?;
             if entry.kind() != Some(ObjectType::Blob) {
                 return Ok(()); // a folder, or a submodule: as `git archive` does
             }
-            let name = std::str::from_utf8(entry.name_bytes()).map_err(|_| GitError::Name(below.to_owned()))?;
+            let name = std::str::from_utf8(entry.name_bytes()).map_err(|_| CopyError::Name(below.to_owned()))?;
             let path = format!("{folder}/{below}{name}");
             let blob = repository.find_blob(entry.id())?;
-            left = left.checked_sub(blob.size() as u64).ok_or(GitError::TooLong)?;
+            left = left.checked_sub(blob.size() as u64).ok_or(CopyError::TooLong(BYTES_MAX))?;
             match entry.filemode() {
                 0o120_000 => contents.link(path, OsStr::from_bytes(blob.content()).into()),
                 mode => contents.bytes(path, blob.content(), mode & 0o100 != 0),
@@ -111,19 +91,19 @@ fn pack(repository: &Repository, id: Oid, folder: &str, to: &Path) -> Result<(),
 }
 
 /// The repository's address after redirections.
-fn settled(agent: &ureq::Agent, url: &str) -> Result<String, GitError> {
+fn settled(agent: &ureq::Agent, url: &str) -> Result<String, CopyError> {
     let asked = "/info/refs?service=git-upload-pack";
     let answer = agent.get(format!("{}{asked}", url.trim_end_matches('/'))).call().map_err(Box::new)?;
     let kind = answer.headers().get("Content-Type").and_then(|kind| kind.to_str().ok());
     let uri = answer.get_uri().to_string();
     match uri.strip_suffix(asked) {
         Some(base) if kind == Some(ADVERTISEMENT) => Ok(base.to_owned()),
-        _ => Err(GitError::Protocol),
+        _ => Err(CopyError::NoGit),
     }
 }
 
 /// Puts a commit with its tree into a repository.
-fn fetch(agent: &ureq::Agent, url: &str, id: Oid, repository: &Repository) -> Result<(), GitError> {
+fn fetch(agent: &ureq::Agent, url: &str, id: Oid, repository: &Repository) -> Result<(), CopyError> {
     let mut ask = Vec::new();
     ask.extend(line(&format!("want {id} ofs-delta shallow no-progress agent=packager\n")));
     ask.extend(line("deepen 1\n"));
@@ -139,7 +119,7 @@ fn fetch(agent: &ureq::Agent, url: &str, id: Oid, repository: &Repository) -> Re
     for _ in 0..LINES_MAX {
         let text = read_line(&mut answer)?;
         if let Some(reason) = text.strip_prefix("ERR ") {
-            return Err(GitError::Refused(reason.trim().to_owned()));
+            return Err(CopyError::Refused(reason.trim().to_owned()));
         }
         if text.trim_end() == "NAK" {
             let odb = repository.odb()?;
@@ -152,14 +132,14 @@ fn fetch(agent: &ureq::Agent, url: &str, id: Oid, repository: &Repository) -> Re
                 if read == 0 {
                     break;
                 }
-                left = left.checked_sub(read as u64).ok_or(GitError::TooLong)?;
+                left = left.checked_sub(read as u64).ok_or(CopyError::TooLong(BYTES_MAX))?;
                 writer.write_all(&block[..read])?;
             }
             writer.commit()?;
             return Ok(());
         }
     }
-    Err(GitError::Protocol)
+    Err(CopyError::NoGit)
 }
 
 fn line(text: &str) -> Vec<u8> {
@@ -167,7 +147,7 @@ fn line(text: &str) -> Vec<u8> {
 }
 
 /// The text of a line; empty for a flush.
-fn read_line(from: &mut impl Read) -> Result<String, GitError> {
+fn read_line(from: &mut impl Read) -> Result<String, CopyError> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = std::str::from_utf8(&length).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
@@ -178,7 +158,7 @@ fn read_line(from: &mut impl Read) -> Result<String, GitError> {
             from.read_exact(&mut text)?;
             Ok(String::from_utf8_lossy(&text).into_owned())
         }
-        _ => Err(GitError::Protocol),
+        _ => Err(CopyError::NoGit),
     }
 }
 

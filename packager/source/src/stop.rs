@@ -65,6 +65,7 @@ pub fn output(command: &mut Command) -> io::Result<Output> {
     // Files, not pipes: what a program leaves running cannot keep us waiting for the end of them.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+    unless_interrupted().map_err(io::Error::other)?;
     let status = wait(&mut command.spawn()?)?.ok_or_else(|| io::Error::other(Interrupted))?;
     Ok(Output { status, stdout: whole(&mut stdout)?, stderr: whole(&mut stderr)? })
 }

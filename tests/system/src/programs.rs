@@ -21,18 +21,23 @@ pub fn profile_folder() -> PathBuf {
 }
 
 fn build() -> PathBuf {
+    // All targets, as scripts/test builds them: a smaller selection would resolve other features and build anew.
+    let mut arguments = vec!["--all-targets"];
+    if cfg!(feature = "ofi") {
+        arguments.extend(["--features", "daos-admin/ofi,daos-control/ofi,daos-node/ofi,system-suite/ofi"]);
+    }
+    cargo_build(&arguments)
+}
+
+/// Builds parts of this workspace with the profile of the running test; gives the folder they are in.
+pub fn cargo_build(arguments: &[&str]) -> PathBuf {
     let folder = profile_folder();
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // All targets, as scripts/test builds them: a smaller selection would resolve other features and build anew.
-    build.args(["build", "--locked", "--quiet", "--workspace", "--all-targets"]);
-    if cfg!(feature = "ofi") {
-        build.args(["--features", "daos-admin/ofi,daos-control/ofi,daos-node/ofi,system-suite/ofi"]);
-    }
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
+    build.args(["build", "--locked", "--quiet", "--workspace"]).args(arguments);
+    let profile = folder.file_name().unwrap_or_default().to_string_lossy();
+    build.arg("--profile").arg(if profile == "debug" { "dev" } else { &*profile });
     let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-    assert!(status.success(), "the programs under test do not build");
+    assert!(status.success(), "the programs under test do not build: {arguments:?}");
     folder
 }
 

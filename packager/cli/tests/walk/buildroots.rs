@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use crate::side_by_side::library;
 use crate::yard::{TARGET, Yard, said};
@@ -134,18 +134,8 @@ fn the_host_is_asked_for_what_the_spec_requires() {
     library(&yard, "plain", "", "");
     let release = yard.path("os-release");
     fs::write(&release, "ID=\"almalinux\"\nVERSION_ID=\"8.10\"\n").expect("written");
-    let packager = yard.command(&build("host", "plain"));
-    let mut unshare = Command::new("unshare");
-    if rustix::process::geteuid().is_root() {
-        unshare.arg("--mount");
-    } else {
-        unshare.args(["--map-root-user", "--mount"]);
-    }
     let place = fs::canonicalize("/etc/os-release").expect("a system has one");
-    unshare.args(["sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"]).arg(&release).arg(place);
-    unshare.arg(packager.get_program()).args(packager.get_args()).current_dir(yard.path("root"));
-    unshare.envs(packager.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = unshare.output().expect("unshare runs");
+    let output = yard.after_mounting("mount --bind \"$1\" \"$2\"", &[&release, &place], &build("host", "plain"));
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("gcc is needed by plain-1.0-1"), "{text}");

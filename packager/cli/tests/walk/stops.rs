@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -95,18 +95,8 @@ fn a_full_disk_is_named_and_leaves_nothing_half_made() {
     let state = yard.path("state");
     let toolchain = fs::read_link(state.join("toolchain")).expect("a link");
     // A small file system in a mount namespace of its own: it is gone with the process.
-    let small = "mount -t tmpfs -o size=6m none \"$1\" && ln -s \"$2\" \"$1/toolchain\" && shift 2 && exec \"$@\"";
-    let packager = yard.command(&["build", "--target", TARGET]);
-    let mut unshare = Command::new("unshare");
-    if rustix::process::geteuid().is_root() {
-        unshare.arg("--mount");
-    } else {
-        unshare.args(["--map-root-user", "--mount"]);
-    }
-    unshare.args(["sh", "-c", small, "sh"]).arg(&state).arg(&toolchain);
-    unshare.arg(packager.get_program()).args(packager.get_args()).current_dir(yard.path("root"));
-    unshare.envs(packager.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = unshare.output().expect("unshare runs");
+    let small = "mount -t tmpfs -o size=6m none \"$1\" && ln -s \"$2\" \"$1/toolchain\"";
+    let output = yard.after_mounting(small, &[&state, &toolchain], &["build", "--target", TARGET]);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.to_lowercase().contains("no space left on device"), "{text}");

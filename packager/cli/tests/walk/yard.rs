@@ -51,6 +51,22 @@ impl Yard {
         self.command(arguments).output().expect("the packager runs")
     }
 
+    /// Runs the packager in a mount namespace of its own, which is gone with the process, after a shell script with these arguments.
+    pub(crate) fn after_mounting(&self, script: &str, places: &[&Path], arguments: &[&str]) -> Output {
+        let packager = self.command(arguments);
+        let mut unshare = Command::new("unshare");
+        if rustix::process::geteuid().is_root() {
+            unshare.arg("--mount");
+        } else {
+            unshare.args(["--map-root-user", "--mount"]);
+        }
+        let whole = format!("{script} && shift {} && exec \"$@\"", places.len());
+        unshare.args(["sh", "-c", &whole, "sh"]).args(places);
+        unshare.arg(packager.get_program()).args(packager.get_args()).current_dir(self.path("root"));
+        unshare.envs(packager.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        unshare.output().expect("unshare runs")
+    }
+
     pub(crate) fn good(&self, arguments: &[&str]) -> String {
         let output = self.packager(arguments);
         assert!(output.status.success(), "{arguments:?}\n{}", said(&output));
