@@ -5,7 +5,9 @@
 mod method;
 mod package;
 mod recipe;
+mod source;
 
 pub use method::{Autotools, Cargo, Choice, Cmake, Make, Meson, Method, Value};
 pub use package::{Entry, Package};
-pub use recipe::{Also, Archive, Dispatched, Instead, Language, Patch, Private, Recipe, Source, Waiver};
+pub use recipe::{Dispatched, Instead, Language, Private, Recipe, Waiver};
+pub use source::{Also, Archive, Patch, Source};

@@ -7,7 +7,7 @@ use serde_saphyr::Spanned;
 
 use crate::changelog::parse_day;
 use crate::diagnostic::{Diagnostic, Page};
-use crate::written::{Autotools, Cargo, Choice, Cmake, Make, Meson, Method, Package};
+use crate::written::{Also, Archive, Autotools, Cargo, Choice, Cmake, Make, Meson, Method, Package, Patch, Source};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -90,69 +90,6 @@ pub struct Recipe {
     /// Findings of the gates that are accepted.
     #[serde(default)]
     pub waivers: Vec<Spanned<Waiver>>,
-}
-
-/// A cargo workspace in the file system, or the archive of an upstream release.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Source {
-    /// Root of the workspace, relative to the recipe file.
-    pub path: Option<Spanned<String>>,
-    /// Files and folders that go into the source tarball.
-    #[serde(default)]
-    pub include: Vec<Spanned<String>>,
-    /// The changelog in the workspace that becomes `%changelog`.
-    pub changelog: Option<Spanned<String>>,
-    /// Copies of one release; the first that can be had is used.
-    #[serde(default)]
-    pub archives: Vec<Spanned<Archive>>,
-    /// Day of the release, `2025-01-31`.
-    pub released: Option<Spanned<String>>,
-}
-
-/// Another release of the same project, built by the same rules.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Also {
-    /// Its version.
-    pub version: Spanned<String>,
-    /// Who pins it: `DAOS 2.6.0`.
-    pub pinned_by: String,
-    /// Day of the release.
-    pub released: Spanned<String>,
-    /// Copies of it.
-    pub archives: Vec<Spanned<Archive>>,
-    /// Changes to it; those of the recipe's own version are not for it.
-    #[serde(default)]
-    pub patches: Vec<Spanned<Patch>>,
-}
-
-/// An archive. One of `url`, `debian` and `git` says where it is.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Archive {
-    /// Its address.
-    pub url: Option<String>,
-    /// Its path below `pool/main/` of a Debian mirror.
-    pub debian: Option<String>,
-    /// A repository whose `commit` is made into an archive.
-    pub git: Option<String>,
-    /// The id of the commit, 40 hexadecimal digits.
-    pub commit: Option<String>,
-    /// Its hash, in hexadecimal. Without one it is not fetched: `--source` gives the sources.
-    pub sha256: Option<String>,
-    /// Its top folder; `<name>-<version>` when absent.
-    pub folder: Option<String>,
-}
-
-/// A change to an upstream release.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Patch {
-    /// Beside the recipe.
-    pub file: String,
-    /// Why it is needed.
-    pub reason: String,
 }
 
 /// A language that needs more than a C compiler.
@@ -342,7 +279,7 @@ impl Recipe {
             return Err(page.at(released, format!("`{}` is no day", released.value), hint));
         }
         for archive in &source.archives {
-            self.archive(page, archive)?;
+            Archive::whole(archive, page, source.archives.len() > 1, self.on_request)?;
         }
         for (index, also) in self.also.iter().enumerate() {
             let version = &also.value.version;
@@ -369,47 +306,5 @@ impl Recipe {
             }
         }
         Ok(())
-    }
-
-    fn archive(&self, page: Page<'_>, archive: &Spanned<Archive>) -> Result<(), Diagnostic> {
-        let value = &archive.value;
-        if [&value.url, &value.debian, &value.git].into_iter().flatten().count() != 1 {
-            return Err(page.at(archive, "an archive has one of `url`, `debian` and `git`", None));
-        }
-        if value.git.is_some() != value.commit.is_some() {
-            return Err(page.at(archive, "`git` and `commit` belong together", None));
-        }
-        if let Some(url) = &value.git {
-            let far = ["https://", "http://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-            let authority = far.map(|rest| rest.split('/').next().unwrap_or_default());
-            if authority.is_none() && !url.starts_with("file:///") && !url.starts_with('/') {
-                let hint = Some("write an address with `https:`, or a path from the root".to_owned());
-                return Err(page.at(archive, format!("`{url}` is no repository that can be read"), hint));
-            }
-            if authority.is_some_and(|authority| authority.contains('@')) {
-                let hint = Some("recipes and what is published name it; take the credentials out".to_owned());
-                return Err(page.at(archive, "an address with credentials", hint));
-            }
-        }
-        let is_id = |id: &String| id.len() == 40 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if let Some(commit) = value.commit.as_ref().filter(|commit| !is_id(commit)) {
-            let hint = Some("write all 40 lower-case digits: branches and tags move".to_owned());
-            return Err(page.at(archive, format!("`{commit}` is no commit"), hint));
-        }
-        match &value.sha256 {
-            Some(sum) if sum.len() != 64 || !sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) => {
-                let hint = Some("write the 64 lower-case digits that `sha256sum` prints".to_owned());
-                Err(page.at(archive, format!("`{sum}` is no SHA-256"), hint))
-            }
-            None if self.source.archives.len() > 1 => {
-                let hint = Some("add its hash, or remove the other archives".to_owned());
-                Err(page.at(archive, "an archive without `sha256` beside others", hint))
-            }
-            None if !self.on_request => {
-                let hint = Some("add its hash, or `on-request: true`".to_owned());
-                Err(page.at(archive, "an archive without `sha256` in a recipe that is always built", hint))
-            }
-            _ => Ok(()),
-        }
     }
 }
