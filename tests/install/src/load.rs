@@ -15,12 +15,13 @@ pub(crate) fn program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         host::ready();
-        let folder = cargo_build(&["--bin", NAME, "--features", "install-suite/ofi"]);
-        let copy = folder.join(format!("{NAME}-over-libfabric"));
-        // A container of an earlier run may still have it.
-        let part = folder.join(format!(".{NAME}-{}", std::process::id()));
-        fs::copy(folder.join(NAME), &part).expect("cargo built it");
-        fs::rename(&part, &copy).expect("a rename within a folder");
-        copy
+        cargo_build(&["--bin", NAME, "--features", "install-suite/ofi"], |folder| {
+            let copy = folder.join(format!("{NAME}-over-libfabric"));
+            // A container of an earlier run may still have it.
+            let part = folder.join(format!(".{NAME}-{}", std::process::id()));
+            fs::copy(folder.join(NAME), &part).expect("cargo built it");
+            fs::rename(&part, &copy).expect("a rename within a folder");
+            copy
+        })
     })
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use packager_repo::publish::{self, Description, RepoError};
 use packager_rpm::{Inspected, SigningKey};
-use system_suite::Outcome;
+use system_suite::{Outcome, outside_cargo};
 
 use crate::host;
 
@@ -38,7 +38,7 @@ impl Repository {
                 let _one = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut build = Command::new(host::workspace().join("scripts/packager"));
                 build.args(["build", "--target", target]).current_dir(host::workspace());
-                Outcome::of(&mut build).ok();
+                Outcome::of(outside_cargo(&mut build)).ok();
                 host::workspace().join("dist").join(target)
             }
         };

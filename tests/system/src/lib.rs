@@ -29,7 +29,7 @@ pub use device::DeviceFile;
 pub use guard::{Guard, sweep};
 pub use members::Member;
 pub use ports::free_port;
-pub use programs::{Outcome, cargo_build, profile_folder, program};
+pub use programs::{Outcome, cargo_build, outside_cargo, profile_folder, program};
 pub use value::pattern;
 pub use visitor::Visitor;
 

@@ -1,8 +1,10 @@
 //! The programs under test, built and run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+use nix::fcntl::{Flock, FlockArg};
 
 /// Path of a program of this workspace, built with the profile of the running test.
 pub fn program(name: &str) -> PathBuf {
@@ -26,19 +28,34 @@ fn build() -> PathBuf {
     if cfg!(feature = "ofi") {
         arguments.extend(["--features", "daos-admin/ofi,daos-control/ofi,daos-node/ofi,system-suite/ofi"]);
     }
-    cargo_build(&arguments)
+    cargo_build(&arguments, Path::to_path_buf)
 }
 
-/// Builds parts of this workspace with the profile of the running test; gives the folder they are in.
-pub fn cargo_build(arguments: &[&str]) -> PathBuf {
+/// Builds parts of this workspace with the profile of the running test, and lets `take` have the folder they are in before another
+/// build of a suite that runs beside this one may put others of the same names there.
+pub fn cargo_build<T>(arguments: &[&str], take: impl FnOnce(&Path) -> T) -> T {
     let folder = profile_folder();
+    let lock = std::fs::File::create(folder.join(".suite-build.lock")).expect("cargo's folder can be written");
+    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error).expect("a lock there");
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.args(["build", "--locked", "--quiet", "--workspace"]).args(arguments);
     let profile = folder.file_name().unwrap_or_default().to_string_lossy();
     build.arg("--profile").arg(if profile == "debug" { "dev" } else { &*profile });
-    let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+    let status = outside_cargo(build.current_dir(env!("CARGO_MANIFEST_DIR"))).status().expect("cargo runs");
     assert!(status.success(), "the programs under test do not build: {arguments:?}");
-    folder
+    take(&folder)
+}
+
+/// A command without what cargo tells a test about its package. A build that sees it has other inputs than one that a person starts: the
+/// build script of `ring` watches these variables, and with it most of the workspace would be compiled anew, twice.
+pub fn outside_cargo(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// What a command line program did.
