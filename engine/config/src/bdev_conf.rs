@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Version of this file's form.
 pub const BDEV_CONF_VERSION: u32 = 1;
 
+/// Class of the tier of one file on persistent memory. In daos_server.yml it is the class of the memory tier.
+pub const PERSISTENT_CLASS: &str = "dcpm";
+
 /// The storage of one engine instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +45,7 @@ pub struct ScmConf {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BdevTier {
-    /// `file` or `kdev`.
+    /// `file` or `kdev`; or [`PERSISTENT_CLASS`].
     pub class: String,
     /// Devices; targets are dealt to them in turn.
     pub devices: Vec<BdevDevice>,

@@ -75,10 +75,10 @@ pub fn engine_reserve_bytes(engine: &EngineConfig) -> u64 {
     (u64::from(engine.targets) * RESERVE_PER_TARGET.bytes()).max(least.bytes())
 }
 
-/// Bytes of the memory tier of each engine of class `ram`: `scm_size` if set, otherwise an equal part of what hugepages,
-/// the system and the engines leave. All engines have the same, as `scm_size` is refused when one part cannot hold it.
+/// Bytes of memory for the arenas of each engine, in both classes of memory tier: `scm_size` if set, otherwise an equal part of what
+/// hugepages, the system and the engines leave. All engines have the same, as `scm_size` is refused when one part cannot hold it.
 pub fn ramdisk_bytes(config: &ServerConfig, machine: &Machine) -> Result<u64, Fault> {
-    let engines = config.engines.iter().filter(|engine| engine.scm.class == ScmClass::Ram).count() as u64;
+    let engines = config.engines.len() as u64;
     if engines == 0 {
         return Ok(0);
     }

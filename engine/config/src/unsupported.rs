@@ -3,9 +3,8 @@
 //! | setting | state |
 //! |---|---|
 //! | tiers of class `nvme` | refused: there is no user-space NVMe driver |
-//! | memory tier of class `dcpm` | refused: the arena is not mapped from persistent memory |
 //! | `provider` that was not built in | refused |
-//! | an engine without block tiers with roles | refused: the log, the checkpoints and the data need a place |
+//! | an engine without block tiers (with roles, beside class `ram`) | refused: the log, the checkpoints and the data need a place |
 //! | more than one replica of the management service | notice: the first one serves alone |
 //! | `secondary_provider_endpoints`, `acceleration`, `spdk_rpc_server` | notice: nothing reads them |
 
@@ -50,13 +49,13 @@ pub fn unsupported(config: &ServerConfig, providers: &[&str]) -> Vec<Finding> {
                 "set `provider: ofi+tcp` and restart daos_server",
             );
         }
-        if engine.scm.class == ScmClass::Dcpm {
+        if engine.scm.class == ScmClass::Dcpm && engine.bdevs.is_empty() {
             find(
                 Severity::Error,
                 bad,
-                path("storage[0].class"),
-                "the class `dcpm` is known but persistent memory is not built into this engine".to_owned(),
-                "use a memory tier of class `ram` with `control_metadata` and `bdev_roles`, and restart daos_server",
+                path("storage"),
+                "the engine has no block tier, and this engine keeps bulk data nowhere else".to_owned(),
+                "add a tier of class `file` or `kdev`, and restart daos_server",
             );
         }
         for (tier_index, tier) in engine.bdevs.iter().enumerate() {

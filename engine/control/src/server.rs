@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::{EngineConfig, Machine, ServerConfig, TransportRole};
+use config::{EngineConfig, Machine, ScmClass, ServerConfig, TransportRole};
 use fabric::local;
 use tokio::net::TcpListener;
 use types::{Fault, FaultName, Status};
@@ -35,7 +35,7 @@ use crate::lock::Lock;
 use crate::management::{Management, Seat};
 use crate::ras::{self, Severity};
 use crate::storage::engine_storage::EngineStorage;
-use crate::storage::scan;
+use crate::storage::{pmem, scan};
 use crate::system::database::Database;
 use crate::system::{Identity, System};
 use crate::telemetry::{self, Telemetry};
@@ -74,11 +74,12 @@ impl Server {
     pub async fn start(config: ServerConfig, options: Options) -> Result<Server, Fault> {
         let mut locks = vec![Lock::take(&config.socket_dir, "socket_dir")?];
         save_active(&config)?;
-        let control = config.control_metadata.as_ref().map(config::ControlMetadata::directory);
-        if let Some(folder) = &control {
+        let control = control_folder(&config)?;
+        if let Some((folder, key)) = &control {
             private(folder)?;
-            locks.push(Lock::take(folder, "control_metadata.path")?);
+            locks.push(Lock::take(folder, key)?);
         }
+        let control = control.map(|(folder, _)| folder);
         let tls = certs::load(&config.transport, TransportRole::Server)?;
         for notice in tls.iter().flat_map(|tls| &tls.notices) {
             tracing::warn!("{notice}");
@@ -188,6 +189,24 @@ fn serve_port(
     })
 }
 
+/// Where the records of this server are, and the key that says so. Persistent memory keeps them itself, the first engine's those of all.
+fn control_folder(config: &ServerConfig) -> Result<Option<(PathBuf, &'static str)>, Fault> {
+    if let Some(metadata) = &config.control_metadata {
+        return Ok(Some((metadata.directory(), "control_metadata.path")));
+    }
+    match config.engines.first() {
+        Some(engine) if engine.scm.class == ScmClass::Dcpm => {
+            pmem::prepare(&engine.scm)?;
+            Ok(Some((on_memory_tier(engine), "scm_mount")))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn on_memory_tier(engine: &EngineConfig) -> PathBuf {
+    engine.scm.mount.join("daos_control")
+}
+
 fn harness(
     config: &ServerConfig,
     options: &Options,
@@ -204,7 +223,10 @@ fn harness(
     let fault_domain = fault_domain::of(config, options.file.as_deref())?;
     let mut instances = Vec::new();
     for (index, engine) in (0..).zip(&config.engines) {
-        let folder = control.map_or_else(|| engine.scm.mount.join("daos_control"), Path::to_path_buf);
+        let folder = match (engine.scm.class, control) {
+            (ScmClass::Ram, Some(control)) => control.to_owned(),
+            _ => on_memory_tier(engine),
+        };
         let storage = EngineStorage {
             system: config.name.clone(),
             index,

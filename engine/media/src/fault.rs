@@ -28,6 +28,11 @@ pub enum Fate {
     Kept,
     /// It did not.
     Lost,
+    /// Only its first bytes did.
+    Cut {
+        /// How many.
+        bytes: usize,
+    },
     /// Only some of it did: the pieces of `unit` bytes whose bit in `mask` (repeating) is set.
     Torn {
         /// Bytes per piece.
@@ -186,6 +191,10 @@ impl CrashPoints {
             match fate(number) {
                 Fate::Kept => target.copy_from_slice(bytes),
                 Fate::Lost => {}
+                Fate::Cut { bytes: length } => {
+                    let length = length.min(bytes.len());
+                    target[..length].copy_from_slice(&bytes[..length]);
+                }
                 Fate::Torn { unit, mask } => {
                     let pieces = target.chunks_mut(unit).zip(bytes.chunks(unit));
                     for (piece, (old, new)) in pieces.enumerate() {
@@ -221,6 +230,8 @@ mod tests {
         assert_eq!(kept, fault.images());
         let torn = points.image(|_| Fate::Torn { unit: SECTOR_BYTES, mask: 0b10 });
         assert_eq!((torn[0][4096], torn[0][4096 + 512], torn[0][4096 + 1024]), (0, b'c', 0));
+        let cut = points.image(|_| Fate::Cut { bytes: 8 });
+        assert_eq!((cut[0][4096 + 7], cut[0][4096 + 8]), (b'c', 0));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Devices of class `file` and `kdev`: a regular file or a block device, opened for one engine alone.
+//! Devices of class `file`, `kdev` and `dcpm`: a regular file or a block device, opened for one engine alone.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
@@ -9,7 +9,11 @@ use std::sync::Arc;
 
 use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 
+use crate::persistent::Mapping;
 use crate::{BLOCK_BYTES, Buffer, Device};
+
+/// libpmem's own variable: what is mapped counts as persistent whatever the file system says. For tests; a loss of power then loses data.
+const FORCE: &str = "PMEM_IS_PMEM_FORCE";
 
 /// Why a device cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,7 @@ pub struct OpenDevice {
     path: PathBuf,
     length: u64,
     direct: bool,
+    mapping: Option<Mapping>,
 }
 
 impl OpenDevice {
@@ -65,6 +70,7 @@ impl OpenDevice {
             }
             return Ok(device);
         }
+        let before = device.length;
         if device.length != bytes {
             device.file.set_len(bytes).map_err(|source| failed("resize", source))?;
             device.length = bytes;
@@ -74,8 +80,26 @@ impl OpenDevice {
         // Reserved now, so that a full filesystem is found at format and not under an update.
         match fallocate(&*device.file, FallocateFlags::empty(), 0, length) {
             Ok(()) | Err(nix::errno::Errno::EOPNOTSUPP) => Ok(device),
-            Err(error) => Err(failed("reserve space for", error.into())),
+            Err(error) => {
+                // What was reserved so far would keep a file system full.
+                let _ = device.file.set_len(before.min(bytes));
+                Err(failed("reserve space for", error.into()))
+            }
         }
+    }
+
+    /// Maps a file on persistent memory. One on anything else, or in a build without libpmem, stays what it is.
+    pub fn mapped(self) -> Result<OpenDevice, DeviceError> {
+        self.mapped_by(std::env::var_os(FORCE).is_some_and(|value| value == "1"))
+    }
+
+    pub(crate) fn mapped_by(self, force: bool) -> Result<OpenDevice, DeviceError> {
+        let mapping = Mapping::of(&self.file, self.length, force).map_err(|source| DeviceError::Io {
+            action: "map",
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(OpenDevice { mapping, ..self })
     }
 
     fn with(path: &Path, options: &mut OpenOptions) -> Result<OpenDevice, DeviceError> {
@@ -98,7 +122,7 @@ impl OpenDevice {
             Err((_, error)) => return Err(failed("lock", error.into())),
         };
         let length = length_of(&file).map_err(|source| failed("measure", source))?;
-        Ok(OpenDevice { file, path: path.to_owned(), length, direct })
+        Ok(OpenDevice { file, path: path.to_owned(), length, direct, mapping: None })
     }
 
     /// Where it is.
@@ -116,19 +140,36 @@ impl OpenDevice {
         self.direct
     }
 
+    /// True when commands are copies by the calling thread, for which nobody needs to wait.
+    pub fn is_mapped(&self) -> bool {
+        self.mapping.is_some()
+    }
+
     /// Writes whole blocks.
     pub fn write_at(&self, offset: u64, buffer: &Buffer) -> io::Result<()> {
-        self.file.write_all_at(buffer, offset)
+        match &self.mapping {
+            Some(mapping) => mapping.write(offset, buffer),
+            None => self.file.write_all_at(buffer, offset),
+        }
     }
 
     /// Reads whole blocks.
     pub fn read_at(&self, offset: u64, buffer: &mut Buffer) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
+        match &self.mapping {
+            Some(mapping) => mapping.read(offset, buffer),
+            None => self.file.read_exact_at(buffer, offset),
+        }
     }
 
-    /// Makes all completed writes durable.
+    /// Makes all completed writes durable; those of the calling thread, when the device is mapped.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        match &self.mapping {
+            Some(mapping) => {
+                mapping.flush();
+                Ok(())
+            }
+            None => self.file.sync_data(),
+        }
     }
 
     /// A part of it, as a device of its own.

@@ -13,6 +13,7 @@ pub mod label;
 pub mod layout;
 mod mem;
 mod memory;
+mod persistent;
 mod polled;
 mod ring;
 mod uring;

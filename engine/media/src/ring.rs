@@ -193,6 +193,34 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "pmem")]
+    #[test]
+    fn a_mapped_device_is_done_when_it_was_asked() {
+        for mut ring in rings() {
+            let folder = tempfile::tempdir().unwrap();
+            let device = OpenDevice::create(&folder.path().join("pmem"), 1 << 20).unwrap().mapped_by(true).unwrap();
+            assert!(device.is_mapped());
+            let slice = Arc::new(device).slice(4096, 65536);
+            let buffer = Buffer::padded(b"here");
+            ring.device(&slice, io(1, IoKind::Write { offset: 8192, buffer }));
+            ring.device(&slice, io(2, IoKind::Flush));
+            ring.device(&slice, io(3, IoKind::Read { offset: 8192, buffer: Buffer::zeroed(4096) }));
+            ring.device(&slice, io(4, IoKind::Write { offset: 65536, buffer: Buffer::zeroed(4096) }));
+            let mut seen = Vec::new();
+            ring.wait(Duration::ZERO, |event| seen.push(event)).unwrap();
+            let [
+                Event::Device(Done { id: 1, result: Ok(Some(_)) }),
+                Event::Device(Done { id: 2, result: Ok(None) }),
+                Event::Device(Done { id: 3, result: Ok(Some(read)) }),
+                Event::Device(Done { id: 4, result: Err(_) }),
+            ] = &seen[..]
+            else {
+                panic!("{seen:?}")
+            };
+            assert_eq!(read[..4], *b"here");
+        }
+    }
+
     #[test]
     fn sockets_carry_chunks_both_ways() {
         for mut ring in rings() {

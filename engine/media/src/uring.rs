@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use io_uring::{IoUring, opcode, squeue, types};
 
+use crate::device::execute;
 use crate::ring::{Event, ReceiveBuffer, Waker};
 use crate::{Buffer, Done, FileSlice, Io, IoKind};
 
@@ -86,6 +87,9 @@ impl Uring {
 
     /// Gives a device command to `slice`.
     pub(crate) fn device(&mut self, slice: &FileSlice, io: Io) {
+        if slice.device().is_mapped() {
+            return self.ready.push_back(Event::Device(execute(&mut slice.clone(), io)));
+        }
         let Io { id, kind, .. } = io;
         let descriptor = types::Fd(slice.device().descriptor());
         let located = match &kind {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::BdevConf;
+use config::{BdevConf, BdevDevice, BdevTier};
 use media::layout::{Layout, LayoutError, Space, Tier, plan};
 use media::{DeviceError, FileSlice, Inspection, Label, Memory, OpenDevice, Role, inspect};
 use store::{Devices, Identity, Settings};
@@ -61,6 +61,9 @@ pub(crate) fn layout(conf: &BdevConf) -> Result<Layout, DeviceFault> {
     }
     plan(conf.targets, conf.scm.bytes, &tiers, store::meta_bytes_needed).map_err(|error| {
         let resolution = match &error {
+            LayoutError::TooSmall { name, .. } if is_persistent(conf, name) => {
+                "use a larger namespace, remove other files from its file system, or give the engine fewer targets"
+            }
             LayoutError::TooSmall { .. } => "give the tier a larger bdev_size, or the engine fewer targets",
             LayoutError::IdleDevice { .. } => "use at least as many targets as devices in each tier",
             LayoutError::Role(..) => "give each of the roles wal, meta and data to exactly one tier",
@@ -74,12 +77,14 @@ pub(crate) fn layout(conf: &BdevConf) -> Result<Layout, DeviceFault> {
 pub(crate) fn format(conf: &BdevConf, force: bool) -> Result<(), DeviceFault> {
     let layout = layout(conf)?;
     let mut devices = Vec::new();
-    for device in conf.tiers.iter().flat_map(|tier| &tier.devices) {
+    for (tier, device) in devices_of(conf) {
         let path = PathBuf::from(&device.path);
         if !force {
             refuse_formatted(&path)?;
         }
-        let open = when_released(|| OpenDevice::create(&path, device.bytes)).map_err(|error| failed(&path, &error))?;
+        let open = when_released(|| OpenDevice::create(&path, device.bytes))
+            .and_then(|device| as_class(tier, device))
+            .map_err(|error| failed(&path, &error))?;
         devices.push(Arc::new(open));
     }
     let io = |device: &OpenDevice, error: &dyn std::fmt::Display| {
@@ -112,6 +117,20 @@ pub(crate) fn format(conf: &BdevConf, force: bool) -> Result<(), DeviceFault> {
     Ok(())
 }
 
+/// All devices with their tiers, in order.
+fn devices_of(conf: &BdevConf) -> impl Iterator<Item = (&BdevTier, &BdevDevice)> {
+    conf.tiers.iter().flat_map(|tier| tier.devices.iter().map(move |device| (tier, device)))
+}
+
+fn is_persistent(conf: &BdevConf, path: &str) -> bool {
+    devices_of(conf).any(|(tier, device)| tier.class == config::PERSISTENT_CLASS && device.path == path)
+}
+
+/// A device of class `dcpm` is mapped where that is possible.
+fn as_class(tier: &BdevTier, device: OpenDevice) -> Result<OpenDevice, DeviceError> {
+    if tier.class == config::PERSISTENT_CLASS { device.mapped() } else { Ok(device) }
+}
+
 /// Opens a device, waiting a while for the lock of an engine that was killed.
 fn when_released(open: impl Fn() -> Result<OpenDevice, DeviceError>) -> Result<OpenDevice, DeviceError> {
     let until = Instant::now() + LOCK_PATIENCE;
@@ -133,9 +152,11 @@ pub(crate) struct Open {
 /// Opens and locks every device and checks its label against the configuration.
 pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
     let mut open = Open { devices: Vec::new(), slices: Vec::new(), arena_bytes: 0 };
-    for device in conf.tiers.iter().flat_map(|tier| &tier.devices) {
+    for (tier, device) in devices_of(conf) {
         let path = PathBuf::from(&device.path);
-        let device = when_released(|| OpenDevice::open(&path)).map_err(|error| failed(&path, &error))?;
+        let device = when_released(|| OpenDevice::open(&path))
+            .and_then(|device| as_class(tier, device))
+            .map_err(|error| failed(&path, &error))?;
         let label = match inspect(&path) {
             Ok(Inspection::Formatted(label)) => label,
             Ok(Inspection::Unformatted) => return Err(bad(&path, "it has no label")),
@@ -162,7 +183,14 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
                 "a copy of the device label is damaged and cannot be written again: {error}; check the device"
             ),
         }
-        if !device.direct() {
+        if tier.class == config::PERSISTENT_CLASS {
+            let how = if device.is_mapped() {
+                "mapped; no system call on its way"
+            } else {
+                "written by system calls: no DAX here, or no libpmem in this build"
+            };
+            tracing::info!(device = %path.display(), "persistent memory: {how}");
+        } else if !device.direct() {
             tracing::info!(device = %path.display(), "no O_DIRECT on this filesystem; writes go through the page cache");
         }
         open.arena_bytes = label.arena_bytes;
@@ -250,15 +278,17 @@ fn failed(path: &Path, error: &DeviceError) -> DeviceFault {
             FaultName::StorageDeviceAlreadyMounted,
             "stop the other engine; `fuser` shows which process has the device",
         ),
-        DeviceError::Kind { .. } => {
-            (FaultName::BdevFormatUnknownClass, "list regular files or block devices in bdev_list")
-        }
+        DeviceError::Kind { .. } => (
+            FaultName::BdevFormatUnknownClass,
+            "list regular files or block devices in bdev_list; move away what stands at scm_mount in place of daos_metadata",
+        ),
         DeviceError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
             (FaultName::StoragePathAccessDenied, "give the user of daos_server access to the device")
         }
-        DeviceError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            (FaultName::BdevNotFound, "correct bdev_list in daos_server.yml, or restore the device")
-        }
+        DeviceError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => (
+            FaultName::BdevNotFound,
+            "correct bdev_list (class dcpm: scm_mount) in daos_server.yml, or restore the device",
+        ),
         DeviceError::Io { .. } => (FaultName::BdevFormatFailure, "mend what the message names and retry"),
     };
     (path.to_owned(), Box::new(Fault::new(name, with_sources(error), resolution)))
@@ -278,12 +308,7 @@ fn format_failure(error: &dyn std::fmt::Display) -> Fault {
 }
 
 fn first_path(conf: &BdevConf) -> PathBuf {
-    conf.tiers
-        .iter()
-        .flat_map(|tier| &tier.devices)
-        .next()
-        .map(|device| PathBuf::from(&device.path))
-        .unwrap_or_default()
+    devices_of(conf).next().map(|(_, device)| PathBuf::from(&device.path)).unwrap_or_default()
 }
 
 /// An error with everything that caused it, on one line.

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 
 use crate::configuration::Places;
 use crate::disk::{Share, require};
+use crate::namespace::{self, namespace};
 use crate::{Guard, Options, Outcome, PATIENCE, free_port, program, wait_for};
 
 /// Lines of each log that a failed test shows.
@@ -41,23 +42,29 @@ impl Cluster {
 
     /// Writes configuration and certificates and starts nothing.
     pub fn configure(options: Options) -> Cluster {
-        let gib = options.engines * options.bdev_gib;
+        let namespace_gib = if options.persistent { namespace::GIB } else { 0 };
+        let gib = options.engines * (options.bdev_gib + namespace_gib);
         let share = Share::take(gib);
         require(&std::env::temp_dir(), gib);
         let folder = tempfile::Builder::new().prefix("daos-suite-").tempdir().expect("a temporary folder").keep();
-        let places = Places {
+        let guard = Guard::start(&folder);
+        let mut places = Places {
             folder: folder.to_str().expect("temporary folders are UTF-8").to_owned(),
             control: free_port(),
             telemetry: free_port(),
             fabric: (0..options.engines).map(|_| free_port()).collect(),
+            namespaces: Vec::new(),
         };
-        let guard = Guard::start(&folder);
+        for index in 0..options.engines {
+            let mount = folder.join(format!("scm{index}"));
+            fs::create_dir_all(&mount).expect("folders in a fresh folder");
+            if options.persistent {
+                places.namespaces.push(namespace(&folder.join(format!("pmem{index}")), &mount));
+            }
+        }
         let cluster = Cluster { folder, options, places, server: None, agent: None, _guard: guard, _share: share };
         for part in ["etc", "log", "run/server", "run/agent", "metadata"] {
             fs::create_dir_all(cluster.path(part)).expect("folders in a fresh folder");
-        }
-        for index in 0..cluster.engines() {
-            fs::create_dir_all(cluster.path(&format!("scm{index}"))).expect("folders in a fresh folder");
         }
         if cluster.options.secure {
             let certificates = cluster.path("certs");
@@ -189,7 +196,8 @@ impl Cluster {
 
     /// Process id of a running engine.
     pub fn engine_pid(&self, index: usize) -> Option<i32> {
-        let conf = self.path(&format!("metadata/daos_control/engine{index}"));
+        let records = if self.options.persistent { format!("scm{index}") } else { "metadata".to_owned() };
+        let conf = self.path(&format!("{records}/daos_control/engine{index}"));
         fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let line = fs::read(entry.path().join("cmdline")).ok()?;

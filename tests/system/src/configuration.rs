@@ -20,11 +20,13 @@ pub struct Options {
     pub secure: bool,
     /// Whether a killed engine is started again by the server.
     pub restart: bool,
+    /// A memory tier of class `dcpm`, on file systems in loop devices. Mounting them needs root.
+    pub persistent: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { targets: 2, engines: 1, bdev_gib: 6, secure: false, restart: true }
+        Options { targets: 2, engines: 1, bdev_gib: 6, secure: false, restart: true, persistent: false }
     }
 }
 
@@ -36,6 +38,8 @@ pub(crate) struct Places {
     pub(crate) telemetry: u16,
     /// Of each engine.
     pub(crate) fabric: Vec<u16>,
+    /// The namespace of each engine with a memory tier of class `dcpm`.
+    pub(crate) namespaces: Vec<String>,
 }
 
 impl Places {
@@ -46,13 +50,17 @@ impl Places {
     /// `daos_server.yml`.
     pub(crate) fn server_yaml(&self, options: &Options) -> String {
         let (head, engine) = GUIDE_SERVER.split_once("engines:\n").expect("the guide lists engines");
+        let metadata = self.path("metadata");
         let head = self.transport(head, options, "server");
         let head = substitute(
             &head,
             &[
                 ("['node0','node1']", &format!("['127.0.0.1:{}']", self.control)),
                 ("/var/log/daos/daos_server.log", &self.path("log/daos_server.log")),
-                ("/var/lib/daos", &self.path("metadata")),
+                match options.persistent {
+                    true => ("control_metadata:\n  path: /var/lib/daos\n", ""),
+                    false => ("/var/lib/daos", &metadata),
+                },
                 ("telemetry_port: 9191", &format!("telemetry_port: {}", self.telemetry)),
             ],
         );
@@ -63,8 +71,12 @@ impl Places {
         }
         text.push_str("engines:\n");
         for (index, port) in self.fabric.iter().enumerate() {
+            let engine = match self.namespaces.get(index) {
+                Some(namespace) => persistent(engine, namespace),
+                None => engine.to_owned(),
+            };
             text.push_str(&substitute(
-                engine,
+                &engine,
                 &[
                     ("targets: 1", &format!("targets: {}", options.targets)),
                     ("first_core: 0", &format!("first_core: {}", index * options.targets as usize)),
@@ -120,6 +132,18 @@ impl Places {
         }
         format!("{head}{}{rest}", lines.join(&format!("\n{indent}")))
     }
+}
+
+/// The guide's engine with its metadata on persistent memory instead of on its device.
+fn persistent(engine: &str, namespace: &str) -> String {
+    substitute(
+        engine,
+        &[
+            ("class: ram", "class: dcpm"),
+            ("scm_size: 4", &format!("scm_list: [{namespace}]")),
+            ("    bdev_roles:\n      - meta\n      - wal\n      - data\n", ""),
+        ],
+    )
 }
 
 fn substitute(text: &str, table: &[(&str, &str)]) -> String {

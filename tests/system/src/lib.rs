@@ -18,6 +18,7 @@ mod device;
 mod disk;
 mod guard;
 mod members;
+mod namespace;
 mod ports;
 mod programs;
 mod value;

@@ -28,6 +28,9 @@ fn build() -> PathBuf {
     if cfg!(feature = "ofi") {
         arguments.extend(["--features", "daos-admin/ofi,daos-control/ofi,daos-node/ofi,system-suite/ofi"]);
     }
+    if cfg!(feature = "pmem") {
+        arguments.extend(["--features", "daos-node/pmem,system-suite/pmem"]);
+    }
     cargo_build(&arguments, Path::to_path_buf)
 }
 

@@ -36,7 +36,12 @@ pub(super) fn settle(report: &mut Report, tiers: &Tiers, control_metadata: bool)
                 "class",
                 FaultName::BdevConfigMultiTierWithoutRoles,
                 format!("{} block tiers without roles", blocks.len()),
-                "keep one block tier, or set `control_metadata.path` and `bdev_roles` of every tier",
+                match scm.value.class {
+                    ScmClass::Ram => {
+                        "keep one block tier, or set `control_metadata.path` and `bdev_roles` of every tier"
+                    }
+                    ScmClass::Dcpm => "keep one block tier: beside class `dcpm` it holds bulk data only",
+                },
             ),
             (false, _) => {}
             (true, ScmClass::Dcpm) => at(

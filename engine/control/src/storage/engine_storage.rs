@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use config::{BdevConf, EngineConfig};
+use config::{BdevConf, BdevDevice, EngineConfig, ScmClass};
 use media::Inspection;
 use serde::Deserialize;
 use types::{Fault, FaultName};
@@ -18,7 +18,8 @@ use wire::proto::ctl::FormatResult;
 
 use super::plan::{Found, bdev_conf};
 use super::superblock::{Superblock, write_durably};
-use super::{bdev, scm};
+use super::{bdev, pmem, scm};
+use crate::engine::arguments;
 
 /// Where an engine's storage and its records are.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub(crate) struct EngineStorage {
     pub(crate) engine: EngineConfig,
     /// `daos_control/engine<N>`.
     pub(crate) folder: PathBuf,
-    /// Bytes settled for the memory tier.
+    /// Bytes of memory settled for the arenas.
     pub(crate) scm_bytes: u64,
     /// The `daos_engine` executable.
     pub(crate) program: PathBuf,
@@ -63,9 +64,29 @@ impl EngineStorage {
         self.folder.join("daos_nvme.conf")
     }
 
+    /// The file with logs and checkpoints, with a memory tier of class `dcpm`.
+    fn metadata_file(&self) -> Option<String> {
+        let scm = &self.engine.scm;
+        (scm.class == ScmClass::Dcpm).then(|| pmem::file(scm).display().to_string())
+    }
+
+    /// Everything that carries a label, in the order of `daos_nvme.conf`.
+    fn devices(&self) -> Vec<String> {
+        let blocks = self.engine.bdevs.iter().flat_map(|tier| tier.devices.clone());
+        self.metadata_file().into_iter().chain(blocks).collect()
+    }
+
+    /// Makes the memory tier usable; true when it is a tmpfs.
+    fn prepare_memory(&self) -> Result<bool, Fault> {
+        match self.engine.scm.class {
+            ScmClass::Ram => scm::prepare(&self.engine.scm, self.scm_bytes),
+            ScmClass::Dcpm => pmem::prepare(&self.engine.scm).map(|()| false),
+        }
+    }
+
     /// Mounts the memory tier and looks for a format.
     pub(crate) fn prepare(&self) -> Result<Readiness, Fault> {
-        let mounted = scm::prepare(&self.engine.scm, self.scm_bytes)?;
+        let mounted = self.prepare_memory()?;
         fs::create_dir_all(&self.folder).map_err(|error| folder_denied(&self.folder, &error))?;
         let Some(superblock) = Superblock::read(&self.folder)? else { return Ok(Readiness::Unformatted) };
         if superblock.system != self.system {
@@ -107,15 +128,23 @@ impl EngineStorage {
             }
         };
         results.push(self.done(&scm, "scm"));
+        // The file on persistent memory is told with the memory tier.
+        let memory = self.metadata_file();
         match self.format_devices(mounted, force) {
-            Ok(devices) => results.extend(devices.iter().map(|device| self.done(device, "bdev"))),
+            Ok(devices) => {
+                let blocks = devices.iter().filter(|device| Some(*device) != memory.as_ref());
+                results.extend(blocks.map(|device| self.done(device, "bdev")));
+            }
+            Err((device, fault)) if Some(&device) == memory.as_ref() => {
+                results = vec![self.failed(&scm, "scm", &fault)];
+            }
             Err((device, fault)) => results.push(self.failed(&device, "bdev", &fault)),
         }
         results
     }
 
     fn prepare_format(&self, force: bool) -> Result<bool, Fault> {
-        let mounted = scm::prepare(&self.engine.scm, self.scm_bytes)?;
+        let mounted = self.prepare_memory()?;
         fs::create_dir_all(&self.folder).map_err(|error| folder_denied(&self.folder, &error))?;
         let formatted = !matches!(Superblock::read(&self.folder), Ok(None));
         if formatted && !force {
@@ -126,11 +155,15 @@ impl EngineStorage {
     }
 
     fn format_devices(&self, mounted: bool, force: bool) -> Result<Vec<String>, (String, Fault)> {
-        let devices: Vec<String> = self.engine.bdevs.iter().flat_map(|tier| tier.devices.clone()).collect();
+        let devices = self.devices();
         let first = devices.first().cloned().unwrap_or_default();
         let at_first = |fault| (first.clone(), fault);
+        let persistent = match self.metadata_file() {
+            Some(path) => Some(BdevDevice { path, bytes: pmem::provide(&self.engine.scm).map_err(at_first)? }),
+            None => None,
+        };
         let device_bytes = bdev::provide(&self.engine).map_err(at_first)?;
-        let found = Found { device_bytes, scm_bytes: self.scm_bytes, mounted };
+        let found = Found { device_bytes, scm_bytes: self.scm_bytes, persistent, mounted };
         let conf = bdev_conf(&self.system, &self.engine, Uuid::new_v4(), &found);
         let denied = |error: io::Error| (first.clone(), folder_denied(&self.folder, &error));
         self.write_conf(&conf).map_err(denied)?;
@@ -147,6 +180,7 @@ impl EngineStorage {
         if force {
             command.arg("--force");
         }
+        command.envs(arguments::environment(&self.engine, |name| std::env::var_os(name)));
         let failure = |text: String| {
             let resolution = "read daos_server's log, correct the cause and format again";
             (String::new(), Fault::new(FaultName::BdevFormatFailure, text, resolution))
@@ -175,14 +209,21 @@ impl EngineStorage {
 
     /// Every device must carry the label that this engine's format gave it.
     fn check_labels(&self, uuid: Uuid) -> Result<(), Fault> {
-        for path in self.engine.bdevs.iter().flat_map(|tier| &tier.devices) {
-            let problem = match media::inspect(Path::new(path)) {
+        for path in self.devices() {
+            let problem = match media::inspect(Path::new(&path)) {
                 Ok(Inspection::Formatted(label)) if label.engine == uuid => continue,
                 Ok(Inspection::Formatted(label)) => {
                     format!("carries the label of another engine, `{}` of system `{}`", label.engine, label.system)
                 }
                 Ok(Inspection::Unformatted) => "has lost its label".to_owned(),
                 Ok(Inspection::Damaged(reason)) => format!("has a damaged label: {reason}"),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(Fault::new(
+                        FaultName::StoragePathAccessDenied,
+                        format!("the device `{path}` of engine {} cannot be read: {error}", self.index),
+                        "give it to daos_server's user (`chown`) and run `dmg system start`",
+                    ));
+                }
                 Err(error) => {
                     return Err(Fault::new(
                         FaultName::BdevNotFound,
@@ -205,8 +246,7 @@ impl EngineStorage {
     fn check_settings(&self, conf: &BdevConf) -> Result<(), Fault> {
         let formatted: Vec<&str> =
             conf.tiers.iter().flat_map(|tier| tier.devices.iter().map(|device| device.path.as_str())).collect();
-        let configured: Vec<&str> =
-            self.engine.bdevs.iter().flat_map(|tier| tier.devices.iter().map(String::as_str)).collect();
+        let configured = self.devices();
         let differs = |what: &str, was: String, is: String| {
             Err(Fault::new(
                 FaultName::ServerConfigBadConfig,
@@ -218,7 +258,7 @@ impl EngineStorage {
             return differs("`targets`", conf.targets.to_string(), self.engine.targets.to_string());
         }
         if formatted != configured {
-            return differs("`bdev_list`", formatted.join(", "), configured.join(", "));
+            return differs("the devices", formatted.join(", "), configured.join(", "));
         }
         Ok(())
     }
@@ -282,6 +322,6 @@ fn folder_denied(folder: &Path, error: &io::Error) -> Fault {
     Fault::new(
         FaultName::StoragePathAccessDenied,
         format!("cannot keep control records in `{}`: {error}", folder.display()),
-        "make `control_metadata.path` writable for daos_server's user and restart daos_server",
+        "make `control_metadata.path`, or with class `dcpm` `scm_mount`, writable for daos_server's user and restart daos_server",
     )
 }

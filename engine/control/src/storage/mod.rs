@@ -3,6 +3,7 @@
 pub(crate) mod bdev;
 pub(crate) mod engine_storage;
 pub(crate) mod plan;
+pub(crate) mod pmem;
 pub(crate) mod scan;
 pub(crate) mod scm;
 pub mod superblock;

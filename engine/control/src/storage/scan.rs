@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use config::ScmClass;
 use media::Inspection;
 use wire::proto::ctl::{BdevDevice, MemInfo, ScmMount, StorageScanResp};
 
-use super::{bdev, scm, superblock::Superblock};
+use super::{bdev, pmem, scm, superblock::Superblock};
 use crate::engine::Instance;
 use crate::harness::Harness;
 use crate::system::membership::NO_RANK;
@@ -54,9 +55,18 @@ fn devices(instance: &Instance) -> Vec<BdevDevice> {
 
 fn memory_tier(instance: &Instance) -> ScmMount {
     let tier = &instance.storage.engine.scm;
-    let mounted = scm::tmpfs(&tier.mount);
-    let total = mounted.map_or(instance.storage.scm_bytes, |usage| usage.total);
-    let available = mounted.map_or(total, |usage| usage.available);
+    let (mounted, unmounted) = match tier.class {
+        // What it will have, all of it free.
+        ScmClass::Ram => {
+            let bytes = instance.storage.scm_bytes;
+            (scm::tmpfs(&tier.mount), scm::Usage { total: bytes, available: bytes })
+        }
+        ScmClass::Dcpm => {
+            let device = tier.device.as_deref().and_then(|device| bdev::size(device).ok());
+            (pmem::usage(tier), scm::Usage { total: device.unwrap_or(0), available: 0 })
+        }
+    };
+    let scm::Usage { total, available } = mounted.unwrap_or(unmounted);
     ScmMount {
         path: tier.mount.display().to_string(),
         class: tier.class.as_str().to_owned(),

@@ -43,7 +43,7 @@ fn is_mount_point(path: &Path) -> bool {
 }
 
 /// Spaces and backslashes are octal in mountinfo (proc(5)).
-fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> String {
     text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn prepare(tier: &ScmTier, bytes: u64) -> Result<bool, Fault> {
 }
 
 /// A directory that cannot be written is found here and not by the engine.
-fn probe(path: &Path) -> Result<(), Fault> {
+pub(super) fn probe(path: &Path) -> Result<(), Fault> {
     let file = path.join(".probe");
     fs::write(&file, b"").map_err(|error| denied(path, "cannot write", &error))?;
     let _ = fs::remove_file(file);

@@ -37,14 +37,13 @@ impl System {
             let usage = self.usage(member).await?;
             let free =
                 |tier: &str| usage.tiers.iter().find(|usage| usage.tier == tier).map_or(0, |usage| usage.free_bytes);
-            let block_tier = self.has_block_tier(member);
-            metadata_on_ssd |= block_tier;
+            metadata_on_ssd |= self.has_metadata_on_ssd(member);
             space.push(RankSpace {
                 rank: member.rank,
                 targets: member.targets,
                 scm_free: free("scm"),
                 nvme_free: free("nvme"),
-                has_block_tier: block_tier,
+                has_block_tier: self.has_block_tier(member),
             });
         }
         let size = size::settle(wanted, &space)?;
@@ -62,9 +61,13 @@ impl System {
         })
     }
 
+    // Servers of one system have the same tiers; a remote one is taken to have what DAOS expects.
     fn has_block_tier(&self, member: &Member) -> bool {
-        // Servers of one system have the same tiers; a remote one is taken to have what DAOS expects.
         self.harness.by_uuid(member.uuid).is_none_or(|instance| !instance.storage.engine.bdevs.is_empty())
+    }
+
+    fn has_metadata_on_ssd(&self, member: &Member) -> bool {
+        self.harness.by_uuid(member.uuid).is_none_or(|instance| instance.storage.engine.metadata_on_ssd())
     }
 
     pub(super) async fn check_label_is_free(&self, label: &Label, uuid: PoolId) -> Result<(), Failure> {

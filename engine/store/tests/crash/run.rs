@@ -163,6 +163,9 @@ impl Run {
     }
 }
 
+/// What a loss of power does not tear on persistent memory: one aligned store.
+const STORE_BYTES: usize = 8;
+
 /// The choices of what became of `unflushed` writes.
 pub(crate) fn fates(unflushed: usize, random: &mut StdRng) -> Vec<Vec<Fate>> {
     let mut fates = vec![vec![Fate::Lost; unflushed]];
@@ -175,10 +178,12 @@ pub(crate) fn fates(unflushed: usize, random: &mut StdRng) -> Vec<Vec<Fate>> {
     fates.push((0..unflushed).map(|n| if n == 0 { Fate::Lost } else { Fate::Kept }).collect());
     fates.push(vec![Fate::Kept; unflushed]);
     for _ in 0..3 {
-        let one = (0..unflushed).map(|_| match random.random_range(0..4) {
+        let one = (0..unflushed).map(|_| match random.random_range(0..6) {
             0 => Fate::Lost,
             1 => Fate::Kept,
             2 => Fate::Torn { unit: SECTOR_BYTES, mask: random.random() },
+            3 => Fate::Torn { unit: STORE_BYTES, mask: random.random() },
+            4 => Fate::Cut { bytes: STORE_BYTES * random.random_range(0..8192 / STORE_BYTES) },
             _ => Fate::Torn { unit: 4096, mask: random.random() },
         });
         fates.push(one.collect());
