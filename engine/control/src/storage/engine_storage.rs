@@ -19,7 +19,6 @@ use wire::proto::ctl::FormatResult;
 use super::plan::{Found, bdev_conf};
 use super::superblock::{Superblock, write_durably};
 use super::{bdev, pmem, scm};
-use crate::engine::arguments;
 
 /// Where an engine's storage and its records are.
 #[derive(Debug, Clone)]
@@ -180,7 +179,6 @@ impl EngineStorage {
         if force {
             command.arg("--force");
         }
-        command.envs(arguments::environment(&self.engine, |name| std::env::var_os(name)));
         let failure = |text: String| {
             let resolution = "read daos_server's log, correct the cause and format again";
             (String::new(), Fault::new(FaultName::BdevFormatFailure, text, resolution))
