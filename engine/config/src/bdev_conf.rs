@@ -5,11 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::ScmClass;
+
 /// Version of this file's form.
 pub const BDEV_CONF_VERSION: u32 = 1;
-
-/// Class of the tier of one file on persistent memory. In daos_server.yml it is the class of the memory tier.
-pub const PERSISTENT_CLASS: &str = "dcpm";
 
 /// The storage of one engine instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,12 +44,19 @@ pub struct ScmConf {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BdevTier {
-    /// `file` or `kdev`; or [`PERSISTENT_CLASS`].
+    /// `file` or `kdev`; or, of the one file on persistent memory, the class of its memory tier, `dcpm`.
     pub class: String,
     /// Devices; targets are dealt to them in turn.
     pub devices: Vec<BdevDevice>,
     /// Any of `wal`, `meta`, `data`; each role is in exactly one tier.
     pub roles: Vec<String>,
+}
+
+impl BdevTier {
+    /// True for the file on persistent memory.
+    pub fn is_persistent(&self) -> bool {
+        self.class == ScmClass::Dcpm.as_str()
+    }
 }
 
 /// One device.

@@ -121,11 +121,15 @@ fn what_this_engine_cannot_run_is_said_with_its_place() {
     let errors: Vec<(&str, usize)> = findings.iter().map(|finding| (finding.path.as_str(), finding.line)).collect();
     assert_eq!(
         errors[..3],
-        [("mgmt_svc_replicas", 0), ("engines[0].provider", 10), ("engines[0].storage[1].class", 21),]
+        [("mgmt_svc_replicas", 0), ("engines[0].provider", 10), ("engines[0].storage[1].class", 21)]
     );
     let runs = server(&fixture("guide-server.yml")).expect("the file is right").config;
     assert!(unsupported(&runs, &["ofi+tcp", "ofi+tcp;ofi_rxm"]).is_empty());
     assert_eq!(unsupported(&runs, &["ofi+tcp"])[0].path, "engines[0].provider");
+    let mut persistent = checked.config;
+    persistent.engines[0].bdevs.clear();
+    let findings = unsupported(&persistent, &["ofi+tcp", "ofi+tcp;ofi_rxm"]);
+    assert!(findings.iter().any(|found| found.path == "engines[0].storage" && found.description.contains("bulk data")));
 }
 
 #[test]

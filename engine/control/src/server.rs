@@ -1,7 +1,7 @@
 //! The server: from settings to running services, and back down.
 //!
-//! Order of a start: locks, certificates and ports first (their faults end the start), then records, then engines
-//! (their faults leave the server up, so that `dmg` can tell).
+//! Order of a start: locks, persistent memory where it holds the records, certificates and ports first (their faults end the start), then
+//! records, then engines (their faults leave the server up, so that `dmg` can tell).
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;

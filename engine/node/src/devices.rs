@@ -61,7 +61,7 @@ pub(crate) fn layout(conf: &BdevConf) -> Result<Layout, DeviceFault> {
     }
     plan(conf.targets, conf.scm.bytes, &tiers, store::meta_bytes_needed).map_err(|error| {
         let resolution = match &error {
-            LayoutError::TooSmall { name, .. } if is_persistent(conf, name) => {
+            LayoutError::TooSmall { name, .. } if is_on_persistent(conf, name) => {
                 "use a larger namespace, remove other files from its file system, or give the engine fewer targets"
             }
             LayoutError::TooSmall { .. } => "give the tier a larger bdev_size, or the engine fewer targets",
@@ -122,13 +122,13 @@ fn devices_of(conf: &BdevConf) -> impl Iterator<Item = (&BdevTier, &BdevDevice)>
     conf.tiers.iter().flat_map(|tier| tier.devices.iter().map(move |device| (tier, device)))
 }
 
-fn is_persistent(conf: &BdevConf, path: &str) -> bool {
-    devices_of(conf).any(|(tier, device)| tier.class == config::PERSISTENT_CLASS && device.path == path)
+fn is_on_persistent(conf: &BdevConf, path: &str) -> bool {
+    devices_of(conf).any(|(tier, device)| tier.is_persistent() && device.path == path)
 }
 
 /// A device of class `dcpm` is mapped where that is possible.
 fn as_class(tier: &BdevTier, device: OpenDevice) -> Result<OpenDevice, DeviceError> {
-    if tier.class == config::PERSISTENT_CLASS { device.mapped() } else { Ok(device) }
+    if tier.is_persistent() { device.mapped() } else { Ok(device) }
 }
 
 /// Opens a device, waiting a while for the lock of an engine that was killed.
@@ -183,7 +183,7 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
                 "a copy of the device label is damaged and cannot be written again: {error}; check the device"
             ),
         }
-        if tier.class == config::PERSISTENT_CLASS {
+        if tier.is_persistent() {
             let how = if device.is_mapped() {
                 "mapped; no system call on its way"
             } else {

@@ -29,6 +29,7 @@ pub use configuration::Options;
 pub use device::DeviceFile;
 pub use guard::{Guard, sweep};
 pub use members::Member;
+pub use namespace::mounted_device;
 pub use ports::free_port;
 pub use programs::{Outcome, cargo_build, outside_cargo, profile_folder, program};
 pub use value::pattern;

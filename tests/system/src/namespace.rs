@@ -17,14 +17,15 @@ pub(crate) fn namespace(file: &Path, mount: &Path) -> String {
     assert!(made.is_ok_and(|status| status.success()), "mkfs.ext4 does not run\nhint: it comes with e2fsprogs");
     let mounted = Outcome::of(Command::new("mount").args(["-o", "loop,noatime"]).args([file, mount]));
     assert_eq!(mounted.code, 0, "{mounted:?}\nhint: mounting takes root");
-    source_of(mount).expect("it was mounted just now")
+    mounted_device(mount).expect("it was mounted just now")
 }
 
 /// The device of a mount.
-fn source_of(mount: &Path) -> Option<String> {
+pub fn mounted_device(mount: &Path) -> Option<String> {
     let table = fs::read_to_string("/proc/self/mounts").ok()?;
-    let mut fields = table.lines().map(|line| line.split(' '));
-    fields
-        .find_map(|mut fields| Some((fields.next()?, fields.next()?)).filter(|(_, at)| Path::new(at) == mount))
-        .map(|(device, _)| device.to_owned())
+    table.lines().find_map(|line| {
+        let mut fields = line.split(' ');
+        let device = fields.next()?;
+        (Path::new(fields.next()?) == mount).then(|| device.to_owned())
+    })
 }

@@ -7,7 +7,7 @@
 use std::fs;
 use std::process::Command;
 
-use system_suite::{Cluster, Options, Outcome, PATIENCE, pattern, wait_for};
+use system_suite::{Cluster, Options, Outcome, PATIENCE, mounted_device, pattern, wait_for};
 
 const VALUES: u64 = 60;
 
@@ -95,26 +95,20 @@ fn a_mapped_store_keeps_what_it_acknowledged_over_kills() {
 fn a_namespace_that_is_not_mounted_or_not_there_is_named_with_what_to_do() {
     let mut cluster = Cluster::start(options());
     cluster.stop_server();
-    let device = mounted(&cluster);
+    let mount = cluster.path("scm0");
+    let device = mounted_device(&mount).expect("it is mounted");
     // Held, so that the loop device keeps its file and its number.
     let held = fs::File::open(&device).expect("a block device");
-    Outcome::of(Command::new("umount").arg(cluster.path("scm0"))).ok();
+    Outcome::of(Command::new("umount").arg(&mount)).ok();
     // Without DAX it is not mounted again by itself.
     cluster.run_server().refused(&[&device, "scm_mount", "ext4: Invalid argument", "mount -o dax"]);
     cluster.edit("daos_server", &format!("scm_list: [{device}]"), "scm_list: [/dev/pmem-of-nobody]");
     cluster.run_server().refused(&["/dev/pmem-of-nobody", "No such file"]);
     cluster.edit("daos_server", "/dev/pmem-of-nobody", &device);
-    Outcome::of(Command::new("mount").args(["-o", "noatime", &device]).arg(cluster.path("scm0"))).ok();
+    Outcome::of(Command::new("mount").args(["-o", "noatime", &device]).arg(&mount)).ok();
     drop(held);
-    assert_eq!(mounted(&cluster), device);
+    assert_eq!(mounted_device(&mount), Some(device));
     cluster.start_server();
     cluster.wait_joined();
     wait_for("the engine runs", PATIENCE, || cluster.engine_pid(0));
-}
-
-fn mounted(cluster: &Cluster) -> String {
-    let mount = cluster.path("scm0").display().to_string();
-    let table = fs::read_to_string("/proc/self/mounts").expect("there is a table of mounts");
-    let line = table.lines().find(|line| line.split(' ').nth(1) == Some(&*mount)).expect("it is mounted");
-    line.split(' ').next().expect("a device").to_owned()
 }

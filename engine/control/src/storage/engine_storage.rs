@@ -1,7 +1,7 @@
 //! The storage of one engine instance: is it formatted, format it, make it ready for a start.
 //!
-//! Files, in the order in which a format writes them: devices of class `file`; `daos_nvme.conf`; device labels (by
-//! `daos_engine --format`); the superblock last, which is the point of no return. A format that was interrupted leaves
+//! Files, in the order in which a format writes them: devices of class `file`; `daos_nvme.conf`; the file on persistent memory and
+//! device labels (by `daos_engine --format`); the superblock last, which is the point of no return. A format that was interrupted leaves
 //! no superblock and is asked for again; then labels of the attempt need `--force` only when they are complete.
 
 use std::fs;
@@ -69,10 +69,14 @@ impl EngineStorage {
         (scm.class == ScmClass::Dcpm).then(|| pmem::file(scm).display().to_string())
     }
 
+    /// Devices of the block tiers.
+    fn blocks(&self) -> impl Iterator<Item = &String> {
+        self.engine.bdevs.iter().flat_map(|tier| &tier.devices)
+    }
+
     /// Everything that carries a label, in the order of `daos_nvme.conf`.
     fn devices(&self) -> Vec<String> {
-        let blocks = self.engine.bdevs.iter().flat_map(|tier| tier.devices.clone());
-        self.metadata_file().into_iter().chain(blocks).collect()
+        self.metadata_file().into_iter().chain(self.blocks().cloned()).collect()
     }
 
     /// Makes the memory tier usable; true when it is a tmpfs.
@@ -126,17 +130,17 @@ impl EngineStorage {
                 return results;
             }
         };
-        results.push(self.done(&scm, "scm"));
+        let formatted = self.format_devices(mounted, force);
         // The file on persistent memory is told with the memory tier.
-        let memory = self.metadata_file();
-        match self.format_devices(mounted, force) {
-            Ok(devices) => {
-                let blocks = devices.iter().filter(|device| Some(*device) != memory.as_ref());
-                results.extend(blocks.map(|device| self.done(device, "bdev")));
+        match &formatted {
+            Err((device, fault)) if Some(device) == self.metadata_file().as_ref() => {
+                results.push(self.failed(&scm, "scm", fault));
+                return results;
             }
-            Err((device, fault)) if Some(&device) == memory.as_ref() => {
-                results = vec![self.failed(&scm, "scm", &fault)];
-            }
+            _ => results.push(self.done(&scm, "scm")),
+        }
+        match formatted {
+            Ok(()) => results.extend(self.blocks().map(|device| self.done(device, "bdev"))),
             Err((device, fault)) => results.push(self.failed(&device, "bdev", &fault)),
         }
         results
@@ -153,23 +157,24 @@ impl EngineStorage {
         Ok(mounted)
     }
 
-    fn format_devices(&self, mounted: bool, force: bool) -> Result<Vec<String>, (String, Fault)> {
-        let devices = self.devices();
-        let first = devices.first().cloned().unwrap_or_default();
-        let at_first = |fault| (first.clone(), fault);
+    fn format_devices(&self, mounted: bool, force: bool) -> Result<(), (String, Fault)> {
+        let first_block = self.blocks().next().cloned().unwrap_or_default();
+        let first = self.metadata_file().unwrap_or_else(|| first_block.clone());
         let persistent = match self.metadata_file() {
-            Some(path) => Some(BdevDevice { path, bytes: pmem::provide(&self.engine.scm).map_err(at_first)? }),
+            Some(path) => {
+                let bytes = pmem::provide(&self.engine.scm).map_err(|fault| (path.clone(), fault))?;
+                Some(BdevDevice { path, bytes })
+            }
             None => None,
         };
-        let device_bytes = bdev::provide(&self.engine).map_err(at_first)?;
+        let device_bytes = bdev::provide(&self.engine).map_err(|fault| (first_block, fault))?;
         let found = Found { device_bytes, scm_bytes: self.scm_bytes, persistent, mounted };
         let conf = bdev_conf(&self.system, &self.engine, Uuid::new_v4(), &found);
         let denied = |error: io::Error| (first.clone(), folder_denied(&self.folder, &error));
         self.write_conf(&conf).map_err(denied)?;
         self.run_format(force)?;
         let denied = |error: io::Error| (first.clone(), folder_denied(&self.folder, &error));
-        Superblock::new(&self.system, conf.engine_uuid).write(&self.folder).map_err(denied)?;
-        Ok(devices)
+        Superblock::new(&self.system, conf.engine_uuid).write(&self.folder).map_err(denied)
     }
 
     /// `daos_engine --format`: it alone writes labels.

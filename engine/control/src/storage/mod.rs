@@ -2,6 +2,7 @@
 
 pub(crate) mod bdev;
 pub(crate) mod engine_storage;
+pub(crate) mod mount;
 pub(crate) mod plan;
 pub(crate) mod pmem;
 pub(crate) mod scan;

@@ -6,7 +6,7 @@
 //! With a memory tier of class `dcpm` the log and the checkpoints lie in one file on it, a first tier of its own kind; the block tier
 //! then holds bulk data only.
 
-use config::{BDEV_CONF_VERSION, BdevConf, BdevDevice, BdevTier, EngineConfig, PERSISTENT_CLASS, Role, Roles, ScmConf};
+use config::{BDEV_CONF_VERSION, BdevConf, BdevDevice, BdevTier, EngineConfig, Role, Roles, ScmConf};
 use uuid::Uuid;
 
 /// What the machine contributes.
@@ -30,7 +30,7 @@ pub(crate) fn bdev_conf(system: &str, engine: &EngineConfig, uuid: Uuid, found: 
     };
     let words = |roles: Roles| roles.iter().map(|role| role.as_str().to_owned()).collect();
     let persistent = found.persistent.as_ref().map(|file| BdevTier {
-        class: PERSISTENT_CLASS.to_owned(),
+        class: engine.scm.class.as_str().to_owned(),
         devices: vec![file.clone()],
         roles: words(Roles::of(&[Role::Wal, Role::Meta])),
     });

@@ -4,17 +4,15 @@
 //! may mount, it mounts it again after a restart of the host. It never makes a file system: that would end whatever is there.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use config::ScmTier;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::statfs::statfs;
 use types::{Fault, FaultName};
 
-use super::scm::{Usage, probe, unescape};
+use super::mount::{Usage, has_option, probe};
 
 /// Left to the file system for control records.
 const RESERVED_BYTES: u64 = 64 << 20;
@@ -36,7 +34,7 @@ pub(crate) fn usage(tier: &ScmTier) -> Option<Usage> {
     if !is_mounted(&tier.mount, namespace.rdev()) {
         return None;
     }
-    space(&tier.mount).ok()
+    Usage::at(&tier.mount).ok()
 }
 
 /// Makes sure that the namespace is mounted and may be written.
@@ -57,7 +55,7 @@ pub(crate) fn prepare(tier: &ScmTier) -> Result<(), Fault> {
 pub(crate) fn provide(tier: &ScmTier) -> Result<u64, Fault> {
     // Not its length: a format that was cut short may have set that and reserved nothing.
     let earlier = fs::metadata(file(tier)).map_or(0, |metadata| metadata.len().min(metadata.blocks() * BLOCK_BYTES));
-    let free = space(&tier.mount).map_err(|error| unmounted(tier, &error.to_string()))?.available;
+    let free = Usage::at(&tier.mount).map_err(|error| unmounted(tier, &error.to_string()))?.available;
     Ok((free + earlier).saturating_sub(RESERVED_BYTES) / UNIT_BYTES * UNIT_BYTES)
 }
 
@@ -103,22 +101,6 @@ fn attempt(device: &Path, path: &Path) -> Result<(), String> {
         }
     }
     Err(reasons.join("; "))
-}
-
-/// Whether the last mount at `path` has an option, with or without a value.
-fn has_option(path: &Path, option: &str) -> bool {
-    let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let options = table.lines().rev().find_map(|line| {
-        let mut fields = line.split(' ').skip(1);
-        (Path::new(&unescape(fields.next()?)) == path).then(|| fields.nth(1))?
-    });
-    options.is_some_and(|options| options.split(',').any(|given| given.split('=').next() == Some(option)))
-}
-
-fn space(path: &Path) -> io::Result<Usage> {
-    let stat = statfs(path)?;
-    let block = u64::try_from(stat.block_size()).unwrap_or(0);
-    Ok(Usage { total: stat.blocks() * block, available: stat.blocks_available() * block })
 }
 
 fn unmounted(tier: &ScmTier, reason: &str) -> Fault {
@@ -167,11 +149,5 @@ mod tests {
         assert_eq!(before % UNIT_BYTES, 0);
         fs::File::create(file(&tier)).and_then(|file| file.set_len(1 << 43)).expect("a file without blocks");
         assert!(provide(&tier).expect("still") < 1 << 42);
-    }
-
-    #[test]
-    fn options_are_those_of_the_mount_itself() {
-        assert!(has_option(Path::new("/proc"), "rw") && !has_option(Path::new("/proc"), "dax"));
-        assert!(!has_option(Path::new("/proc/self"), "rw"));
     }
 }

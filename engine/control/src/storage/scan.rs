@@ -7,6 +7,7 @@ use config::ScmClass;
 use media::Inspection;
 use wire::proto::ctl::{BdevDevice, MemInfo, ScmMount, StorageScanResp};
 
+use super::mount::Usage;
 use super::{bdev, pmem, scm, superblock::Superblock};
 use crate::engine::Instance;
 use crate::harness::Harness;
@@ -59,14 +60,14 @@ fn memory_tier(instance: &Instance) -> ScmMount {
         // What it will have, all of it free.
         ScmClass::Ram => {
             let bytes = instance.storage.scm_bytes;
-            (scm::tmpfs(&tier.mount), scm::Usage { total: bytes, available: bytes })
+            (scm::tmpfs(&tier.mount), Usage { total: bytes, available: bytes })
         }
         ScmClass::Dcpm => {
             let device = tier.device.as_deref().and_then(|device| bdev::size(device).ok());
-            (pmem::usage(tier), scm::Usage { total: device.unwrap_or(0), available: 0 })
+            (pmem::usage(tier), Usage { total: device.unwrap_or(0), available: 0 })
         }
     };
-    let scm::Usage { total, available } = mounted.unwrap_or(unmounted);
+    let Usage { total, available } = mounted.unwrap_or(unmounted);
     ScmMount {
         path: tier.mount.display().to_string(),
         class: tier.class.as_str().to_owned(),

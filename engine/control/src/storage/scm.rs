@@ -5,7 +5,6 @@
 //! not larger than settled (DAOS accepts mounts made by the administrator under the same rule).
 
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Once;
 
@@ -14,15 +13,10 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use types::{Fault, FaultName, Size};
 
+use super::mount::{Usage, denied, is_mount_point, probe};
+
 /// The notice is the same at every start of every engine; once per process is enough.
 static SAID_UNPRIVILEGED: Once = Once::new();
-
-/// The state of a mount point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) total: u64,
-    pub(crate) available: u64,
-}
 
 /// The tmpfs at `path`; `None` when there is another file system or no such directory.
 pub(crate) fn tmpfs(path: &Path) -> Option<Usage> {
@@ -31,20 +25,7 @@ pub(crate) fn tmpfs(path: &Path) -> Option<Usage> {
     if !is_mount_point(path) {
         return None;
     }
-    let block = u64::try_from(stat.block_size()).unwrap_or(0);
-    Some(Usage { total: stat.blocks() * block, available: stat.blocks_available() * block })
-}
-
-/// True when `path` itself is listed in /proc/self/mountinfo.
-fn is_mount_point(path: &Path) -> bool {
-    let Ok(path) = fs::canonicalize(path) else { return false };
-    let Ok(table) = fs::read_to_string("/proc/self/mountinfo") else { return false };
-    table.lines().filter_map(|line| line.split(' ').nth(4)).any(|mount| Path::new(&unescape(mount)) == path)
-}
-
-/// Spaces and backslashes are octal in mountinfo (proc(5)).
-pub(super) fn unescape(text: &str) -> String {
-    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+    Some(Usage::of(&stat))
 }
 
 /// Makes the mount point usable and says whether a tmpfs is mounted there.
@@ -86,33 +67,16 @@ pub(crate) fn prepare(tier: &ScmTier, bytes: u64) -> Result<bool, Fault> {
     }
 }
 
-/// A directory that cannot be written is found here and not by the engine.
-pub(super) fn probe(path: &Path) -> Result<(), Fault> {
-    let file = path.join(".probe");
-    fs::write(&file, b"").map_err(|error| denied(path, "cannot write", &error))?;
-    let _ = fs::remove_file(file);
-    Ok(())
-}
-
-fn denied(path: &Path, attempt: &str, error: &io::Error) -> Fault {
-    Fault::new(
-        FaultName::StoragePathAccessDenied,
-        format!("{attempt} at `scm_mount` `{}`: {error}", path.display()),
-        "choose a directory that daos_server's user may write, or start as root, and restart daos_server",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_a_mount_point_of_its_own_counts() {
+    fn only_a_tmpfs_of_its_own_counts() {
         let folder = tempfile::tempdir().expect("folder");
         assert_eq!(tmpfs(folder.path()), None);
         assert_eq!(tmpfs(Path::new("/nonexistent")), None);
         assert_eq!(tmpfs(Path::new("/proc")), None);
-        assert_eq!(unescape("/mnt/a\\040b"), "/mnt/a b");
     }
 
     #[test]

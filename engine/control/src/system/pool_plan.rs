@@ -1,5 +1,6 @@
 //! What a request for a pool comes to: ranks, size, service rank; everything that can be refused before anything changes.
 
+use config::EngineConfig;
 use types::{Fault, FaultName, Label, PoolId, Rank, Status};
 use wire::fault::Failure;
 use wire::proto::mgmt::{PoolCreateReq, Property};
@@ -37,13 +38,13 @@ impl System {
             let usage = self.usage(member).await?;
             let free =
                 |tier: &str| usage.tiers.iter().find(|usage| usage.tier == tier).map_or(0, |usage| usage.free_bytes);
-            metadata_on_ssd |= self.has_metadata_on_ssd(member);
+            metadata_on_ssd |= self.is_set(member, EngineConfig::metadata_on_ssd);
             space.push(RankSpace {
                 rank: member.rank,
                 targets: member.targets,
                 scm_free: free("scm"),
                 nvme_free: free("nvme"),
-                has_block_tier: self.has_block_tier(member),
+                has_block_tier: self.is_set(member, |engine| !engine.bdevs.is_empty()),
             });
         }
         let size = size::settle(wanted, &space)?;
@@ -61,13 +62,9 @@ impl System {
         })
     }
 
-    // Servers of one system have the same tiers; a remote one is taken to have what DAOS expects.
-    fn has_block_tier(&self, member: &Member) -> bool {
-        self.harness.by_uuid(member.uuid).is_none_or(|instance| !instance.storage.engine.bdevs.is_empty())
-    }
-
-    fn has_metadata_on_ssd(&self, member: &Member) -> bool {
-        self.harness.by_uuid(member.uuid).is_none_or(|instance| instance.storage.engine.metadata_on_ssd())
+    fn is_set(&self, member: &Member, ask: impl Fn(&EngineConfig) -> bool) -> bool {
+        // Servers of one system have the same tiers; a remote one is taken to have what DAOS expects.
+        self.harness.by_uuid(member.uuid).is_none_or(|instance| ask(&instance.storage.engine))
     }
 
     pub(super) async fn check_label_is_free(&self, label: &Label, uuid: PoolId) -> Result<(), Failure> {

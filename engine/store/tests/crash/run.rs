@@ -177,7 +177,7 @@ pub(crate) fn fates(unflushed: usize, random: &mut StdRng) -> Vec<Vec<Fate>> {
     }
     fates.push((0..unflushed).map(|n| if n == 0 { Fate::Lost } else { Fate::Kept }).collect());
     fates.push(vec![Fate::Kept; unflushed]);
-    for _ in 0..3 {
+    for _ in 0..5 {
         let one = (0..unflushed).map(|_| match random.random_range(0..6) {
             0 => Fate::Lost,
             1 => Fate::Kept,
