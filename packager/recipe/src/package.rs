@@ -122,8 +122,9 @@ impl Gathering<'_> {
                 units.push(unit.clone());
             }
             Entry { sysctl: Some(file), .. } => {
-                let to = self.at_home(spanned, file, "/usr/lib/sysctl.d", package);
-                package.post.push(scriptlet::sysctl_post(&to));
+                self.at_home(spanned, file, "/usr/lib/sysctl.d", package);
+                let lines = self.facts.beside.get(file).map_or("", String::as_str);
+                package.post.extend(scriptlet::sysctl_post(lines));
             }
             Entry { tmpfiles: Some(file), .. } => {
                 let to = self.at_home(spanned, file, "/usr/lib/tmpfiles.d", package);

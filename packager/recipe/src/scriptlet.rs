@@ -20,9 +20,24 @@ pub(crate) fn units_preun(units: &[String]) -> Vec<String> {
     })
 }
 
-/// `%post` line that applies one sysctl.d file.
-pub(crate) fn sysctl_post(name: &str) -> String {
-    format!("[ ! -x /usr/lib/systemd/systemd-sysctl ] || /usr/lib/systemd/systemd-sysctl {name} >/dev/null 2>&1 || :")
+/// `%post` lines for the keys of a sysctl.d file: on first installation, what the next boot would set, from all such files of the host.
+pub(crate) fn sysctl_post(file: &str) -> Vec<String> {
+    let keys: Vec<_> = file
+        .lines()
+        .map(|line| line.trim_start_matches('-').trim())
+        .filter(|line| !line.starts_with(['#', ';']))
+        .filter_map(|line| line.split_once('='))
+        .map(|(key, _)| format!("--prefix={}", key.trim()))
+        .collect();
+    let program = "/usr/lib/systemd/systemd-sysctl";
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        format!("if [ $1 -eq 1 ] && [ -x {program} ]; then"),
+        format!("    {program} {} >/dev/null 2>&1 || :", keys.join(" ")),
+        "fi".to_owned(),
+    ]
 }
 
 /// `%post` line that makes the folders of one tmpfiles.d file.

@@ -15,6 +15,8 @@ use system_suite::{Outcome, wait_for};
 
 const TARGET: &str = "almalinux-8-x86_64";
 
+const ENGINE: &str = "^/usr/bin/daos_engine";
+
 /// Kills of the engine under load.
 const KILLS: usize = 3;
 
@@ -41,8 +43,9 @@ fn a_user_installs_stores_upgrades_and_removes() {
     timed("libraries", || story::libraries(&container));
     timed("start and format", || start(&container));
     timed("1,000 values", || values(&container));
-    timed("systemctl restart", || restart(&container, "daos_server"));
+    timed("systemctl restart", || restart(&container));
     bulk::read_back(&container, "things");
+    timed("server dies", || server_dies(&container));
     timed("kills under load", || kills(&container));
     timed("read back", || bulk::read_back(&container, "load"));
     bulk::read_back(&container, "things");
@@ -88,9 +91,25 @@ fn values(container: &Container) {
     bulk::read_back(container, "things");
 }
 
-fn restart(container: &Container, unit: &str) {
-    container.shell(&format!("systemctl restart {unit}"));
+/// `systemctl restart daos_server`: another engine serves.
+fn restart(container: &Container) {
+    let engine = story::process(container, ENGINE);
+    container.shell("systemctl restart daos_server");
     story::joined(container);
+    assert_ne!(story::process(container, ENGINE), engine, "the server stopped its engine");
+}
+
+/// systemd starts the server again, and the same engine goes on serving.
+fn server_dies(container: &Container) {
+    let main = || container.shell("systemctl show --property MainPID --value daos_server").trim().to_owned();
+    let (server, engine) = (main(), story::process(container, ENGINE));
+    container.shell("systemctl kill --kill-who=main --signal=KILL daos_server");
+    wait_for("systemd starts the server again", PATIENCE, || {
+        (![&server, "0"].contains(&main().as_str())).then_some(())
+    });
+    story::joined(container);
+    assert_eq!(story::process(container, ENGINE), engine, "the engine outlives its server");
+    assert_eq!(container.run("daos", &["kv", "get", "tank", "words", "apple"]).ok().stdout, "red");
 }
 
 fn kills(container: &Container) {
@@ -106,7 +125,7 @@ fn kills(container: &Container) {
     for _ in 0..KILLS {
         let before = acknowledged();
         wait_for("the load goes on", PATIENCE, || (acknowledged() > before + 100).then_some(()));
-        story::kill_engine(container, "^/usr/bin/daos_engine");
+        story::kill_engine(container, ENGINE);
         story::joined(container);
     }
     let output = load.wait_with_output().expect("it is our child");
@@ -118,8 +137,12 @@ fn kills(container: &Container) {
 /// Release 2 with a new default configuration: the edited file stays, the new default lies beside it.
 fn upgrade(container: &Container, repository: &Repository) {
     let edited = container.read("/etc/daos/daos_server.yml");
+    let processes =
+        || [ENGINE, "^/usr/bin/daos_server", "^/usr/bin/daos_agent"].map(|program| story::process(container, program));
+    let before = processes();
     container.shell("dnf -q clean all");
     container.dnf(&["upgrade"]).ok();
+    assert_eq!(processes(), before, "an upgrade does not interrupt service");
     for package in PACKAGES {
         let version = container.shell(&format!("rpm -q --qf '%{{version}}-%{{release}}' {package}"));
         assert_ne!(version, repository.version(), "{package} was upgraded");
@@ -133,9 +156,8 @@ fn upgrade(container: &Container, repository: &Repository) {
         !container.path("/etc/daos/daos_agent.yml.rpmnew").exists(),
         "a default that did not change leaves nothing"
     );
-    story::process(container, "^/usr/bin/daos_engine"); // an upgrade does not interrupt service
     container.shell("systemctl daemon-reload; systemctl restart daos_agent");
-    restart(container, "daos_server");
+    restart(container);
     for journal in ["things", "load"] {
         bulk::read_back(container, journal);
     }
@@ -153,7 +175,7 @@ fn downgrade(container: &Container, repository: &Repository) {
         assert_eq!(version, repository.version(), "{package} is back");
     }
     container.shell("systemctl daemon-reload; systemctl restart daos_agent");
-    restart(container, "daos_server");
+    restart(container);
     bulk::read_back(container, "things");
     story::only_configuration_differs(container);
 }
@@ -165,13 +187,13 @@ fn without_io_uring(container: &Container) {
     let drop_in = "/etc/systemd/system/daos_server.service.d/old-kernel.conf";
     container.write(drop_in, "[Service]\nSystemCallFilter=~io_uring_setup\n");
     container.shell("systemctl daemon-reload");
-    restart(container, "daos_server");
+    restart(container);
     let log = container.read("/var/log/daos/daos_engine.log");
     assert!(log.contains("no io_uring"), "the engine says that it is slower: {log}");
     bulk::read_back(container, "things");
     container.run("daos", &["container", "create", "tank", "slow"]).ok();
     bulk::run(container, "slow", &["write", "200"]).ok();
-    story::kill_engine(container, "^/usr/bin/daos_engine");
+    story::kill_engine(container, ENGINE);
     story::joined(container);
     bulk::read_back(container, "slow");
     std::fs::remove_dir_all(container.path("/etc/systemd/system/daos_server.service.d")).expect("it was made above");

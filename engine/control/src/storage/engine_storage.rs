@@ -224,7 +224,8 @@ impl EngineStorage {
                     return Err(Fault::new(
                         FaultName::StoragePathAccessDenied,
                         format!("the device `{path}` of engine {} cannot be read: {error}", self.index),
-                        "give it to daos_server's user (`chown`) and run `dmg system start`",
+                        "give it to daos_server's user (`chown` for now, a udev rule with OWNER=\"daos_server\" for good) and \
+                         run `dmg system start`",
                     ));
                 }
                 Err(error) => {

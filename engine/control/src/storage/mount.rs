@@ -63,7 +63,7 @@ pub(super) fn denied(path: &Path, attempt: &str, error: &io::Error) -> Fault {
     Fault::new(
         FaultName::StoragePathAccessDenied,
         format!("{attempt} at `scm_mount` `{}`: {error}", path.display()),
-        "choose a directory that daos_server's user may write, or start as root, and restart daos_server",
+        "make the directory, give it to daos_server's user (`chown`, after a `mount`), and restart daos_server",
     )
 }
 
