@@ -11,7 +11,7 @@ use packager_recipe::Target;
 
 use crate::run::{RunError, run};
 use crate::stages::BuildError;
-use crate::sysroot::{found, layer, merge};
+use crate::sysroot::{found, key, layer, merge};
 use crate::tools::Toolchain;
 
 /// Raised when the layout changes.
@@ -32,7 +32,7 @@ const ARCHIVES: [(&str, &str); 3] =
 
 /// The C++ library of a target, made or from an earlier run.
 pub(crate) fn runtime(toolchain: &Toolchain, target: &Target, store: &Path, log: &Path) -> Result<PathBuf, BuildError> {
-    layer(("c++ generation", GENERATION), toolchain, target, store, |room, root| {
+    layer(&key(&[("c++ generation", GENERATION)], toolchain, target), store, |room, root| {
         let headers = root.join(HEADERS);
         for folder in ["lib/libcxx/include", "lib/libcxxabi/include"] {
             let folder = toolchain.zig.join(folder);

@@ -3,6 +3,9 @@
 //! Programs for another architecture cannot run on the build host. Their documents do not depend on the architecture, so a
 //! native build of the same sources makes them, and the source package carries them, as release tarballs do
 //! (docs/adr/0011). Both happen in the sandbox.
+//!
+//! The native build has the default features only: what a recipe's options switch on may need libraries that are packages for the target and not
+//! there for the build host. So commands and arguments must not depend on these features.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,6 +18,9 @@ use packager_source::vendor::Crate;
 use crate::run::run;
 use crate::sandbox::Sandbox;
 use crate::stages::BuildError;
+
+/// The list of crates.
+const CRATES: &str = "docs/crates";
 
 /// What a document is called, who makes it, and with which arguments.
 fn wanted(recipe: &Concrete) -> Vec<(String, &str, Vec<&'static str>)> {
@@ -42,7 +48,7 @@ pub(crate) fn make(
     let tree = PathBuf::from("/build").join(recipe.folder());
     let documents = wanted(recipe);
     let mut contents = Contents::new();
-    contents.text("docs/crates", list(crates));
+    contents.text(CRATES, list(crates));
     if !documents.is_empty() {
         let mut cargo = sandbox.command("sh");
         cargo.args(["-c", "cd \"$1\" && shift && exec cargo \"$@\"", "sh"]).arg(&tree);
@@ -74,6 +80,13 @@ pub(crate) fn make(
         }
     }
     contents.write(tarball, sandbox.time).map_err(BuildError::at(tarball))
+}
+
+/// Only what needs no program to run, into `tarball`.
+pub(crate) fn without_programs(crates: &[Crate], time: i64, tarball: &Path) -> Result<(), BuildError> {
+    let mut contents = Contents::new();
+    contents.text(CRATES, list(crates));
+    contents.write(tarball, time).map_err(BuildError::at(tarball))
 }
 
 /// The crates in the programs and their licences, for people.

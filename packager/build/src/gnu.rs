@@ -66,6 +66,12 @@ impl Gnu {
         Ok(Gnu { prefix, version, libraries })
     }
 
+    /// The versions of the compiler and its binary tools alone.
+    pub(crate) fn compiler(&self) -> String {
+        let own = ["gcc", "ld"].map(|name| format!("{}{name}: ", self.prefix));
+        self.version.lines().filter(|line| own.iter().any(|name| line.starts_with(name))).collect::<Vec<_>>().join("\n")
+    }
+
     /// The environment of a build for a target. On the distribution itself none of it is set, and its rpm macros decide.
     #[must_use]
     pub fn environment(&self, target: &Target, wanted: Wanted<'_>) -> Vec<(String, String)> {

@@ -6,7 +6,7 @@ use crate::buildroot::Buildroot;
 use crate::tools::Toolchain;
 
 /// Raised when the packager itself changes what it builds from the same inputs.
-pub(crate) const GENERATION: &str = "2";
+pub(crate) const GENERATION: &str = "3";
 
 /// What goes into a key beside the toolchain.
 #[derive(Debug, Clone, Copy)]

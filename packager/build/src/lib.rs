@@ -7,6 +7,8 @@ mod buildroot;
 mod cross;
 mod cxx;
 pub mod documents;
+#[cfg(test)]
+mod fixture;
 pub mod gnu;
 pub mod key;
 mod left;

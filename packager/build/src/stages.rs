@@ -63,6 +63,16 @@ pub enum BuildError {
     /// Somebody saved a file meanwhile.
     #[error("the sources in `{0}` changed while they were packed\nhint: run the same command again")]
     Changed(PathBuf),
+    /// The archive is not what is locked.
+    #[error("the SHA-256 of `{path}` is {sum}, not {locked}\nhint: run the same command again: it is fetched anew")]
+    Archive {
+        /// Where it is kept.
+        path: PathBuf,
+        /// Its hash.
+        sum: String,
+        /// What its hash must be.
+        locked: String,
+    },
     /// A step failed, and what it left can be looked at.
     #[error("{failure}; `packager shell --target {target} {recipe}` opens the sandbox as it was left")]
     Left {
@@ -106,6 +116,15 @@ pub struct Linked {
     pub packages: Vec<PathBuf>,
     /// The folder of its libraries, where it is one of its own.
     pub private: Option<String>,
+}
+
+/// What a source package is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// For packages.
+    Packages,
+    /// For a person who looks at its sources.
+    Shell,
 }
 
 /// Whether a build had anything to do.
@@ -220,7 +239,15 @@ impl Job<'_> {
         key.part("rust", self.toolchain.rust.version.as_bytes());
         key.part("source", self.source_key()?.as_bytes());
         key.part("time", &self.time.to_le_bytes());
+        for feature in self.features() {
+            key.part("feature", feature.as_bytes());
+        }
         Ok(key.hex())
+    }
+
+    /// What the options of a cargo project switch on.
+    fn features(&self) -> &[String] {
+        self.recipe.cargo.as_ref().map_or(&[], |build| &build.features)
     }
 
     fn vendor(&self, workspace: &Workspace) -> Result<Vendored, BuildError> {
@@ -233,14 +260,14 @@ impl Job<'_> {
         {
             mirror::copy(&kept, &home).map_err(BuildError::at(&home))?;
         }
-        Vendored::make(workspace, &cargo, self.offline, &store, &key)
+        Vendored::make(workspace, self.features(), &cargo, self.offline, &store, &key)
             .map_err(|error| BuildError::Vendor(self.recipe.name.clone(), Box::new(error)))
     }
 
     /// The source package, into a fresh work folder; returns the folder and the package.
     ///
     /// `key` is the one under which the result is kept: what is read now must be what it was made from.
-    pub(crate) fn srpm(&self, key: &str, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
+    pub(crate) fn srpm(&self, key: &str, work: &Path, log: &Path, purpose: Purpose) -> Result<PathBuf, BuildError> {
         let sources = work.join("SOURCES");
         for folder in ["SOURCES", "SPECS", "BUILD", "RPMS", "SRPMS", "home"] {
             let path = work.join(folder);
@@ -248,12 +275,18 @@ impl Job<'_> {
         }
         let place = match self.origin {
             Origin::Workspace(workspace) => {
-                self.workspace_sources(workspace, &sources, log)?;
+                self.workspace_sources(workspace, &sources, log, purpose)?;
                 &workspace.root
             }
             Origin::Archive(path) => {
                 (self.progress)("sources");
-                fs::copy(path, sources.join(&self.recipe.sources[0].name)).map_err(BuildError::at(path))?;
+                let copy = sources.join(&self.recipe.sources[0].name);
+                fs::copy(path, &copy).map_err(BuildError::at(path))?;
+                // The key believed the recipe; what was fetched may be long ago.
+                let (sum, locked) = (digest::file(&copy).map_err(BuildError::at(&copy))?, self.source_key()?);
+                if sum != locked {
+                    return Err(BuildError::Archive { path: path.to_owned(), sum, locked });
+                }
                 path
             }
         };
@@ -287,7 +320,13 @@ impl Job<'_> {
     }
 
     /// The tarballs of a cargo project.
-    fn workspace_sources(&self, workspace: &Workspace, sources: &Path, log: &Path) -> Result<(), BuildError> {
+    fn workspace_sources(
+        &self,
+        workspace: &Workspace,
+        sources: &Path,
+        log: &Path,
+        purpose: Purpose,
+    ) -> Result<(), BuildError> {
         (self.progress)("crates");
         let vendored = self.vendor(workspace)?;
         (self.progress)("sources");
@@ -295,10 +334,19 @@ impl Job<'_> {
         let contents = workspace.contents(&self.recipe.folder(), &vendored.lock);
         contents.write(&main, self.time).map_err(BuildError::at(&main))?;
         fs::copy(&vendored.tarball, &vendor).map_err(BuildError::at(&vendor))?;
-        self.documents(&contents, &vendored, &docs, log)
+        match self.documents(&contents, &vendored, &docs, log) {
+            // Who wants to know why a program does not compile needs everything else.
+            Err(BuildError::Run(RunError::Failed { .. }) | BuildError::EmptyDocument { .. })
+                if purpose == Purpose::Shell =>
+            {
+                (self.progress)("leaving out the documents, which cannot be made");
+                documents::without_programs(&vendored.crates, self.time, &docs)
+            }
+            other => other,
+        }
     }
 
-    /// Documents, made or from an earlier run with the same sources and compiler.
+    /// Documents, made or from an earlier run with the same sources, crates and compiler.
     fn documents(
         &self,
         contents: &packager_source::tarball::Contents,
@@ -307,10 +355,7 @@ impl Job<'_> {
         log: &Path,
     ) -> Result<(), BuildError> {
         let mut key = Digest::new();
-        key.part("generation", GENERATION.as_bytes());
-        key.part("source", self.source_key()?.as_bytes());
-        key.part("rust", self.toolchain.rust.version.as_bytes());
-        key.part("time", &self.time.to_le_bytes());
+        key.part("vendored", self.vendored_key()?.as_bytes());
         let wanted = self.recipe.cargo.as_ref().map(|build| (&build.manual, &build.completions));
         key.part("wanted", format!("{wanted:?}").as_bytes());
         let store = self.state.join("documents");
@@ -338,7 +383,7 @@ impl Job<'_> {
     pub fn source_package(&self, out: &Path) -> Result<PathBuf, BuildError> {
         let place = self.workplace()?;
         let _job = self.begin()?;
-        let srpm = self.srpm(&self.key()?, place.room.path(), &place.log)?;
+        let srpm = self.srpm(&self.key()?, place.room.path(), &place.log, Purpose::Packages)?;
         fs::create_dir_all(out).map_err(BuildError::at(out))?;
         let to = out.join(srpm.file_name().unwrap_or_default());
         let part = out.join(format!(".{}.{}.part", srpm.file_name().unwrap_or_default().display(), std::process::id()));
@@ -380,7 +425,7 @@ impl Job<'_> {
     }
 
     fn packages(&self, key: &str, work: &Path, log: &Path) -> Result<PathBuf, BuildError> {
-        let srpm = self.srpm(key, work, log)?;
+        let srpm = self.srpm(key, work, log, Purpose::Packages)?;
         let name = srpm.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // From the source package and nothing else: this proves that it is self-contained.
         for folder in ["SOURCES", "SPECS"] {
@@ -479,4 +524,62 @@ fn files(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, BuildError> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use packager_recipe::concrete::CargoBuild;
+    use packager_source::{Workspace, digest};
+
+    use super::{BuildError, Origin, Purpose};
+    use crate::fixture::Fixture;
+
+    /// The key believes the recipe's hash, so what is built under it must have that hash.
+    #[test]
+    fn an_archive_that_is_not_what_the_key_says_is_refused() {
+        let good = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(good.path(), "whole").expect("written");
+        let fixture = Fixture::new(&digest::file(good.path()).expect("a hash"));
+        let job = fixture.job();
+        let work = fixture.folder.path().join("work");
+        let make = || job.srpm(&job.key().expect("a key"), &work, &work.join("log"), Purpose::Packages);
+        fs::write(&fixture.archive, "who").expect("written");
+        let error = make().expect_err("it is half");
+        assert!(matches!(error, BuildError::Archive { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("archive` is ") && text.contains("hint: "), "{text}");
+        // The whole one comes further: there is no sandbox.
+        fs::write(&fixture.archive, "whole").expect("written");
+        let error = make().expect_err("there is no sandbox");
+        assert!(matches!(error, BuildError::Run(_)), "{error}");
+    }
+
+    #[test]
+    fn crates_depend_on_the_features_that_are_on() {
+        let mut fixture = Fixture::new("");
+        let root = fixture.folder.path().join("tree");
+        fs::create_dir(&root).expect("a folder");
+        fs::write(root.join("Cargo.toml"), "[package]\nname = \"a\"\nversion = \"1.0.0\"\n").expect("written");
+        fs::write(root.join("Cargo.lock"), "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n").expect("written");
+        let include = ["Cargo.toml", "Cargo.lock"].map(str::to_owned);
+        let workspace = Workspace::open(&root, &include, Some(0)).expect("a workspace");
+        let mut home = |features: &[&str]| {
+            fixture.recipe.cargo = Some(CargoBuild {
+                rustflags: String::new(),
+                rust: String::new(),
+                glibc: String::new(),
+                packages: Vec::new(),
+                features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+                manual: Vec::new(),
+                completions: Vec::new(),
+            });
+            let job = super::Job { origin: Origin::Workspace(&workspace), ..fixture.job() };
+            job.vendored_home().expect("a key")
+        };
+        let homes = [home(&[]), home(&["a/one"]), home(&["a/one", "a/two"])];
+        assert!(homes[0] != homes[1] && homes[1] != homes[2], "{homes:?}");
+        assert_eq!(homes[1], home(&["a/one"]));
+    }
 }

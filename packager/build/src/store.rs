@@ -5,10 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use packager_rpm::{PackageError, inspect};
-use packager_source::{Room, keep, room};
-
-/// What the names of artifacts begin with that are being removed.
-const FORGOTTEN: &str = ".forgotten-";
+use packager_source::{keep, room};
 
 /// The folder of all artifacts.
 #[derive(Debug, Clone)]
@@ -46,22 +43,19 @@ impl Store {
 
     /// Forgets an artifact that was damaged since. It goes at once for whoever looks, whenever this is stopped.
     pub(crate) fn forget(&self, artifact: &Artifact) -> io::Result<()> {
-        let room = Room::make(&self.folder, FORGOTTEN)?;
-        fs::rename(&artifact.folder, room.path().join("artifact"))
+        room::discard(&artifact.folder).map(drop)
     }
 
     /// Takes a finished folder.
     pub fn put(&self, key: &str, ready: &Path) -> io::Result<Artifact> {
         fs::create_dir_all(&self.folder)?;
         // What a `forget` left that was killed.
-        room::sweep(&self.folder, FORGOTTEN)?;
+        room::sweep(&self.folder, ".")?;
         let home = self.folder.join(key);
         if let Ok(there) = Artifact::read(key, &home) {
             return Ok(there); // another packager was faster
         }
-        if home.exists() {
-            fs::remove_dir_all(&home)?;
-        }
+        room::discard(&home)?;
         fs::rename(ready, &home)?;
         Artifact::read(key, &home)
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use packager_recipe::{Arch, Target};
-use packager_source::{Digest, Room};
+use packager_source::{Digest, Room, keep};
 
 use crate::gnu::Gnu;
 use crate::run::run;
@@ -39,7 +39,7 @@ pub(crate) fn floor(
     store: &Path,
     log: &Path,
 ) -> Result<PathBuf, BuildError> {
-    layer(("generation", GENERATION), toolchain, target, store, |room, root| {
+    layer(&floor_key(toolchain, gnu, target), store, |room, root| {
         let library = root.join("usr/lib");
         fs::create_dir_all(&library).map_err(BuildError::at(&library))?;
         headers(toolchain, target.arch, &root.join("usr/include"))?;
@@ -48,29 +48,38 @@ pub(crate) fn floor(
     })
 }
 
-/// A part of sysroots that depends on zig, architecture and glibc, made or from an earlier run. `make` is given a folder to work in,
-/// which goes away, and the place of the part in it. `generation` has a name of its own for each kind of part.
+/// The host's compiler makes the start files.
+fn floor_key(toolchain: &Toolchain, gnu: &Gnu, target: &Target) -> String {
+    key(&[("generation", GENERATION), ("gnu", &gnu.compiler())], toolchain, target)
+}
+
+/// The key of a part of sysroots, over zig, architecture, glibc and `inputs`. The first of these, a generation, has a name of its own for each
+/// kind of part.
+pub(crate) fn key(inputs: &[(&str, &str)], toolchain: &Toolchain, target: &Target) -> String {
+    let mut key = Digest::new();
+    let always =
+        [("zig", toolchain.zig_version.as_str()), ("arch", target.arch.name()), ("glibc", &target.profile.glibc)];
+    for (name, part) in inputs.iter().chain(&always) {
+        key.part(name, part.as_bytes());
+    }
+    key.hex()
+}
+
+/// A part of sysroots, made or from an earlier run. `make` is given a folder to work in, which goes away, and the place of the part in it.
 pub(crate) fn layer(
-    generation: (&str, &str),
-    toolchain: &Toolchain,
-    target: &Target,
+    key: &str,
     store: &Path,
     make: impl FnOnce(&Path, &Path) -> Result<(), BuildError>,
 ) -> Result<PathBuf, BuildError> {
-    let mut key = Digest::new();
-    for (name, part) in
-        [generation, ("zig", &toolchain.zig_version), ("arch", target.arch.name()), ("glibc", &target.profile.glibc)]
-    {
-        key.part(name, part.as_bytes());
-    }
-    let home = store.join(key.hex());
+    let home = store.join(key);
     if home.is_dir() {
-        packager_source::keep::used(&home);
+        keep::used(&home);
         return Ok(home);
     }
     let room = Room::make(store, ".sysroot-").map_err(BuildError::at(store))?;
     let root = room.path().join("root");
     make(room.path(), &root)?;
+    keep::settle(store).map_err(BuildError::at(store))?;
     match fs::rename(&root, &home) {
         // Another packager was faster.
         Err(_) if home.is_dir() => Ok(home),
@@ -211,4 +220,26 @@ fn overlay(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::floor_key;
+    use crate::fixture::Fixture;
+    use crate::gnu::Gnu;
+
+    /// The compiler makes a part of it: another compiler, another sysroot. What else a recipe runs does not matter.
+    #[test]
+    fn a_floor_belongs_to_its_compiler() {
+        let fixture = Fixture::new("");
+        let key = |version: &str| {
+            let (prefix, libraries) = ("aarch64-linux-gnu-".to_owned(), "/".into());
+            floor_key(&fixture.toolchain, &Gnu { prefix, version: version.to_owned(), libraries }, &fixture.target)
+        };
+        let twelve = "aarch64-linux-gnu-gcc: 12.2\naarch64-linux-gnu-ld: 2.40\nmake: 4.3\n";
+        assert_eq!(key(twelve), key(&format!("{twelve}nasm: 2.16\n")));
+        for (old, new) in [("12.2", "12.3"), ("2.40", "2.41")] {
+            assert_ne!(key(twelve), key(&twelve.replace(old, new)));
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! The programs a build needs, found once, with the versions that belong into the build key.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use packager_recipe::Arch;
+use packager_source::digest;
 use serde::Serialize;
 
 /// A missing or unusable tool.
@@ -37,9 +39,40 @@ pub enum ToolError {
         program: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
+    },
+    /// What it is made of is not known.
+    #[error(
+        "cannot tell which libraries `{program}` writes packages with\nhint: install the package that has it, `rpm` (Debian) or `rpm-build`, again"
+    )]
+    Libraries {
+        /// The program.
+        program: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A Python distribution without its metadata.
+    #[error(
+        "`{folder}` has no `{name}-VERSION.dist-info`, so the version of `{name}` is not known\nhint: remove `{home}` and run `scripts/packager`, which makes it again"
+    )]
+    Unversioned {
+        /// The distribution.
+        name: &'static str,
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// The environment.
+        home: PathBuf,
     },
 }
+
+/// As the sandbox sees it, whatever is on `PATH`.
+const RPMBUILD: &str = "/usr/bin/rpmbuild";
+
+/// What the names of rpmbuild's libraries begin with that decide bytes of packages: it compresses, classifies files and reads programs
+/// by them. libmagic stands for its database, which the distributions build with it.
+const RPM_LIBRARIES: [&str; 8] =
+    ["librpm", "libmagic.", "libz.", "libbz2.", "liblzma.", "libzstd.", "libelf.", "libdw."];
 
 /// A Rust toolchain: where it is installed and what it calls itself.
 #[derive(Debug, Clone, Serialize)]
@@ -65,7 +98,7 @@ pub struct Toolchain {
     pub zigbuild_version: String,
     /// `rpmbuild --version`.
     pub rpm_version: String,
-    /// Versions of the programs that rpmbuild runs over what was compiled.
+    /// Versions of the programs that rpmbuild runs over what was compiled, and hashes of the libraries it writes packages with.
     pub helpers: String,
     /// The sandbox program.
     pub bwrap: PathBuf,
@@ -106,14 +139,15 @@ impl Toolchain {
             helpers.push_str(text.lines().next().unwrap_or_default());
             helpers.push('\n');
         }
+        helpers.push_str(&rpm_libraries()?);
         find("rpmkeys", "`rpm`")?;
         find("rpmlint", "`rpmlint`")?;
         find("cc", "`gcc`")?;
         Ok(Toolchain {
             rust: rust_for(arch)?,
-            zig_version: distribution_version(&libraries, "ziglang"),
+            zig_version: distribution_version(home, &libraries, "ziglang")?,
             zig,
-            zigbuild_version: distribution_version(&libraries, "cargo_zigbuild"),
+            zigbuild_version: distribution_version(home, &libraries, "cargo_zigbuild")?,
             zigbuild,
             rpm_version: said(Path::new("rpmbuild"), &["--version"])?,
             helpers,
@@ -147,15 +181,45 @@ fn rust_for(arch: Arch) -> Result<Rust, ToolError> {
 
 /// What a program prints, without blanks around it.
 pub(crate) fn said(program: &Path, arguments: &[&str]) -> Result<String, ToolError> {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .map_err(|source| ToolError::Version { program: program.to_owned(), source })?;
+    printed(Command::new(program).args(arguments))
+        .map_err(|source| ToolError::Version { program: program.to_owned(), source })
+}
+
+fn printed(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(ToolError::Version { program: program.to_owned(), source: std::io::Error::other(said) });
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Names and hashes of rpmbuild's libraries, as its loader finds them in the sandbox: 3 MB, which costs less than starting a program.
+fn rpm_libraries() -> Result<String, ToolError> {
+    let hashes = || -> io::Result<String> {
+        // What `ldd` does, without its shell.
+        let text = printed(Command::new(RPMBUILD).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1"))?;
+        let mut hashes = String::new();
+        for (name, path) in deciding(&text) {
+            hashes.push_str(&format!("{name} {}\n", digest::file(Path::new(path))?));
+        }
+        if hashes.is_empty() { Err(io::Error::other("the loader names none of rpm's")) } else { Ok(hashes) }
+    };
+    hashes().map_err(|source| ToolError::Libraries { program: RPMBUILD, source })
+}
+
+/// The libraries that decide bytes of packages, of those that the loader lists as `name => path (address)`.
+fn deciding(listed: &str) -> Vec<(&str, &str)> {
+    let mut deciding: Vec<(&str, &str)> = listed
+        .lines()
+        .filter_map(|line| {
+            let (name, rest) = line.trim().split_once(" => ")?;
+            Some((name, rest.rsplit_once(" (").map_or(rest, |(path, _)| path)))
+        })
+        .filter(|(name, _)| RPM_LIBRARIES.iter().any(|wanted| name.starts_with(wanted)))
+        .collect();
+    // The order of loading says nothing.
+    deciding.sort_unstable();
+    deciding
 }
 
 fn site_packages(home: &Path) -> Option<PathBuf> {
@@ -164,7 +228,7 @@ fn site_packages(home: &Path) -> Option<PathBuf> {
 }
 
 /// A Python distribution's version, from the name of its metadata folder: reading it costs nothing, asking zig 0.1 s.
-fn distribution_version(libraries: &Path, name: &str) -> String {
+fn distribution_version(home: &Path, libraries: &Path, name: &'static str) -> Result<String, ToolError> {
     let prefix = format!("{name}-");
     fs::read_dir(libraries)
         .into_iter()
@@ -172,5 +236,42 @@ fn distribution_version(libraries: &Path, name: &str) -> String {
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
         .find_map(|folder| folder.strip_prefix(&prefix)?.strip_suffix(".dist-info").map(str::to_owned))
-        .unwrap_or_default()
+        .ok_or_else(|| ToolError::Unversioned { name, folder: libraries.to_owned(), home: home.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{ToolError, deciding, distribution_version, rpm_libraries};
+
+    #[test]
+    fn a_version_that_is_not_known_is_an_error() {
+        let home = tempfile::tempdir().expect("a folder");
+        let libraries = home.path().join("lib/python3/site-packages");
+        fs::create_dir_all(libraries.join("cargo_zigbuild-0.20.1.dist-info")).expect("a folder");
+        let version = |name| distribution_version(home.path(), &libraries, name);
+        assert_eq!(version("cargo_zigbuild").expect("it is there"), "0.20.1");
+        let error = version("ziglang").expect_err("its metadata is missing");
+        assert!(matches!(error, ToolError::Unversioned { .. }) && error.to_string().contains("hint: "), "{error}");
+    }
+
+    #[test]
+    fn what_decides_bytes_is_found_among_the_libraries() {
+        let listed = "linux-vdso.so.1 (0x7f)\n\tlibzstd.so.1 => /lib/libzstd.so.1 (0x7f)\n\tlibc.so.6 => /lib/libc.so.6 (0x7f)\n\
+             \tlibrpmio.so.9 => /lib/librpmio.so.9 (0x7f)\n\tlibmagic.so.1 => not found\n";
+        assert_eq!(
+            deciding(listed),
+            [
+                ("libmagic.so.1", "not found"),
+                ("librpmio.so.9", "/lib/librpmio.so.9"),
+                ("libzstd.so.1", "/lib/libzstd.so.1")
+            ]
+        );
+        // Of this machine's rpmbuild.
+        let hashes = rpm_libraries().expect("it is installed");
+        for name in ["librpmbuild.so", "libmagic.so", "liblzma.so"] {
+            assert!(hashes.lines().any(|line| line.starts_with(name) && line.len() > 64), "{name}\n{hashes}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
-use packager_source::{Room, stop};
+use packager_source::{Room, room, stop};
 
 use crate::stages::{BuildError, Job};
 
@@ -38,10 +38,34 @@ impl Job<'_> {
         };
         let alone = alone().map_err(BuildError::at(&lock))?;
         let work = self.state.join("work");
+        // What any killed packager left, of whatever recipe, takes much of the disk.
+        fs::create_dir_all(&work).and_then(|()| room::sweep(&work, "")).map_err(BuildError::at(&work))?;
         let room = Room::make(&work, &format!("{name}-")).map_err(BuildError::at(&work))?;
         match fs::remove_file(&log) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BuildError::at(&log)(error)),
             _ => Ok(Workplace { room, log, _alone: alone }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use packager_source::Room;
+
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn what_killed_builds_of_other_recipes_left_goes_too() {
+        let fixture = Fixture::new("");
+        let job = fixture.job();
+        let work = job.state.join("work");
+        let alive = Room::make(&work, "other-target-").expect("a room");
+        fs::create_dir_all(work.join("another-target-dead/BUILD")).expect("folders");
+        fs::write(work.join("another-target-dead.lock"), "").expect("a file");
+        let place = job.workplace().expect("it is free");
+        assert!(place.room.path().is_dir() && alive.path().is_dir());
+        assert_eq!(fs::read_dir(&work).expect("a folder").count(), 4, "two rooms with their locks");
     }
 }

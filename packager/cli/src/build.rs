@@ -239,11 +239,12 @@ fn one_target(
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     let url = options.base_url.clone().unwrap_or_else(|| address::of_folder(&folder));
     let keys = yard.keys(&ready)?;
-    let fingerprint = key.public()?.facts().fingerprint;
+    let public = key.public()?;
     let plain: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
     let asked = Asked { packages: options.packages.clone(), versions: given.described(), url, buildroot };
     let plan = Plan::new(places, target, &ready, &plain, asked)?;
-    if publish::current(&folder).is_some_and(|record| plan.made(&record, &fingerprint)) {
+    publish::recover(&folder)?;
+    if publish::current(&folder).is_some_and(|record| plan.made(&record, &public)) {
         let seconds = start.elapsed().as_secs_f64();
         let text =
             format!("{}: nothing to do, {} is complete (looked in {seconds:.2} s)\n", target.name, folder.display());
@@ -268,17 +269,38 @@ fn one_target(
         keep::prune(&kept, keep::UNUSED)
             .with_context(|| format!("cannot remove what is old from `{}`", kept.display()))?;
     }
-    let signer = Signer { fingerprint: &fingerprint, development };
+    let signer = Signer { fingerprint: &public.facts().fingerprint, development };
     Ok(publication::closing(target, &built, &folder, signer, start.elapsed().as_secs_f64()))
+}
+
+/// What the repository holds now of the packages that are to be replaced; a folder that is no repository of ours has nothing to compare
+/// with. One that is damaged is compared as far as it goes: publishing again is how it is mended.
+fn before(folder: &Path, built: &[Inspected]) -> Vec<Inspected> {
+    if !publish::is_ours(folder) {
+        return Vec::new();
+    }
+    let warn = |what: &str| say!("packager: warning: {what}");
+    if publish::current(folder).is_none() {
+        warn(&format!("`{}` is not as its record says: files are missing or changed", folder.display()));
+    }
+    let packages = folder.join("Packages");
+    if !packages.is_dir() {
+        warn(&format!("there is no `{}` to compare interfaces with", packages.display()));
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for package in built {
+        match check::previous(folder, std::slice::from_ref(package)) {
+            Ok(ours) => found.extend(ours),
+            Err(error) => warn(&format!("the interfaces of `{}` are not compared: {error:#}", package.name)),
+        }
+    }
+    found
 }
 
 /// Every finding that no waiver accepts, of all packages that are published together; returns what is only a warning.
 fn pass_gates(target: &Target, built: &Built, folder: &Path) -> Result<Vec<Finding>> {
-    // What the repository holds now; a folder that is no repository of ours has nothing to compare with.
-    let before = match publish::current(folder) {
-        Some(_) => check::previous(folder, &built.packages)?,
-        None => Vec::new(),
-    };
+    let before = before(folder, &built.packages);
     let scene = Scene::new(&built.packages, &before, target);
     let mut findings = Vec::new();
     for done in &built.done {

@@ -1,5 +1,6 @@
 //! Operations on keys and signatures.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,12 +20,17 @@ const DEVELOPMENT: &str = "development";
 pub(crate) fn new(places: &Places, options: &NewKeyOptions) -> Result<Report> {
     let folder = options.out.clone().unwrap_or_else(|| places.keys.clone());
     let user = options.user.clone().unwrap_or_else(|| format!("{0} packages <{0}@packager.invalid>", options.name));
-    let secret = folder.join(format!("{}.secret.asc", options.name));
-    if secret.exists() {
-        return Err(packager_rpm::KeyError::Exists(secret).into());
-    }
-    let key = SigningKey::generate(&user)?;
-    let (secret, public) = key.save(&folder, &options.name)?;
+    let _lock = lock(&folder)?;
+    let (secret, public) = if SigningKey::finish(&folder, &options.name)? {
+        say!("packager: an earlier `keys new {}` was stopped; this is its key", options.name);
+        let [secret, public] = ["secret.asc", "asc"].map(|ending| folder.join(format!("{}.{ending}", options.name)));
+        (secret, public)
+    } else {
+        // Before making a key, which takes its time.
+        SigningKey::vacant(&folder, &options.name)?;
+        SigningKey::generate(&user)?.save(&folder, &options.name)?
+    };
+    let key = SigningKey::load(&secret)?;
     let facts = key.public()?.facts();
     let text = format!(
         "secret key   {}\npublic key   {}\nfingerprint  {}\nuser         {}\n",
@@ -39,6 +45,15 @@ pub(crate) fn new(places: &Places, options: &NewKeyOptions) -> Result<Report> {
     ))
 }
 
+/// One process at a time makes keys in a folder.
+fn lock(folder: &Path) -> Result<File> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let lock = folder.join(".lock");
+    let held = File::create(&lock).with_context(|| format!("cannot make `{}`", lock.display()))?;
+    held.lock().with_context(|| format!("cannot lock `{}`", lock.display()))?;
+    Ok(held)
+}
+
 /// The key to sign with: the given one, or the development key, which is made once.
 pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(SigningKey, bool)> {
     if let Some(path) = given {
@@ -46,11 +61,10 @@ pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(Sign
     }
     let path = places.keys.join(format!("{DEVELOPMENT}.secret.asc"));
     // Two first builds at once make one key.
-    std::fs::create_dir_all(&places.keys).with_context(|| format!("cannot make `{}`", places.keys.display()))?;
-    let lock = places.keys.join(".lock");
-    let held = std::fs::File::create(&lock).with_context(|| format!("cannot make `{}`", lock.display()))?;
-    held.lock().with_context(|| format!("cannot lock `{}`", lock.display()))?;
+    let _lock = lock(&places.keys)?;
+    SigningKey::finish(&places.keys, DEVELOPMENT)?;
     if !path.exists() {
+        SigningKey::vacant(&places.keys, DEVELOPMENT)?;
         say!("packager: making a development key in {} (`--sign-key` names another)", places.keys.display());
         let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;
         key.save(&places.keys, DEVELOPMENT)?;

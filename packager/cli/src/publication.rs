@@ -9,7 +9,7 @@ use packager_recipe::spec::Templates;
 use packager_repo::publish::{self, Description, Extra, Published, RepoError};
 use packager_rpm::gates::{self, catalogue};
 use packager_rpm::sbom;
-use packager_rpm::{Inspected, SigningKey, sign};
+use packager_rpm::{Inspected, SigningKey, VerifyingKey, sign};
 use packager_source::Digest;
 use packager_source::stop::unless_interrupted;
 use serde_json::{Value, json};
@@ -47,19 +47,23 @@ impl Plan {
     pub(crate) fn new(places: &Places, target: &Target, ready: &[Ready], keys: &[&str], asked: Asked) -> Result<Plan> {
         let url = &asked.url;
         let repo_file = repo_file(places, target, url)?;
-        let settings = settings(target, ready, &repo_file)?;
+        let settings = settings(target, ready, &repo_file, &asked)?;
         Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file, asked })
     }
 
-    /// Whether a repository was made from just this, and signed with this key.
-    pub(crate) fn made(&self, record: &Published, fingerprint: &str) -> bool {
-        record.inputs == self.inputs && record.settings == self.settings && record.key == fingerprint
+    /// Whether a repository was made from just this, and signed with this key as it is now: an extended one is to be published.
+    pub(crate) fn made(&self, record: &Published, key: &VerifyingKey) -> bool {
+        let Published { inputs, settings, key: fingerprint, certificate, files: _ } = record;
+        let by_key = *fingerprint == key.facts().fingerprint && *certificate == key.digest();
+        by_key && *inputs == self.inputs && *settings == self.settings
     }
 }
 
-/// Everything that decides what is published but not what is built: the `.repo` file, and what the gates go by.
-fn settings(target: &Target, ready: &[Ready], repo_file: &str) -> Result<String> {
+/// Everything that decides what is published but not what is built: the `.repo` file, what was asked for as the provenance states it, and
+/// what the gates go by.
+fn settings(target: &Target, ready: &[Ready], repo_file: &str, asked: &Asked) -> Result<String> {
     let mut digest = Digest::new();
+    state(asked, &mut digest);
     digest.part("generation", GENERATION.as_bytes());
     digest.part("repo file", repo_file.as_bytes());
     digest.part("profile", &serde_json::to_vec(&target.profile)?);
@@ -72,6 +76,17 @@ fn settings(target: &Target, ready: &[Ready], repo_file: &str) -> Result<String>
         digest.part("waivers", &serde_json::to_vec(&ready.recipe.waivers)?);
     }
     Ok(digest.hex())
+}
+
+/// Adds what was asked for. Address and buildroot are in what is built from already.
+fn state(asked: &Asked, digest: &mut Digest) {
+    let Asked { packages, versions, url: _, buildroot: _ } = asked;
+    for (name, words) in [("packages", packages), ("versions", versions)] {
+        digest.part(name, &words.len().to_le_bytes());
+        for word in words {
+            digest.part(name, word.as_bytes());
+        }
+    }
 }
 
 fn repo_file(places: &Places, target: &Target, url: &str) -> Result<String> {
@@ -208,4 +223,67 @@ pub(crate) fn closing(
         "stages": stages, "warnings": built.warnings,
     });
     (text, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use packager_build::Buildroot;
+    use packager_repo::publish::Published;
+    use packager_rpm::SigningKey;
+    use packager_source::Digest;
+
+    use super::{Asked, Plan, state};
+
+    fn asked(packages: &[&str], versions: &[&str]) -> Asked {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let url = "file:///repository".to_owned();
+        Asked { packages: words(packages), versions: words(versions), url, buildroot: Buildroot::Sandbox }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_part_of_the_record() {
+        let hash = |packages: &[&str], versions: &[&str]| {
+            let mut digest = Digest::new();
+            state(&asked(packages, versions), &mut digest);
+            digest.hex()
+        };
+        let different = [
+            hash(&[], &[]),
+            hash(&["isa-l"], &[]),
+            hash(&["isa-l", "daos"], &[]),
+            hash(&[], &["isa-l"]),
+            hash(&["isa-l"], &["isa-l=2.30.0"]),
+            hash(&["isa-l"], &["isa-l=2.31.0"]),
+        ];
+        for (place, one) in different.iter().enumerate() {
+            assert!(!different[place + 1..].contains(one), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_repository_with_another_state_of_its_key_is_not_made() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpm/tests/keys/test.secret.asc");
+        let key = SigningKey::load(&path).and_then(|key| key.public()).expect("a key");
+        let plan = Plan {
+            repo_file: String::new(),
+            inputs: "key file:///repository".to_owned(),
+            settings: "hash".to_owned(),
+            asked: asked(&[], &[]),
+        };
+        let record = Published {
+            inputs: plan.inputs.clone(),
+            settings: plan.settings.clone(),
+            key: key.facts().fingerprint,
+            certificate: key.digest(),
+            files: Vec::new(),
+        };
+        assert!(plan.made(&record, &key));
+        // As before the key was extended, and as earlier versions wrote it.
+        for certificate in ["0".repeat(64), String::new()] {
+            assert!(!plan.made(&Published { certificate, ..record.clone() }, &key));
+        }
+        assert!(!plan.made(&Published { key: "another".to_owned(), ..record }, &key));
+    }
 }

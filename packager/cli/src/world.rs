@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use packager_recipe::changelog::parse_day;
 use packager_recipe::concrete::Archive;
-use packager_recipe::diagnostic::{Page, nearest};
+use packager_recipe::diagnostic::{Diagnostic, Page, nearest};
 use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
 use packager_recipe::{Arch, Concrete, Facts, Lock, Recipe, Target, TargetName, evaluate, spec};
-use packager_resolve::plan::installable;
+use packager_resolve::plan::{PlanError, installable};
 use packager_resolve::{Distribution, Plan, plan};
 use packager_rpm::gates::catalogue;
 use packager_source::archive::{Copy, Place};
@@ -22,6 +22,7 @@ use serde_saphyr::Spanned;
 use crate::given::Given;
 use crate::places::Places;
 use crate::progress::Line;
+use crate::say;
 
 /// Seconds of a day.
 const DAY_SECONDS: i64 = 86_400;
@@ -192,7 +193,46 @@ pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
         }
     }
     folders.sort();
-    folders.into_iter().map(|folder| Written::read(places, folder)).collect()
+    let recipes = folders.into_iter().map(|folder| Written::read(places, folder)).collect::<Result<Vec<_>>>()?;
+    said_once(&recipes)?;
+    Ok(recipes)
+}
+
+/// A name of a recipe and a name of a package stand for one thing each.
+fn said_once(recipes: &[Written]) -> Result<(), Diagnostic> {
+    let mut names: BTreeMap<(&str, &str), &Written> = BTreeMap::new();
+    for written in recipes {
+        let recipe = [("recipe", written.recipe.name.value.as_str())];
+        let packages = written.recipe.packages.keys().map(|name| ("package", name.as_str()));
+        for (kind, name) in recipe.into_iter().chain(packages) {
+            let Some(first) = names.insert((kind, name), written) else { continue };
+            let message = format!("a second {kind} `{name}`; the first is in `{}`", first.file);
+            let hint = "give it another name, or remove one of the recipes".to_owned();
+            return Err(written.page().at(&written.recipe.name, message, Some(hint)));
+        }
+    }
+    Ok(())
+}
+
+/// A requirement that nobody meets, with the place where a recipe has it.
+fn located(places: &Places, error: PlanError) -> Result<anyhow::Error> {
+    let (package, requirement, message, hint) = match &error {
+        PlanError::Unprovided { package, requirement, cannot, hint } => {
+            (package, requirement, format!("`{package}` requires `{requirement}`, which {cannot}"), hint.clone())
+        }
+        PlanError::Unreadable { package, requirement, fault, .. } => {
+            let message = format!("`{package}` requires `{requirement}`, which is no dependency: {fault}");
+            (package, requirement, message, "correct it".to_owned())
+        }
+        PlanError::UnknownPackage { .. } | PlanError::Cycle(_) => return Ok(error.into()),
+    };
+    for written in written(places)? {
+        let entries = written.recipe.packages.get(package).into_iter().flat_map(|package| &package.requires);
+        if let Some(entry) = entries.into_iter().find(|entry| entry.value.trim() == requirement) {
+            return Ok(written.page().at(entry, message, Some(hint)).into());
+        }
+    }
+    Ok(error.into())
 }
 
 /// All recipes as written, for no target.
@@ -200,8 +240,15 @@ pub(crate) fn recipes(places: &Places) -> Result<Vec<Recipe>> {
     Ok(written(places)?.into_iter().map(|written| written.recipe).collect())
 }
 
+/// Which copy of an upstream release was looked at and is right, by recipe.
+type Verified = BTreeMap<String, usize>;
+
 /// All recipes, evaluated for a target and rendered.
 pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<Vec<Ready>> {
+    ready_with(places, target, given, &Verified::new())
+}
+
+fn ready_with(places: &Places, target: &Target, given: &Given, verified: &Verified) -> Result<Vec<Ready>> {
     let recipes = written(places)?;
     given.known(recipes.iter().map(|written| written.recipe.name.value.as_str()))?;
     let wanted = |written: Written| Ok(Written { recipe: given.version_of(written.recipe)?, ..written });
@@ -217,7 +264,7 @@ pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<V
         .map(|part| Ok((*part, template(places, &format!("{part}.hbs"))?)))
         .collect::<Result<Vec<_>>>()?;
     let templates = Templates::new(parts.iter().map(|(name, text)| (*name, text.as_str())))?;
-    recipes.iter().map(|written| one(places, written, target, &built, &templates, given)).collect()
+    recipes.iter().map(|written| one(places, written, target, &built, &templates, given, verified)).collect()
 }
 
 fn one(
@@ -227,6 +274,7 @@ fn one(
     built: &BTreeSet<String>,
     templates: &Templates,
     given: &Given,
+    verified: &Verified,
 ) -> Result<Ready> {
     let Written { folder, recipe, .. } = written;
     let beside = folder.join("files");
@@ -235,7 +283,7 @@ fn one(
         Facts { beside: texts(&beside)?, built: built.clone(), given: place.map(str::to_owned), ..Facts::default() };
     let (sources, facts) = match &recipe.source.path {
         Some(path) => workspace(written, path, facts)?,
-        None => upstream(places, recipe, facts, given)?,
+        None => upstream(places, recipe, facts, given, verified)?,
     };
     let concrete = evaluate(recipe, written.page(), target, &facts)
         .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
@@ -255,6 +303,12 @@ fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<
     let Written { folder, recipe, .. } = written;
     let page = written.page();
     let root = facts.given.as_ref().map_or_else(|| folder.join(&path.value), PathBuf::from);
+    if let Some(given) = facts.given.as_deref().filter(|given| !Path::new(given).join("Cargo.toml").is_file()) {
+        let name = &recipe.name.value;
+        bail!(
+            "`--source {name}={given}` is no cargo workspace: it has no `Cargo.toml`\nhint: `{name}` is built from a workspace; name its folder"
+        );
+    }
     let root = root.canonicalize().map_err(|_| {
         let hint = Some("name it relative to the recipe".to_owned());
         page.at(path, format!("no folder `{}`", root.display()), hint)
@@ -302,7 +356,13 @@ pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
 }
 
 /// An upstream release, and which copy of it is at hand.
-fn upstream(places: &Places, recipe: &Recipe, facts: Facts, given: &Given) -> Result<(Sources, Facts)> {
+fn upstream(
+    places: &Places,
+    recipe: &Recipe,
+    facts: Facts,
+    given: &Given,
+    verified: &Verified,
+) -> Result<(Sources, Facts)> {
     let copies = copies(recipe);
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
@@ -312,7 +372,10 @@ fn upstream(places: &Places, recipe: &Recipe, facts: Facts, given: &Given) -> Re
         let given_archive = Some(Archive { name, sha256: Some(sha256), folder });
         return Ok((Sources::Given, Facts { given_archive, source_time, ..facts }));
     }
-    let archive = archives(places).at_hand(&copies).unwrap_or(0);
+    let copy = verified.get(name).copied().or_else(|| archives(places).at_hand(&copies)).unwrap_or(0);
+    // Copies are those archives that are locked.
+    let locked = recipe.source.archives.iter().enumerate().filter(|(_, archive)| archive.value.sha256.is_some());
+    let archive = locked.map(|(at, _)| at).nth(copy).unwrap_or(0);
     Ok((Sources::Copies(copies), Facts { archive, source_time, ..facts }))
 }
 
@@ -348,9 +411,22 @@ pub(crate) fn planned(
     wanted: &[String],
     given: &Given,
 ) -> Result<(Plan, Vec<Ready>)> {
-    let ready = ready(places, target, given)?;
+    planned_with(places, target, wanted, given, &Verified::new())
+}
+
+fn planned_with(
+    places: &Places,
+    target: &Target,
+    wanted: &[String],
+    given: &Given,
+    verified: &Verified,
+) -> Result<(Plan, Vec<Ready>)> {
+    let ready = ready_with(places, target, given, verified)?;
     let recipes: Vec<Concrete> = ready.iter().map(|ready| ready.recipe.clone()).collect();
-    let plan = plan(&recipes, wanted, &Distribution::new(target))?;
+    let plan = match plan(&recipes, wanted, &Distribution::new(target)) {
+        Ok(plan) => plan,
+        Err(error) => return Err(located(places, error)?),
+    };
     installable(&plan, &recipes, target)?;
     let mut ordered: Vec<Ready> = Vec::new();
     let mut rest = ready;
@@ -370,8 +446,19 @@ pub(crate) fn planned(
 pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], given: &Given) -> Result<Vec<Ready>> {
     let (_, ready) = planned(places, target, wanted, given)?;
     let archives = archives(places);
-    let mut any = false;
+    let mut verified = Verified::new();
+    let mut other = false;
     for ready in &ready {
+        if let Sources::Workspace(workspace) = &ready.sources
+            && workspace.cut
+        {
+            say!(
+                "packager: warning: the clone `{}` ends before the last change of the sources of `{}`: their time, and every byte that follows \
+                 from it, depends on its depth; `git fetch --unshallow` mends it",
+                workspace.root.display(),
+                ready.recipe.name
+            );
+        }
         let Sources::Copies(copies) = &ready.sources else { continue };
         if copies.is_empty() {
             let name = &ready.recipe.name;
@@ -380,14 +467,20 @@ pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], given
                 ready.recipe.version
             );
         }
-        if archives.verified(copies).is_none() {
-            let line = Line::begin(&ready.recipe.nvr());
-            line.step("fetching the sources");
-            archives.fetch(copies, given.offline()).with_context(|| ready.recipe.name.clone())?;
-            line.end("sources fetched");
-            any = true;
-        }
+        let right = match archives.verified(copies) {
+            Some(right) => right,
+            None => {
+                let line = Line::begin(&ready.recipe.nvr());
+                line.step("fetching the sources");
+                let right = archives.fetch(copies, given.offline()).with_context(|| ready.recipe.name.clone())?;
+                line.end("sources fetched");
+                right
+            }
+        };
+        let planned = ready.recipe.archive.as_ref().and_then(|archive| archive.sha256.as_ref());
+        other |= planned != Some(&copies[right].sha256);
+        verified.insert(ready.recipe.name.clone(), right);
     }
     // Which copy was had decides names in the spec.
-    if any { Ok(planned(places, target, wanted, given)?.1) } else { Ok(ready) }
+    if other { Ok(planned_with(places, target, wanted, given, &verified)?.1) } else { Ok(ready) }
 }

@@ -98,7 +98,15 @@ impl Page<'_> {
 
 /// The known word nearest to what was written, if it is near enough to be a slip of the finger.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    within((word.chars().count() / 3).clamp(1, 3), word, known)
+}
+
+/// The known word that differs in one letter, for where other words are right too: `libpsm2-devel` is no slip of `libpmem-devel`.
+pub(crate) fn one_letter_off<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    within(1, word, known)
+}
+
+fn within<'k>(allowed: usize, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))

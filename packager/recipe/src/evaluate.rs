@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_saphyr::Spanned;
+
 use crate::changelog;
 use crate::concrete::{Archive, ChangelogEntry, Concrete};
 use crate::diagnostic::{Diagnostic, Page, nearest};
@@ -51,12 +53,10 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
     }
     packages.sort_by_key(|package| (!package.main, package.name.clone()));
     for waiver in &recipe.waivers {
-        if let Some(package) = waiver.value.package.as_deref().filter(|package| !recipe.packages.contains_key(*package))
-        {
-            let hint =
-                nearest(package, recipe.packages.keys().map(String::as_str)).map(|near| format!("write `{near}`"));
-            findings.push(page.at(waiver, format!("a waiver for an unknown package `{package}`"), hint));
-        }
+        findings.extend(unknown(recipe, page, waiver, waiver.value.package.as_deref(), "a waiver"));
+    }
+    for functions in &recipe.dispatched {
+        findings.extend(unknown(recipe, page, functions, functions.value.package.as_deref(), "functions"));
     }
     let patches = upstream::patches(recipe, page, facts, &mut sources, &mut findings);
     let changelog = changelog_entries(recipe, &version, facts);
@@ -99,10 +99,23 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         install,
         packages,
         changelog,
-        dispatched: recipe.dispatched.clone(),
+        dispatched: recipe.dispatched.iter().map(|functions| functions.value.clone()).collect(),
         waivers: recipe.waivers.iter().map(|waiver| waiver.value.clone()).collect(),
         name,
     })
+}
+
+/// A finding about something that is for one package, when no package has the name.
+fn unknown<T>(
+    recipe: &Recipe,
+    page: Page<'_>,
+    place: &Spanned<T>,
+    package: Option<&str>,
+    what: &str,
+) -> Option<Diagnostic> {
+    let package = package.filter(|package| !recipe.packages.contains_key(*package))?;
+    let hint = nearest(package, recipe.packages.keys().map(String::as_str)).map(|near| format!("write `{near}`"));
+    Some(page.at(place, format!("{what} for an unknown package `{package}`"), hint))
 }
 
 /// Properties for a cross file of meson, as it writes values.

@@ -7,7 +7,7 @@ use serde_saphyr::Spanned;
 
 use crate::commands;
 use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
-use crate::diagnostic::{Diagnostic, Page, nearest};
+use crate::diagnostic::{Diagnostic, Page, nearest, one_letter_off};
 use crate::evaluate::Facts;
 use crate::target::Target;
 use crate::written::{Cargo, Choice, Method, Recipe};
@@ -42,6 +42,7 @@ pub(crate) fn method(
             nearest(&library.value, facts.built.iter().map(String::as_str)).map(|near| format!("write `{near}`"));
         findings.push(page.at(library, format!("no recipe builds `{}`", library.value), hint));
     }
+    misspelt_libraries(recipe, page, facts, findings);
     let (options, arguments) = chosen(recipe, target, facts, &mut libraries);
     libraries.sort();
     libraries.dedup();
@@ -76,6 +77,18 @@ fn chosen(recipe: &Recipe, target: &Target, facts: &Facts, libraries: &mut Vec<S
         options.push(Chosen { name: name.clone(), on, why });
     }
     (options, arguments)
+}
+
+/// A library that no recipe builds turns an option off; one that nearly has the name of one that a recipe builds was meant to be that.
+fn misspelt_libraries(recipe: &Recipe, page: Page<'_>, facts: &Facts, findings: &mut Vec<Diagnostic>) {
+    for (name, choice) in &recipe.options {
+        for library in choice.value.libraries.iter().filter(|library| !facts.built.contains(*library)) {
+            if let Some(near) = one_letter_off(library, facts.built.iter().map(String::as_str)) {
+                let message = format!("no recipe builds `{library}`, a library of the option `{name}`");
+                findings.push(page.at(choice, message, Some(format!("write `{near}`"))));
+            }
+        }
+    }
 }
 
 /// Whether an option is on, and why.

@@ -108,6 +108,12 @@ fn a_misspelt_package_in_requires() {
 }
 
 #[test]
+fn functions_of_a_package_that_is_not_there() {
+    let text = messages("\npackages:", "\ndispatched:\n  - { functions: [f], package: demmo, reason: r }\n\npackages:");
+    assert!(text.contains("functions for an unknown package `demmo`") && text.contains("hint: write `demo`"), "{text}");
+}
+
+#[test]
 fn a_profile_without_a_good_glibc() {
     let text = PROFILE.replace("glibc: \"2.34\"", "glibc: \"new\"");
     let error = Profile::parse(Page { file: "target.yaml", text: &text }).expect_err("a bad version");

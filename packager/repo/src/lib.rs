@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
 pub mod attested;
+mod exchange;
 mod found;
 mod listed;
 pub mod metadata;

@@ -15,9 +15,9 @@ use packager_rpm::SigningKey;
 use packager_source::Room;
 use serde::Serialize;
 
+use crate::exchange::{self, exchange};
 use crate::found::{self, Found, ROOM};
 use crate::metadata::{self, MetadataError};
-use crate::publish::exchange;
 use crate::stored::Stored;
 use crate::written::{self, Origin};
 
@@ -149,19 +149,27 @@ pub fn remove(folder: &Path, wanted: &[String], settings: &Settings<'_>) -> Resu
     replace(folder, left, removed, Some(&stored), settings)
 }
 
-/// The lock of a repository: its own folder, so nothing is left lying in what is served.
+/// The lock of a repository: its own folder, so nothing is left lying in what is served. Metadata that a stop left aside is put back.
 fn lock(folder: &Path) -> Result<File, MetadataError> {
     let held = File::open(folder).map_err(MetadataError::at(folder))?;
     held.lock().map_err(MetadataError::at(folder))?;
+    let place = folder.join("repodata");
+    exchange::recover(&place).map_err(MetadataError::at(&place))?;
     Ok(held)
 }
 
 /// Whether metadata that says the right thing also says it as it was asked for.
 fn as_asked(folder: &Path, stored: &Stored, settings: &Settings<'_>) -> Result<bool, MetadataError> {
-    let signed = settings.key.is_none() || signature(folder).exists();
+    let signed = settings.key.map_or(Ok(true), |key| is_by(key, folder))?;
     let revision = settings.revision.is_none_or(|revision| stored.repomd.revision == revision.to_string());
     let stored = stored.compression()?;
     Ok(signed && revision && settings.compression.is_none_or(|compression| compression == stored))
+}
+
+/// Whether metadata is signed, and by this key.
+fn is_by(key: &SigningKey, folder: &Path) -> Result<bool, MetadataError> {
+    let public = key.public()?;
+    Ok(public.verify_file(&folder.join("repodata/repomd.xml"), &signature(folder)).is_ok())
 }
 
 fn signature(folder: &Path) -> PathBuf {

@@ -1,5 +1,5 @@
 //! Publishing: everything is made in a folder beside the repository and takes its place by one exchange of names. A reader sees
-//! the old repository or the new one, and a stop at any moment leaves the old one.
+//! the old repository or the new one, and a stop at any moment leaves the old one ([`crate::exchange`]).
 
 use std::fs;
 use std::io;
@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 
 use packager_rpm::{KeyError, SigningKey, sign};
 use packager_source::{Room, digest};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::{self, Lock};
 use crate::metadata::{self, MetadataError};
 
 /// The record of what a repository was made from.
@@ -67,7 +66,7 @@ pub struct Description<'d> {
     pub sources: &'d [PathBuf],
     /// Build keys and whatever else decides the contents.
     pub inputs: String,
-    /// Hash over what decides the rest: the `.repo` file, and what the gates go by.
+    /// Hash over what decides the rest: the `.repo` file, what was asked for, and what the gates go by.
     pub settings: String,
     /// Time of the sources.
     pub time: i64,
@@ -82,8 +81,26 @@ pub struct Published {
     pub settings: String,
     /// Fingerprint of the key.
     pub key: String,
+    /// Hash over the key as it is published ([`packager_rpm::VerifyingKey::digest`]); empty in records of earlier versions.
+    #[serde(default)]
+    pub certificate: String,
     /// Files with their sizes, relative to the repository.
     pub files: Vec<(String, u64)>,
+}
+
+/// Whether a folder is a repository that packager made, whole or not.
+#[must_use]
+pub fn is_ours(folder: &Path) -> bool {
+    folder.join(RECORD).is_file()
+}
+
+/// Puts back a repository that a stop during its replacement left aside.
+pub fn recover(folder: &Path) -> Result<(), RepoError> {
+    if exchange::is_aside(folder) {
+        let _lock = Lock::take(folder).map_err(RepoError::at(folder))?;
+        exchange::recover(folder).map_err(RepoError::at(folder))?;
+    }
+    Ok(())
 }
 
 /// The record of a repository, if it is whole: every file is there with its size.
@@ -103,7 +120,7 @@ fn replaceable(folder: &Path) -> Result<(), RepoError> {
         other => other.map_err(RepoError::at(folder))?,
     };
     let empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if there.is_dir() && (folder.join(RECORD).is_file() || empty()) {
+    if there.is_dir() && (is_ours(folder) || empty()) {
         return Ok(());
     }
     Err(RepoError::InTheWay(folder.to_owned()))
@@ -111,6 +128,7 @@ fn replaceable(folder: &Path) -> Result<(), RepoError> {
 
 /// Refuses a place at which a repository cannot be made, before anything is made for it.
 pub fn possible(folder: &Path) -> Result<(), RepoError> {
+    recover(folder)?;
     replaceable(folder)?;
     room_for(folder).map(drop)
 }
@@ -141,6 +159,7 @@ pub fn publish<E: From<RepoError>>(
     attest: impl FnOnce(&Path) -> Result<Vec<Extra>, E>,
 ) -> Result<Published, E> {
     let folder = description.folder;
+    recover(folder)?;
     replaceable(folder)?;
     let room = room_for(folder)?;
     let new = room.path().join("repo");
@@ -149,8 +168,16 @@ pub fn publish<E: From<RepoError>>(
     write_rest(description, &new, key)?;
     add(&new, attest(&new)?)?;
     let record = record(description, &new, key)?;
-    exchange(&new, folder).map_err(RepoError::at(folder))?;
+    take_place(&new, folder)?;
     Ok(record)
+}
+
+/// Minutes have passed since the place was looked at: others may have published there, or put something else there.
+fn take_place(new: &Path, folder: &Path) -> Result<(), RepoError> {
+    let _lock = Lock::take(folder).map_err(RepoError::at(folder))?;
+    exchange::recover(folder).map_err(RepoError::at(folder))?;
+    replaceable(folder)?;
+    exchange::exchange(new, folder).map_err(RepoError::at(folder))
 }
 
 /// A further file: its path below the repository, and its contents.
@@ -195,10 +222,12 @@ fn record(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result
     let mut files = Vec::new();
     list(new, new, &mut files).map_err(RepoError::at(new))?;
     files.sort();
+    let public = key.public()?;
     let published = Published {
         inputs: description.inputs.clone(),
         settings: description.settings.clone(),
-        key: key.public()?.facts().fingerprint,
+        key: public.facts().fingerprint,
+        certificate: public.digest(),
         files,
     };
     let path = new.join(RECORD);
@@ -232,14 +261,52 @@ pub(crate) fn list(root: &Path, folder: &Path, files: &mut Vec<(String, u64)>) -
     Ok(())
 }
 
-/// Puts `new` where `folder` is; the old one goes away with the temporary folder.
-pub(crate) fn exchange(new: &Path, folder: &Path) -> io::Result<()> {
-    if folder.exists() {
-        return match renameat_with(CWD, new, CWD, folder, RenameFlags::EXCHANGE) {
-            // A file system without exchange, as NFS: two renames, and a moment without a repository between them.
-            Err(Errno::INVAL) => fs::rename(folder, new.with_file_name("old")).and_then(|()| fs::rename(new, folder)),
-            other => other.map_err(io::Error::from),
-        };
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::{Published, RECORD, RepoError, current, is_ours, possible, take_place};
+
+    fn made(room: &Path, name: &str, text: &str) -> std::path::PathBuf {
+        let folder = room.join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("which"), text).expect("a file");
+        let files = vec![("which".to_owned(), text.len() as u64)];
+        let [inputs, settings, key, certificate] = ["inputs", "settings", "key", "certificate"].map(str::to_owned);
+        let record = Published { inputs, settings, key, certificate, files };
+        fs::write(folder.join(RECORD), serde_json::to_vec(&record).expect("text")).expect("a file");
+        folder
     }
-    fs::rename(new, folder)
+
+    #[test]
+    fn a_repository_that_was_set_aside_comes_back_before_anything_is_decided() {
+        let room = tempfile::tempdir().expect("a folder");
+        let aside = made(room.path(), ".place.packager-old", "old");
+        let place = room.path().join("place");
+        assert!(current(&place).is_none());
+        possible(&place).expect("it can be published here");
+        assert!(current(&place).is_some() && !aside.exists());
+        let names = fs::read_dir(room.path()).expect("a folder").count();
+        assert_eq!(names, 1, "no lock and no work folder is left");
+    }
+
+    #[test]
+    fn what_came_meanwhile_is_replaced_only_if_it_is_a_repository() {
+        let room = tempfile::tempdir().expect("a folder");
+        let place = made(room.path(), "place", "of another packager");
+        take_place(&made(room.path(), "new", "ours"), &place).expect("the later one counts");
+        assert_eq!(fs::read_to_string(place.join("which")).expect("a file"), "ours");
+        fs::remove_file(place.join(RECORD)).expect("removed");
+        assert!(!is_ours(&place));
+        let refused = take_place(&made(room.path(), "new", "later"), &place);
+        assert!(matches!(refused, Err(RepoError::InTheWay(path)) if path == place));
+    }
+
+    #[test]
+    fn records_of_earlier_versions_can_be_read() {
+        let text = r#"{"inputs":"a b","settings":"c","key":"d","files":[]}"#;
+        let record: Published = serde_json::from_str(text).expect("a record");
+        assert_eq!(record.certificate, "");
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: it reads packages and signs them
 
 mod abidiff;
+mod certificate;
 pub mod compare;
 pub mod cyclonedx;
 pub mod dsse;

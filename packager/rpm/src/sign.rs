@@ -1,6 +1,8 @@
 //! Signing packages and checking their signatures, with our own code and with rpm's.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::BufWriter;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,15 +75,21 @@ pub fn sign(from: &Path, to: &Path, key: &SigningKey, time: u32) -> Result<(), S
     let signer = Signer::from_asc(key.armored()).map_err(failed(from))?;
     let mut package = open::package(from).map_err(failed(from))?;
     package.sign_with_timestamp(signer, time).map_err(failed(from))?;
-    let part = to.with_extension("rpm.part");
-    package.write_file(&part).map_err(failed(&part))?;
-    fs::rename(&part, to).map_err(|source| SignError::Io { path: to.to_owned(), source })
+    let cannot = |source| SignError::Io { path: to.to_owned(), source };
+    // It goes away with an error; its mode is that of any new file.
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut part = tempfile::Builder::new();
+    part.prefix(".signed-").suffix(".part").permissions(Permissions::from_mode(0o666));
+    let mut part = BufWriter::new(part.tempfile_in(parent).map_err(cannot)?);
+    package.write(&mut part).map_err(failed(to))?;
+    let part = part.into_inner().map_err(|error| cannot(error.into_error()))?;
+    part.persist(to).map(drop).map_err(|error| cannot(error.error))
 }
 
 /// Checks digests and signature with our own code.
 pub fn verify(path: &Path, key: &VerifyingKey) -> Result<(), SignError> {
     let rejected = |source| SignError::Rejected { path: path.to_owned(), source };
-    let verifier = Verifier::from_asc(key.armored()).map_err(rejected)?;
+    let verifier = Verifier::from_asc(key.usable()).map_err(rejected)?;
     let (headers, package) = open::with_headers(path).map_err(rejected)?;
     package.check_signatures(&verifier).and_then(rpm::SignatureReport::into_result).map_err(rejected)?;
     let header = package.metadata.header_bytes().map_err(rejected)?;
@@ -124,4 +132,35 @@ pub fn verify_with_rpm(paths: &[PathBuf], key: &VerifyingKey) -> Result<(), Sign
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
+
+    use rpm::{BuildConfig, PackageBuilder};
+
+    use super::{SignError, sign};
+    use crate::keys::tests::key;
+
+    #[test]
+    fn what_cannot_be_signed_leaves_nothing_behind() {
+        let room = tempfile::tempdir().expect("a folder");
+        let from = room.path().join("small.rpm");
+        let mut builder = PackageBuilder::new("small", "1", "MIT", "noarch", "A small package");
+        builder.using_config(BuildConfig::v4());
+        builder.build().and_then(|package| package.write_file(&from)).expect("a package");
+        let names = || fs::read_dir(room.path()).expect("a folder").count();
+        // A folder with something in it cannot be replaced.
+        let to = room.path().join("signed.rpm");
+        fs::create_dir_all(to.join("deep")).expect("a folder");
+        assert!(matches!(sign(&from, &to, key(), key().time_for(0)), Err(SignError::Io { path, .. }) if path == to));
+        assert_eq!(names(), 2);
+        // It is readable by whom every new file is.
+        let mode = fs::metadata(&from).expect("a file").mode();
+        sign(&from, &from, key(), key().time_for(0)).expect("it is signed");
+        assert_eq!(fs::metadata(&from).expect("a file").mode(), mode);
+        assert_eq!(names(), 2);
+    }
 }

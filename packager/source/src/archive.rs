@@ -127,7 +127,7 @@ impl Archives {
         Archives { mirror, ..self }
     }
 
-    /// The first of the copies that is here under its hash.
+    /// The first of the copies that is here under its hash, unread: for what says what would be done, not for builds.
     #[must_use]
     pub fn at_hand(&self, copies: &[Copy]) -> Option<usize> {
         copies.iter().position(|copy| {
@@ -141,7 +141,9 @@ impl Archives {
     #[must_use]
     pub fn verified(&self, copies: &[Copy]) -> Option<usize> {
         let right = |sha256: &str| digest::file(&self.folder.join(sha256)).is_ok_and(|sum| sum == sha256);
-        copies.iter().position(|copy| right(&copy.sha256))
+        let verified = copies.iter().position(|copy| right(&copy.sha256))?;
+        keep::used(&self.folder.join(&copies[verified].sha256));
+        Some(verified)
     }
 
     /// Gets the first copy that can be had, and says which one it is.
@@ -377,6 +379,12 @@ mod tests {
         assert!(error.contains("archives/") && error.contains("its SHA-256 is "), "{error}");
         assert_eq!(archives.fetch(&copies, true).expect("from the third copy"), 2);
         assert_eq!(fs::read(&kept).expect("kept"), b"right");
+        // Of copies with other bytes the damaged one is passed over, though it is there under its name.
+        let other = Copy { place: Place::Url("http://far.invalid/x".to_owned()), sha256: "11".repeat(32) };
+        fs::write(room.path().join("archives").join(&other.sha256), "half").expect("written");
+        let both = [other, copies[0].clone()];
+        assert_eq!((archives.at_hand(&both), archives.verified(&both)), (Some(0), Some(1)));
+        assert_eq!(archives.fetch(&both, true).expect("the second is right"), 1);
         // A mirror comes first, and is believed no more than any other place.
         let mirror = room.path().join("mirror");
         fs::create_dir(&mirror).expect("a folder");

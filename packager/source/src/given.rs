@@ -1,21 +1,18 @@
 //! Sources that a person gives in place of a recipe's: a folder, an archive, or the address of one. They become an archive in the same
 //! store as the locked ones, under their hash.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use git2::Repository;
 
 use crate::archive::{self, DownloadError};
 use crate::digest;
 use crate::room::Room;
 use crate::stop;
 use crate::tarball::Contents;
+use crate::tree::{self, Entry, Git};
 
 /// What was made of given sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,60 +91,16 @@ pub fn take(place: &str, folder: &str, time: i64, store: &Path, offline: bool) -
 
 /// The files of a folder below `prefix`.
 fn contents(root: &Path, prefix: &str) -> io::Result<Contents> {
-    // A repository around it that ignores the whole folder has nothing to say about what is in it.
-    let git = Repository::discover(root).ok().filter(|git| !git.is_path_ignored(root).unwrap_or(false)).map(Git::new);
+    let mut entries = BTreeMap::new();
+    tree::gather(root, prefix, Git::of(root).as_ref(), &mut entries)?;
     let mut contents = Contents::new();
-    gather(root, prefix, git.as_ref(), &mut contents)?;
+    for (inside, entry) in entries {
+        match entry {
+            Entry::File(path) => contents.file(inside, path),
+            Entry::Link(to) => contents.link(inside, to),
+        }
+    }
     Ok(contents)
-}
-
-/// What git says of files.
-struct Git {
-    repository: Repository,
-    /// Everything that is tracked, by its place below the top folder.
-    tracked: BTreeSet<PathBuf>,
-}
-
-impl Git {
-    fn new(repository: Repository) -> Git {
-        let entries = repository.index().map(|index| {
-            index.iter().map(|entry| PathBuf::from(OsStr::from_bytes(&entry.path))).collect::<BTreeSet<_>>()
-        });
-        Git { tracked: entries.unwrap_or_default(), repository }
-    }
-
-    /// Whether a file or folder is ignored, and nothing in it is tracked all the same.
-    fn leaves_out(&self, path: &Path) -> bool {
-        if !self.repository.is_path_ignored(path).unwrap_or(false) {
-            return false;
-        }
-        let below = self.repository.workdir().and_then(|top| {
-            let (top, folder) = (top.canonicalize().ok()?, path.parent()?.canonicalize().ok()?);
-            folder.strip_prefix(top).ok().map(|folder| folder.join(path.file_name().unwrap_or_default()))
-        });
-        below.is_none_or(|below| {
-            !self.tracked.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
-        })
-    }
-}
-
-fn gather(folder: &Path, prefix: &str, git: Option<&Git>, contents: &mut Contents) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
-        if name == ".git" || git.is_some_and(|git| git.leaves_out(&path)) {
-            continue;
-        }
-        let inside = format!("{prefix}/{}", name.to_string_lossy());
-        if kind.is_symlink() {
-            contents.link(inside, fs::read_link(&path)?);
-        } else if kind.is_dir() {
-            gather(&path, &inside, git, contents)?;
-        } else if kind.is_file() {
-            contents.file(inside, path);
-        }
-    }
-    Ok(())
 }
 
 /// The one folder that an archive holds.

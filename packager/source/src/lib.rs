@@ -16,6 +16,7 @@ pub mod mirror;
 pub mod room;
 pub mod stop;
 pub mod tarball;
+mod tree;
 pub mod vendor;
 pub mod workspace;
 

@@ -23,10 +23,16 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
         fs::create_dir(&part)?;
         for entry in fs::read_dir(from)? {
             let path = entry?.path();
-            fs::copy(&path, part.join(path.file_name().unwrap_or_default()))?;
+            settled(&path, &part.join(path.file_name().unwrap_or_default()))?;
         }
     } else {
-        fs::copy(from, &part)?;
+        settled(from, &part)?;
     }
     fs::rename(&part, to)
+}
+
+/// A copy that is on its disk: nobody looks at a set of crates again.
+fn settled(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    fs::File::open(to)?.sync_all()
 }

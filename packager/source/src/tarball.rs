@@ -84,11 +84,11 @@ impl Contents {
         Ok(())
     }
 
-    /// Writes `.tar.xz`; every member gets the same time.
+    /// Writes `.tar.xz`; every member gets the same time. It is on its disk afterwards, so that it can be renamed to its place.
     pub fn write(&self, to: &Path, time: i64) -> io::Result<()> {
         let mut xz = XzEncoder::new(BufWriter::new(File::create(to)?), XZ_PRESET);
         self.write_plain(&mut xz, time)?;
-        xz.finish()?.flush()
+        xz.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
     }
 
     /// Writes a tarball without compression.

@@ -5,7 +5,7 @@
 //! hollowed: cargo wants to read their manifests, and nothing else of them is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keep;
 use crate::manifest::{self, ManifestError};
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::stop;
 use crate::tarball::Contents;
 use crate::workspace::Workspace;
@@ -24,6 +24,9 @@ const PLATFORMS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux
 
 /// Tells cargo to take crates from `vendor/` and nowhere else.
 const CARGO_CONFIG: &str = "[source.crates-io]\nreplace-with = \"vendored\"\n\n[source.vendored]\ndirectory = \"vendor\"\n\n[net]\noffline = true\n";
+
+/// What else can be wrong with a tree that cargo itself vendored.
+const METADATA_HINT: &str = "when it speaks of a feature, correct `on:` in `options:` of the recipe; else the vendored tree is incomplete, which is a mistake in the packager";
 
 /// A vendored crate, for licences and the bill of materials.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,9 +194,11 @@ impl Vendored {
         tarball.is_file().then_some(Vendored { tarball, lock, crates })
     }
 
-    /// Vendors the crates of a workspace into `store/<key>`. The folder appears when it is complete.
+    /// Vendors the crates of a workspace, with `features` (`package/feature`) beside the default ones, into `store/<key>`. The folder
+    /// appears when it is complete.
     pub fn make(
         workspace: &Workspace,
+        features: &[String],
         cargo: &Path,
         offline: bool,
         store: &Path,
@@ -232,7 +237,7 @@ impl Vendored {
         }
         fs::create_dir_all(tree.join(".cargo")).map_err(io_at(&tree))?;
         fs::write(tree.join(".cargo/config.toml"), CARGO_CONFIG).map_err(io_at(&tree))?;
-        let crates = compiled(cargo, &tree, &locked)?;
+        let crates = compiled(cargo, &tree, features, &locked)?;
         hollow_others(&tree.join("vendor"), &crates)?;
 
         let ready = work.path().join("ready");
@@ -244,14 +249,16 @@ impl Vendored {
         let listed = serde_json::to_vec_pretty(&crates).map_err(VendorError::Metadata)?;
         fs::write(ready.join("crates.json"), listed).map_err(io_at(&ready))?;
         fs::write(ready.join("Cargo.lock"), &lock).map_err(io_at(&ready))?;
+        // An empty file would be read as one: what is kept is not looked at again.
+        for name in ["crates.json", "Cargo.lock"] {
+            File::open(ready.join(name)).and_then(|file| file.sync_all()).map_err(io_at(&ready))?;
+        }
         let folder = store.join(key);
         if let Some(stored) = Vendored::stored(store, key) {
             return Ok(stored); // another packager was faster
         }
-        if folder.exists() {
-            // Not readable as complete: left by an older packager.
-            fs::remove_dir_all(&folder).map_err(io_at(&folder))?;
-        }
+        // Not readable as complete: left by an older packager.
+        room::discard(&folder).map_err(io_at(&folder))?;
         fs::rename(&ready, &folder).map_err(io_at(&folder))?;
         Ok(Vendored { tarball: folder.join("vendor.tar.xz"), lock, crates })
     }
@@ -261,6 +268,7 @@ impl Vendored {
 fn compiled(
     cargo: &Path,
     tree: &Path,
+    features: &[String],
     locked: &BTreeSet<(String, String, Option<String>)>,
 ) -> Result<Vec<Crate>, VendorError> {
     let sums: BTreeMap<(&str, &str), &str> = locked
@@ -271,8 +279,10 @@ fn compiled(
     for platform in PLATFORMS {
         let mut command = Command::new(cargo);
         command.args(["metadata", "--format-version=1", "--frozen", "--filter-platform", platform]).current_dir(tree);
-        let output =
-            run(&mut command, "metadata", "the vendored tree is incomplete; this is a mistake in the packager")?;
+        for feature in features {
+            command.args(["--features", feature]);
+        }
+        let output = run(&mut command, "metadata", METADATA_HINT)?;
         let metadata: Metadata = serde_json::from_slice(&output).map_err(VendorError::Metadata)?;
         let used = metadata.reached(|kind| kind != Some("dev"), |_| true);
         let linked = metadata.reached(|kind| kind.is_none(), |package| !package.is_macro());
@@ -330,4 +340,77 @@ fn run(command: &mut Command, what: &'static str, hint: &'static str) -> Result<
         return Ok(output.stdout);
     }
     Err(VendorError::Cargo { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned(), hint })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::Vendored;
+    use crate::workspace::Workspace;
+
+    const SUM: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+
+    fn write(root: &Path, files: &[(&str, &str)]) {
+        for (file, text) in files {
+            let path = root.join(file);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+            fs::write(path, text).expect("written");
+        }
+    }
+
+    /// Such a crate was hollowed out, and missed in the bill of materials: cargo was asked about the default features only.
+    #[test]
+    fn a_crate_behind_a_feature_that_is_on_stays_whole() {
+        let room = tempfile::tempdir().expect("a folder");
+        let far = room.path().join("far");
+        let sums = format!("{{\"files\":{{}},\"package\":\"{SUM}\"}}");
+        write(
+            &far.join("behind"),
+            &[
+                ("Cargo.toml", "[package]\nname = \"behind\"\nversion = \"1.0.0\"\nlicense = \"MIT\"\n"),
+                ("src/lib.rs", "pub fn whole() {}\n"),
+                (".cargo-checksum.json", &sums),
+            ],
+        );
+        let root = room.path().join("tree");
+        let manifest = "[workspace]\nmembers = [\"a\"]\nresolver = \"2\"\n[workspace.package]\nversion = \"1.0.0\"\n";
+        let member = "[package]\nname = \"a\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[features]\nextra = [\"dep:behind\"]\n\
+             [dependencies]\nbehind = { version = \"1\", optional = true }\n";
+        let lock = format!(
+            "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n \"behind\",\n]\n\n[[package]]\nname = \"behind\"\n\
+             version = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{SUM}\"\n"
+        );
+        let config =
+            format!("[source.crates-io]\nreplace-with = \"far\"\n[source.far]\ndirectory = \"{}\"\n", far.display());
+        write(
+            &root,
+            &[
+                ("Cargo.toml", manifest),
+                ("Cargo.lock", &lock),
+                (".cargo/config.toml", &config),
+                ("a/Cargo.toml", member),
+                ("a/src/main.rs", "fn main() {}\n"),
+            ],
+        );
+        let include = ["Cargo.toml", "Cargo.lock", ".cargo", "a"].map(str::to_owned);
+        let workspace = Workspace::open(&root, &include, Some(0)).expect("a workspace");
+        let store = room.path().join("store");
+        let make = |features: &[String], key: &str| {
+            Vendored::make(&workspace, features, Path::new(env!("CARGO")), true, &store, key).map(|vendored| {
+                let parts = vendored.crates.iter().map(|part| (part.name.clone(), part.linked));
+                let mut tar = Command::new("tar");
+                tar.arg("-xOf").arg(vendored.tarball).arg("vendor/behind-1.0.0/src/lib.rs");
+                let text = String::from_utf8(tar.output().expect("tar").stdout).expect("text");
+                (parts.collect::<Vec<_>>(), text)
+            })
+        };
+        assert_eq!(make(&[], "off").expect("vendored"), (vec![], String::new()));
+        let on = make(&["a/extra".to_owned()], "on").expect("vendored");
+        assert_eq!(on, (vec![("behind".to_owned(), true)], "pub fn whole() {}\n".to_owned()));
+        let error = make(&["a/none".to_owned()], "wrong").expect_err("there is no such feature").to_string();
+        assert!(error.contains("none") && error.contains("`on:` in `options:`"), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
 //! A cargo workspace as a source: which files, what they hash to, which version, and from when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,26 @@ use git2::{Repository, Status, StatusOptions};
 use crate::digest::Digest;
 use crate::manifest::{self, ManifestError};
 use crate::tarball::{self, Contents};
+use crate::tree::{self, Entry, Git};
 
 /// A workspace in the file system, restricted to what one recipe ships.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     /// Its root.
     pub root: PathBuf,
-    /// Files relative to the root, sorted.
+    /// Files and symbolic links relative to the root, sorted.
     pub files: BTreeSet<String>,
+    /// Those that are links, with what is written in them.
+    links: BTreeMap<String, PathBuf>,
     /// `workspace.package.version`.
     pub version: String,
     /// Seconds since 1970: of the last commit that changed one of the files.
     pub time: i64,
+    /// The clone's history ends before that commit, so the time is that of the oldest commit there is.
+    pub cut: bool,
     /// Some files differ from what is committed.
     pub modified: bool,
-    /// The last commit that changed them.
+    /// The last commit that changed them; none where the history that was cloned does not reach it.
     pub commit: Option<String>,
     /// Names of the cargo packages among the files.
     pub packages: BTreeSet<String>,
@@ -87,16 +92,21 @@ impl Workspace {
     /// Reads the workspace. `time` overrides the time of the last commit.
     pub fn open(root: &Path, include: &[String], time: Option<i64>) -> Result<Workspace, WorkspaceError> {
         let git_error = |source| WorkspaceError::Git { root: root.to_owned(), source };
-        let repository = Repository::discover(root).ok();
-        let mut files = BTreeSet::new();
+        let git = Git::of(root);
+        let mut entries = BTreeMap::new();
         for path in include {
             let full = root.join(path);
             if !full.exists() {
                 return Err(WorkspaceError::Missing { path: path.clone(), root: root.to_owned() });
             }
-            gather(root, path, repository.as_ref(), &mut files)
+            tree::gather(&full, path, git.as_ref(), &mut entries)
                 .map_err(|source| WorkspaceError::Read { path: full, source })?;
         }
+        let files: BTreeSet<String> = entries.keys().cloned().collect();
+        let links = entries.into_iter().filter_map(|(file, entry)| match entry {
+            Entry::Link(to) => Some((file, to)),
+            Entry::File(_) => None,
+        });
         let manifest_path = root.join("Cargo.toml");
         let text = fs::read_to_string(&manifest_path)
             .map_err(|source| WorkspaceError::Read { path: manifest_path.clone(), source })?;
@@ -104,16 +114,19 @@ impl Workspace {
         let Members { packages, programs, inherited } = members(root, &files)?;
         let (manifest, version) = manifest::restrict(&text, &files, &inherited).map_err(manifest_error)?;
         let (lock, reached) = locked(root, &packages)?;
-        let History { commit, commit_time, modified } = match &repository {
-            Some(repository) => history(repository, root, include).map_err(git_error)?,
+        let History { commit, commit_time, modified, cut } = match &git {
+            Some(git) => history(&git.repository, root, include).map_err(git_error)?,
             None => History::default(),
         };
+        let cut = cut && time.is_none();
         let time = time.or(commit_time).ok_or_else(|| WorkspaceError::NoTime(root.to_owned()))?;
         Ok(Workspace {
             root: root.to_owned(),
             files,
+            links: links.collect(),
             version,
             time,
+            cut,
             modified,
             commit,
             packages,
@@ -128,6 +141,11 @@ impl Workspace {
     pub fn digest(&self) -> io::Result<String> {
         let mut digest = Digest::new();
         for file in &self.files {
+            if let Some(to) = self.links.get(file) {
+                digest.part(file, to.as_os_str().as_encoded_bytes());
+                digest.part("link", &[]);
+                continue;
+            }
             match file.as_str() {
                 "Cargo.toml" => digest.part(file, self.manifest.as_bytes()),
                 "Cargo.lock" => digest.part(file, self.reached.as_bytes()),
@@ -146,7 +164,10 @@ impl Workspace {
     pub fn contents(&self, folder: &str, lock: &str) -> Contents {
         let mut contents = Contents::new();
         for file in &self.files {
-            contents.file(format!("{folder}/{file}"), self.root.join(file));
+            match self.links.get(file) {
+                Some(to) => contents.link(format!("{folder}/{file}"), to.clone()),
+                None => contents.file(format!("{folder}/{file}"), self.root.join(file)),
+            }
         }
         contents.text(format!("{folder}/Cargo.toml"), self.manifest.clone());
         contents.text(format!("{folder}/Cargo.lock"), lock.to_owned());
@@ -228,28 +249,14 @@ fn dated(include: &[String]) -> Vec<&String> {
     if sources.is_empty() { include.iter().collect() } else { sources }
 }
 
-fn gather(root: &Path, path: &str, git: Option<&Repository>, files: &mut BTreeSet<String>) -> io::Result<()> {
-    let full = root.join(path);
-    if git.is_some_and(|git| git.is_path_ignored(&full).unwrap_or(false)) {
-        return Ok(());
-    }
-    if !fs::metadata(&full)?.is_dir() {
-        files.insert(path.to_owned());
-        return Ok(());
-    }
-    for entry in fs::read_dir(&full)? {
-        let name = entry?.file_name();
-        gather(root, &format!("{path}/{}", name.to_string_lossy()), git, files)?;
-    }
-    Ok(())
-}
-
 /// The last commit that changed an included path, and whether something is uncommitted.
 #[derive(Default)]
 struct History {
     commit: Option<String>,
     commit_time: Option<i64>,
     modified: bool,
+    /// The clone ends before that commit: the time is that of the oldest one there is.
+    cut: bool,
 }
 
 fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<History, git2::Error> {
@@ -262,16 +269,132 @@ fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<H
     };
     let mut commit = head.peel_to_commit()?;
     let now = ids(&commit)?;
-    while let Ok(parent) = commit.parent(0) {
+    let all: Vec<PathBuf> = include.iter().map(PathBuf::from).collect();
+    let modified = changed(repository, &base, &all)?;
+    loop {
+        let Ok(parent) = commit.parent(0) else {
+            if has_parent(repository, commit.id())? {
+                let commit_time = Some(commit.time().seconds());
+                return Ok(History { commit: None, commit_time, modified, cut: true });
+            }
+            break;
+        };
         if ids(&parent)? != now {
             break;
         }
         commit = parent;
     }
-    let all: Vec<PathBuf> = include.iter().map(PathBuf::from).collect();
-    Ok(History {
-        commit: Some(commit.id().to_string()),
-        commit_time: Some(commit.time().seconds()),
-        modified: changed(repository, &base, &all)?,
-    })
+    let (commit, commit_time) = (Some(commit.id().to_string()), Some(commit.time().seconds()));
+    Ok(History { commit, commit_time, modified, cut: false })
+}
+
+/// Whether a commit was made with a parent, also where a shallow clone hides it.
+fn has_parent(repository: &Repository, id: git2::Oid) -> Result<bool, git2::Error> {
+    let odb = repository.odb()?;
+    let object = odb.read(id)?;
+    let mut header = object.data().split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    Ok(header.any(|line| line.starts_with(b"parent ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::{Workspace, WorkspaceError};
+    use crate::tarball::Contents;
+
+    fn git(folder: &Path, words: &[&str]) {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(folder).args(["-c", "user.name=name", "-c", "user.email=name@packager.invalid"]);
+        git.env("GIT_COMMITTER_DATE", "1700000000 +0000").env("GIT_AUTHOR_DATE", "1700000000 +0000");
+        assert!(git.args(words).status().expect("git").success(), "git {words:?}");
+    }
+
+    /// A workspace of one member, not yet committed.
+    fn workspace(root: &Path) {
+        fs::create_dir_all(root.join("a/src")).expect("folders");
+        let manifest = "[workspace]\nmembers = [\"a\"]\n[workspace.package]\nversion = \"1.0.0\"\n";
+        for (file, text) in [
+            ("Cargo.toml", manifest),
+            ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n"),
+            ("a/Cargo.toml", "[package]\nname = \"a\"\nversion = \"1.0.0\"\n"),
+            ("a/src/main.rs", "fn main() {}\n"),
+            ("README", "first\n"),
+        ] {
+            fs::write(root.join(file), text).expect("written");
+        }
+        git(root, &["init", "-q"]);
+    }
+
+    fn open(root: &Path, time: Option<i64>) -> Result<Workspace, WorkspaceError> {
+        Workspace::open(root, &["Cargo.toml", "Cargo.lock", "a"].map(str::to_owned), time)
+    }
+
+    fn listing(contents: &Contents, folder: &Path) -> String {
+        let tar = folder.join("out.tar.xz");
+        contents.write(&tar, 0).expect("written");
+        let output = Command::new("tar").arg("-tvf").arg(tar).output().expect("tar");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// As of sources that are given.
+    #[test]
+    fn what_is_tracked_is_shipped_though_it_is_ignored_and_links_stay_links() {
+        let room = tempfile::tempdir().expect("a folder");
+        let root = room.path().join("tree");
+        workspace(&root);
+        fs::create_dir(root.join("a/out")).expect("a folder");
+        for name in ["a/out/table.rs", "a/out/made.rs", ".gitignore"] {
+            fs::write(root.join(name), "out/\n").expect("written");
+        }
+        std::os::unix::fs::symlink("src/main.rs", root.join("a/link")).expect("a link");
+        // One that leads nowhere here may lead somewhere else.
+        std::os::unix::fs::symlink("/nowhere", root.join("a/dangling")).expect("a link");
+        git(&root, &["add", "-f", "a/out/table.rs"]);
+        let opened = open(&root, Some(0)).expect("a workspace");
+        let listing = listing(&opened.contents("x", ""), room.path());
+        for there in ["x/a/out/table.rs", "x/a/link -> src/main.rs", "x/a/dangling -> /nowhere"] {
+            assert!(listing.contains(there), "{there}\n{listing}");
+        }
+        assert!(!listing.contains("made.rs"), "{listing}");
+        let before = opened.digest().expect("a hash");
+        fs::remove_file(root.join("a/link")).expect("removed");
+        std::os::unix::fs::symlink("Cargo.toml", root.join("a/link")).expect("a link");
+        assert_ne!(open(&root, Some(0)).expect("a workspace").digest().expect("a hash"), before);
+    }
+
+    /// The time of the oldest commit depends on the depth of the clone, and the key with it.
+    #[test]
+    fn a_shallow_clone_says_that_it_does_not_know_the_time() {
+        let room = tempfile::tempdir().expect("a folder");
+        let root = room.path().join("tree");
+        workspace(&root);
+        git(&root, &["add", "."]);
+        git(&root, &["commit", "-q", "-m", "first"]);
+        let first = open(&root, None).expect("a workspace");
+        for text in ["second", "third"] {
+            fs::write(root.join("README"), text).expect("written");
+            git(&root, &["commit", "-q", "-a", "-m", text]);
+        }
+        let url = format!("file://{}", root.display());
+        for depth in ["1", "2"] {
+            git(room.path(), &["clone", "-q", "--depth", depth, &url, depth]);
+            let shallow = room.path().join(depth);
+            let cut = open(&shallow, None).expect("a workspace");
+            assert_eq!((cut.time, cut.commit, cut.cut), (1_700_000_000, None, true));
+            let told = open(&shallow, Some(5)).expect("a time was given");
+            assert_eq!((told.time, told.commit, told.cut, told.modified), (5, None, false, false));
+        }
+        // Whole, or as deep as it needs to be.
+        git(room.path(), &["clone", "-q", "--depth", "3", &url, "3"]);
+        let whole = open(&room.path().join("3"), None).expect("all of it");
+        assert_eq!((whole.commit, whole.cut), (first.commit, false));
+        fs::write(root.join("a/src/main.rs"), "fn main() { }\n").expect("written");
+        git(&root, &["commit", "-q", "-a", "-m", "fourth"]);
+        git(room.path(), &["clone", "-q", "--depth", "2", &url, "4"]);
+        let enough = open(&room.path().join("4"), None).expect("the last commit changed it");
+        assert_eq!(enough.commit, open(&root, None).expect("a workspace").commit);
+    }
 }

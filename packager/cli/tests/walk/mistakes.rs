@@ -4,7 +4,7 @@ use std::fs;
 
 use std::path::Path;
 
-use crate::yard::{TARGET, Yard, said};
+use crate::yard::{TARGET, Yard, keys, said};
 
 #[test]
 fn mistakes_are_named() {
@@ -98,4 +98,28 @@ fn a_key_that_cannot_sign_is_refused_before_anything_is_built() {
     refused(&yard.path("root/specs/demo/recipe.yaml"), "holds no OpenPGP secret key");
     refused(&yard.path("nowhere.asc"), "cannot use the key file");
     assert!(!yard.path("state/work").exists() && !yard.path("root/dist").exists());
+}
+
+#[test]
+fn a_key_in_use_is_not_replaced() {
+    let yard = Yard::new();
+    let folder = yard.path("keys");
+    fs::create_dir(&folder).expect("a folder");
+    // The secret part is kept elsewhere.
+    fs::write(folder.join("release.asc"), "in use").expect("written");
+    let arguments = ["keys", "new", "release", "--out", folder.to_str().expect("text")];
+    let text = yard.bad(&arguments, 1);
+    assert!(text.contains("release.asc` exists") && text.contains("hint: choose another name"), "{text}");
+    assert_eq!(fs::read_to_string(folder.join("release.asc")).expect("a file"), "in use");
+    assert!(!folder.join("release.secret.asc").exists());
+
+    // A stop between the two files: the next call ends it.
+    let made = keys().join("packager/keys");
+    fs::copy(made.join("development.secret.asc"), folder.join("release.secret.asc")).expect("copied");
+    fs::rename(folder.join("release.asc"), folder.join(".release.part")).expect("renamed");
+    let text = yard.good(&arguments);
+    assert!(text.contains("walks@demo.invalid"), "{text}");
+    let public = |path: &Path| fs::read_to_string(path).expect("a file");
+    assert_eq!(public(&folder.join("release.asc")), public(&made.join("development.asc")));
+    yard.bad(&arguments, 1);
 }

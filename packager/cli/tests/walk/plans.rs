@@ -139,6 +139,16 @@ fn what_cannot_be_planned_is_named() {
     );
     let text = bad("", "  fabric: { requires: ['(raft and'] }\n  fabric-devel: {}");
     assert!(text.contains("which is no dependency: `(raft and`, column 10: expected a capability"), "{text}");
+    assert!(text.contains("specs/fabric/recipe.yaml:14:24: ") && text.contains("hint: correct it"), "{text}");
+    let text = bad("", "  fabric: { requires: [mercuri] }\n  fabric-devel: {}");
+    assert!(text.contains("specs/fabric/recipe.yaml:14:24: `fabric` requires `mercuri`"), "{text}");
+    assert!(text.contains("hint: write `mercury`"), "{text}");
+    let text =
+        bad("options:\n  self: { default: true, libraries: [fabric-deval] }", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("no recipe builds `fabric-deval`, a library of the option `self`"), "{text}");
+    assert!(text.contains("hint: write `fabric-devel`"), "{text}");
+    let text = bad("", "  fabric: {}\n  fabric-devel: {}\n  raft: {}");
+    assert!(text.contains("a second package `raft`; the first is in `specs/fabric/recipe.yaml`"), "{text}");
     let text = bad("", "  fabric: { requires: [ofi >= 2] }\n  fabric-devel: {}");
     assert!(text.contains("AlmaLinux 8 has ofi 1.20.0 (EPEL)"), "{text}");
     let text = bad("instead: [{ package: ofi, at-lest: '2' }]", "  fabric: {}\n  fabric-devel: {}");

@@ -76,3 +76,28 @@ fn two_packagers_build_a_recipe_once() {
     assert_eq!(texts.iter().filter(|text| text.contains("waiting for another packager")).count(), 1, "{texts:?}");
     assert_eq!(texts.iter().filter(|text| text.contains(": compiling and packaging")).count(), 1, "{texts:?}");
 }
+
+#[test]
+fn a_damaged_repository_is_compared_as_far_as_it_goes() {
+    let yard = Yard::new();
+    let arguments = ["build", "--target", TARGET, "shape"];
+    library(&yard, "shape", "int corners(void) { return 4; }", "");
+    yard.good(&arguments);
+    let repository = yard.path("root/dist").join(TARGET);
+    // Something that gates do not look at is missing, and the next build loses a symbol.
+    std::fs::remove_file(repository.join("daos.pem")).expect("removed");
+    library(&yard, "shape", "", "");
+    let text = yard.bad(&arguments, 1);
+    assert!(text.contains("warning: `") && text.contains("is not as its record says"), "{text}");
+    assert!(text.contains("corners") && text.contains("keep the packages out of the repository"), "{text}");
+    // What cannot be compared is said, and keeps nothing out: publishing again mends the repository.
+    std::fs::write(repository.join("Packages/shape-1.0-1.el8.x86_64.rpm"), "damaged").expect("written");
+    let output = yard.packager(&arguments);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("warning: the interfaces of `shape` are not compared"), "{text}");
+    assert!(yard.good(&arguments).contains("nothing to do"));
+    // The provenance states what was asked for: another request with the same packages is published anew.
+    let text = yard.good(&[&arguments[..], &["--use", "shape=1.0"]].concat());
+    assert!(!text.contains("nothing to do"), "{text}");
+}

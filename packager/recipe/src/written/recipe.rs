@@ -86,7 +86,7 @@ pub struct Recipe {
     pub packages: BTreeMap<String, Package>,
     /// Functions that are called only after asking the processor.
     #[serde(default)]
-    pub dispatched: Vec<Dispatched>,
+    pub dispatched: Vec<Spanned<Dispatched>>,
     /// Findings of the gates that are accepted.
     #[serde(default)]
     pub waivers: Vec<Spanned<Waiver>>,

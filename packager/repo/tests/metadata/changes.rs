@@ -147,6 +147,23 @@ fn a_signature_is_made_or_its_loss_is_said() {
     // Nothing else changed, but the signature is missing.
     assert!(update(room.path(), &signed).expect("signed").written);
     assert!(!update(room.path(), &signed).expect("nothing to do").written);
+    // Another key signs anew, and a signature that is damaged is made again.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpm/tests/keys/test.secret.asc");
+    let other = SigningKey::load(&path).expect("a key");
+    let by_other = Settings { key: Some(&other), ..settings() };
+    let signature = room.path().join("repodata/repomd.xml.asc");
+    assert!(update(room.path(), &by_other).expect("signed").written);
+    other.public().expect("a public key").verify_file(&repomd, &signature).expect("by the other key");
+    assert!(add(room.path(), &[], "", &signed).expect("signed").written);
+    public.verify_file(&repomd, &signature).expect("by the first key again");
+    assert!(!add(room.path(), &[], "", &signed).expect("nothing to do").written);
+    fs::write(&signature, "nonsense").expect("written");
+    assert!(update(room.path(), &signed).expect("signed").written);
+    // What a stop left aside comes back first.
+    let aside = room.path().join(".repodata.packager-old");
+    fs::rename(room.path().join("repodata"), &aside).expect("renamed");
+    assert!(!update(room.path(), &signed).expect("nothing to do").written);
+    assert!(!aside.exists());
 }
 
 #[test]

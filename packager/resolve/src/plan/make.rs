@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use packager_recipe::Concrete;
+use packager_recipe::diagnostic::nearest;
 
 use super::fault::PlanError;
 use super::order::waves;
@@ -253,6 +254,10 @@ impl<'m, 'r> Making<'m, 'r> {
         } else if let Some((name, from)) = known_absent {
             let cannot = format!("{nobody}: `{name}` is absent ({from})");
             (cannot, format!("write a recipe for `{name}`, or remove the requirement"))
+        } else if let [capability] = capabilities.as_slice()
+            && let Some(near) = nearest(&capability.name, self.ours.packages())
+        {
+            (nobody, format!("write `{near}`"))
         } else {
             let hint = "correct the requirement; if the distribution has it, run `packager targets sync` or add it to the target's \
                         `lock.yaml` (packager/docs/target-locks.md)";
