@@ -31,9 +31,9 @@ impl Job<'_> {
         if !unpacked(room.path()) {
             return failure.into();
         }
-        let left = self.left();
-        if let Err(error) = cleared.and_then(|()| room.keep_as(&left).map_err(BuildError::at(&left))) {
-            return error;
+        // Why it failed is what a person wants to know, whatever becomes of the folder.
+        if cleared.and_then(|()| room.keep_as(&self.left()).map_err(BuildError::at(&self.left()))).is_err() {
+            return failure.into();
         }
         let (target, recipe) = (self.target.name.clone(), self.recipe.name.clone());
         BuildError::Left { failure: Box::new(failure), target, recipe }

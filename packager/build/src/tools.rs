@@ -1,9 +1,13 @@
 //! The programs a build needs, found once, with the versions that belong into the build key.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use packager_recipe::Arch;
 use packager_source::digest;
@@ -128,32 +132,48 @@ impl Toolchain {
             });
         };
         find("rpmbuild", "`rpm` (Debian) or `rpm-build`")?;
-        let mut helpers = String::new();
-        for (name, package) in [
-            ("find-debuginfo", "`debugedit`"),
-            ("eu-strip", "`elfutils`"),
-            ("gzip", "`gzip`"),
-            ("xz", "`xz-utils` or `xz`"),
-        ] {
-            let text = said(&find(name, package)?, &["--version"])?;
-            helpers.push_str(text.lines().next().unwrap_or_default());
-            helpers.push('\n');
-        }
-        helpers.push_str(&rpm_libraries()?);
         find("rpmkeys", "`rpm`")?;
         find("rpmlint", "`rpmlint`")?;
         find("cc", "`gcc`")?;
+        // Programs take their time to begin; a build that has nothing to do is this and little else.
+        let (rust, rpm, helpers) = thread::scope(|scope| {
+            let rust = scope.spawn(|| rust_for(arch));
+            let rpm = scope.spawn(|| Ok((said(Path::new(RPMBUILD), &["--version"])?, rpm_libraries()?)));
+            let helpers = helpers();
+            (joined(rust), joined(rpm), helpers)
+        });
+        let (rpm_version, rpm_libraries) = rpm?;
         Ok(Toolchain {
-            rust: rust_for(arch)?,
+            rust: rust?,
             zig_version: distribution_version(home, &libraries, "ziglang")?,
             zig,
             zigbuild_version: distribution_version(home, &libraries, "cargo_zigbuild")?,
             zigbuild,
-            rpm_version: said(Path::new("rpmbuild"), &["--version"])?,
-            helpers,
+            rpm_version,
+            helpers: helpers? + &rpm_libraries,
             bwrap: find("bwrap", "`bubblewrap`")?,
         })
     }
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, Result<T, ToolError>>) -> Result<T, ToolError> {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Versions of the programs that rpmbuild runs over what was compiled.
+fn helpers() -> Result<String, ToolError> {
+    let mut helpers = String::new();
+    for (name, package) in [
+        ("find-debuginfo", "`debugedit`"),
+        ("eu-strip", "`elfutils`"),
+        ("gzip", "`gzip`"),
+        ("xz", "`xz-utils` or `xz`"),
+    ] {
+        let text = said(&find(name, package)?, &["--version"])?;
+        helpers.push_str(text.lines().next().unwrap_or_default());
+        helpers.push('\n');
+    }
+    Ok(helpers)
 }
 
 /// The first toolchain that has both the target's and the host's standard library: the one on `PATH`, then the
@@ -179,10 +199,18 @@ fn rust_for(arch: Arch) -> Result<Rust, ToolError> {
     Err(ToolError::NoStd { triple, debian })
 }
 
-/// What a program prints, without blanks around it.
+/// What a program prints, without blanks around it. It is asked once: several recipes are built with the same tools.
 pub(crate) fn said(program: &Path, arguments: &[&str]) -> Result<String, ToolError> {
-    printed(Command::new(program).args(arguments))
-        .map_err(|source| ToolError::Version { program: program.to_owned(), source })
+    static SAID: Mutex<BTreeMap<(PathBuf, String), String>> = Mutex::new(BTreeMap::new());
+    let known = || SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let question = (program.to_owned(), arguments.join(" "));
+    if let Some(answer) = known().get(&question) {
+        return Ok(answer.clone());
+    }
+    let answer = printed(Command::new(program).args(arguments))
+        .map_err(|source| ToolError::Version { program: program.to_owned(), source })?;
+    known().insert(question, answer.clone());
+    Ok(answer)
 }
 
 fn printed(command: &mut Command) -> io::Result<String> {

@@ -1,6 +1,6 @@
 //! Operations on keys and signatures.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -64,7 +64,11 @@ pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(Sign
     let _lock = lock(&places.keys)?;
     SigningKey::finish(&places.keys, DEVELOPMENT)?;
     if !path.exists() {
-        SigningKey::vacant(&places.keys, DEVELOPMENT)?;
+        // What a person left of an older one signs nothing any more.
+        let public = places.keys.join(format!("{DEVELOPMENT}.asc"));
+        if public.exists() {
+            fs::remove_file(&public).with_context(|| format!("cannot remove `{}`", public.display()))?;
+        }
         say!("packager: making a development key in {} (`--sign-key` names another)", places.keys.display());
         let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;
         key.save(&places.keys, DEVELOPMENT)?;

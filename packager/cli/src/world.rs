@@ -216,20 +216,17 @@ fn said_once(recipes: &[Written]) -> Result<(), Diagnostic> {
 
 /// A requirement that nobody meets, with the place where a recipe has it.
 fn located(places: &Places, error: PlanError) -> Result<anyhow::Error> {
-    let (package, requirement, message, hint) = match &error {
-        PlanError::Unprovided { package, requirement, cannot, hint } => {
-            (package, requirement, format!("`{package}` requires `{requirement}`, which {cannot}"), hint.clone())
-        }
-        PlanError::Unreadable { package, requirement, fault, .. } => {
-            let message = format!("`{package}` requires `{requirement}`, which is no dependency: {fault}");
-            (package, requirement, message, "correct it".to_owned())
-        }
-        PlanError::UnknownPackage { .. } | PlanError::Cycle(_) => return Ok(error.into()),
+    let (PlanError::Unprovided { package, requirement, .. } | PlanError::Unreadable { package, requirement, .. }) =
+        &error
+    else {
+        return Ok(error.into());
     };
+    let text = error.to_string();
+    let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
     for written in written(places)? {
         let entries = written.recipe.packages.get(package).into_iter().flat_map(|package| &package.requires);
         if let Some(entry) = entries.into_iter().find(|entry| entry.value.trim() == requirement) {
-            return Ok(written.page().at(entry, message, Some(hint)).into());
+            return Ok(written.page().at(entry, message, Some(hint.to_owned())).into());
         }
     }
     Ok(error.into())
@@ -264,18 +261,34 @@ fn ready_with(places: &Places, target: &Target, given: &Given, verified: &Verifi
         .map(|part| Ok((*part, template(places, &format!("{part}.hbs"))?)))
         .collect::<Result<Vec<_>>>()?;
     let templates = Templates::new(parts.iter().map(|(name, text)| (*name, text.as_str())))?;
-    recipes.iter().map(|written| one(places, written, target, &built, &templates, given, verified)).collect()
+    let around = Around { places, target, built, templates, given, verified, modified: changed(places, &SHARED)? };
+    recipes.iter().map(|written| one(written, &around)).collect()
 }
 
-fn one(
-    places: &Places,
-    written: &Written,
-    target: &Target,
-    built: &BTreeSet<String>,
-    templates: &Templates,
-    given: &Given,
-    verified: &Verified,
-) -> Result<Ready> {
+/// What all recipes have in common.
+struct Around<'a> {
+    places: &'a Places,
+    target: &'a Target,
+    /// Packages of all recipes, and what else they answer to.
+    built: BTreeSet<String>,
+    templates: Templates,
+    given: &'a Given,
+    verified: &'a Verified,
+    /// [`SHARED`] has changes that are not committed.
+    modified: bool,
+}
+
+/// Folders whose files decide about every recipe.
+const SHARED: [&str; 2] = ["specs/targets", "templates"];
+
+/// Whether folders of the project have changes that are not committed.
+fn changed(places: &Places, folders: &[impl AsRef<Path>]) -> Result<bool> {
+    let folders = folders.iter().map(|folder| folder.as_ref().to_owned()).collect::<Vec<_>>();
+    Ok(modified(&places.root, &folders)?)
+}
+
+fn one(written: &Written, around: &Around<'_>) -> Result<Ready> {
+    let Around { places, target, built, templates, given, verified, modified: shared } = around;
     let Written { folder, recipe, .. } = written;
     let beside = folder.join("files");
     let place = given.place(&recipe.name.value);
@@ -288,13 +301,12 @@ fn one(
     let concrete = evaluate(recipe, written.page(), target, &facts)
         .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
     let spec = templates.render(&concrete.template, &template(places, &concrete.template)?, &concrete)?;
-    let rest = [folder, &places.root.join("specs/targets"), &places.root.join("templates")]
-        .map(|path| path.strip_prefix(&places.root).unwrap_or(path).to_owned());
-    let changed = match &sources {
+    let own = folder.strip_prefix(&places.root).unwrap_or(folder);
+    let tree = match &sources {
         Sources::Workspace(workspace) => workspace.modified,
         Sources::Copies(_) | Sources::Given => false,
     };
-    let modified = place.is_some() || changed || modified(&places.root, &rest)?;
+    let modified = place.is_some() || tree || *shared || changed(places, &[own])?;
     Ok(Ready { recipe: concrete, sources, time: facts.source_time, beside, spec, links: Vec::new(), modified })
 }
 

@@ -101,9 +101,12 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     within((word.chars().count() / 3).clamp(1, 3), word, known)
 }
 
-/// The known word that differs in one letter, for where other words are right too: `libpsm2-devel` is no slip of `libpmem-devel`.
+/// The known word that differs in one letter, for where other words are right too: `libpsm2-devel` is no slip of `libpmem-devel`, nor of
+/// `libpsm3-devel`.
 pub(crate) fn one_letter_off<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    within(1, word, known)
+    let letters = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
+    let own = letters(word);
+    within(1, word, known).filter(|near| letters(near) != own)
 }
 
 fn within<'k>(allowed: usize, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {

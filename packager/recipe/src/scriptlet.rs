@@ -13,10 +13,12 @@ pub(crate) fn units_post(units: &[String]) -> Vec<String> {
     })
 }
 
-/// `%preun` for units: stop and disable on removal, not on upgrade.
+/// `%preun` for units: stop and disable on removal, not on upgrade. What a unit left running, whose main process is gone, ends too, and
+/// no unit stays behind as failed.
 pub(crate) fn units_preun(units: &[String]) -> Vec<String> {
     when_any(units, "if [ $1 -eq 0 ] && [ -x /usr/bin/systemctl ]; then", |names| {
-        format!("    systemctl --no-reload disable --now {names} >/dev/null 2>&1 || :")
+        let words = ["--no-reload disable --now", "kill --kill-who=all", "reset-failed"];
+        words.map(|words| format!("    systemctl {words} {names} >/dev/null 2>&1 || :")).join("\n")
     })
 }
 

@@ -7,9 +7,9 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use packager_source::room;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
@@ -89,8 +89,7 @@ impl Lock {
             let held = File::options().write(true).create(true).truncate(false).open(&path)?;
             held.lock()?;
             // The one who held it has removed it: then it is another file by now, or none.
-            let (own, there) = (held.metadata()?, fs::metadata(&path));
-            if there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino())) {
+            if room::is_at(&held, &path)? {
                 return Ok(Lock { path, _held: held });
             }
         }

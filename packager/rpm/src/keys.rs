@@ -93,7 +93,7 @@ pub enum KeyError {
     },
     /// Nothing that counts says whose it is and what it is for.
     #[error(
-        "the key in `{path}` has no signature of its own that is in force\nhint: export it again, whole: `gpg --armor --export <key>`"
+        "the key in `{path}` has no signature of its own that is in force\nhint: export it again, whole: `gpg --armor --export <key>`; if all its users were revoked, `gpg --quick-add-uid` gives it one"
     )]
     Unbound {
         /// Where.

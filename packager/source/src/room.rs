@@ -119,7 +119,8 @@ fn removed(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes the rooms of a prefix, an empty one for all, whose locks nobody holds.
+/// Removes the rooms of a prefix, an empty one for all, whose locks nobody holds. What another user left cannot be looked at or removed, and
+/// is no reason to stop: it stays, with its lock.
 pub fn sweep(parent: &Path, prefix: &str) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let lock = entry?.path();
@@ -127,16 +128,10 @@ pub fn sweep(parent: &Path, prefix: &str) -> io::Result<()> {
         if !name.starts_with(prefix) || !name.ends_with(LOCK) {
             continue;
         }
-        let file = match File::open(&lock) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            other => other?,
-        };
-        if file.try_lock().is_err() {
-            continue;
+        let Ok(file) = File::open(&lock) else { continue };
+        if file.try_lock().is_ok() && removed(&lock.with_extension("")).is_ok() {
+            let _gone = fs::remove_file(&lock); // another process may sweep too
         }
-        let folder = lock.with_extension("");
-        removed(&folder)?;
-        let _gone = fs::remove_file(&lock); // another process may sweep too
     }
     Ok(())
 }
@@ -186,6 +181,16 @@ mod tests {
             assert!(!lock.exists() && place.join(text).is_file());
         }
         assert!(!place.join("first").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_keeps_nobody_from_work() {
+        let parent = tempfile::tempdir().expect("a folder");
+        // No file can be opened there, whoever asks.
+        std::os::unix::fs::symlink("/nowhere/at/all", parent.path().join("a-dead.lock")).expect("a link");
+        fs::write(parent.path().join("b-dead.lock"), "").expect("a file");
+        sweep(parent.path(), "").expect("the rest is swept");
+        assert!(!parent.path().join("b-dead.lock").exists());
     }
 
     #[test]

@@ -102,6 +102,7 @@ impl Workspace {
             tree::gather(&full, path, git.as_ref(), &mut entries)
                 .map_err(|source| WorkspaceError::Read { path: full, source })?;
         }
+        follow(root, git.as_ref(), &mut entries).map_err(|(path, source)| WorkspaceError::Read { path, source })?;
         let files: BTreeSet<String> = entries.keys().cloned().collect();
         let links = entries.into_iter().filter_map(|(file, entry)| match entry {
             Entry::Link(to) => Some((file, to)),
@@ -249,6 +250,36 @@ fn dated(include: &[String]) -> Vec<&String> {
     if sources.is_empty() { include.iter().collect() } else { sources }
 }
 
+/// Puts what links lead to in their places, but where that is another file that is shipped: then the link still leads there.
+fn follow(root: &Path, git: Option<&Git>, entries: &mut BTreeMap<String, Entry>) -> Result<(), (PathBuf, io::Error)> {
+    loop {
+        let lost = entries.iter().find_map(|(inside, entry)| match entry {
+            Entry::Link(to) if !leads_to_entry(root, inside, to, entries) => Some(inside.clone()),
+            _ => None,
+        });
+        let Some(inside) = lost else { return Ok(()) };
+        let path = root.join(&inside);
+        let follow = |entries: &mut BTreeMap<String, Entry>| {
+            let (there, here) = (path.canonicalize()?, path.parent().unwrap_or(root).canonicalize()?);
+            if here.starts_with(&there) {
+                return Err(io::Error::other("the link leads to a folder that it is in"));
+            }
+            entries.remove(&inside);
+            tree::gather(&path, &inside, git, entries)
+        };
+        follow(entries).map_err(|error| (path.clone(), error))?;
+    }
+}
+
+/// Whether a relative link leads to a file that is shipped from the same tree.
+fn leads_to_entry(root: &Path, inside: &str, to: &Path, entries: &BTreeMap<String, Entry>) -> bool {
+    let resolved = || {
+        let (root, there) = (root.canonicalize().ok()?, root.join(inside).canonicalize().ok()?);
+        Some(there.strip_prefix(root).ok()?.to_str()?.to_owned())
+    };
+    to.is_relative() && resolved().is_some_and(|there| matches!(entries.get(&there), Some(Entry::File(_))))
+}
+
 /// The last commit that changed an included path, and whether something is uncommitted.
 #[derive(Default)]
 struct History {
@@ -308,6 +339,7 @@ mod tests {
     fn git(folder: &Path, words: &[&str]) {
         let mut git = Command::new("git");
         git.arg("-C").arg(folder).args(["-c", "user.name=name", "-c", "user.email=name@packager.invalid"]);
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         git.env("GIT_COMMITTER_DATE", "1700000000 +0000").env("GIT_AUTHOR_DATE", "1700000000 +0000");
         assert!(git.args(words).status().expect("git").success(), "git {words:?}");
     }
@@ -349,16 +381,27 @@ mod tests {
         for name in ["a/out/table.rs", "a/out/made.rs", ".gitignore"] {
             fs::write(root.join(name), "out/\n").expect("written");
         }
-        std::os::unix::fs::symlink("src/main.rs", root.join("a/link")).expect("a link");
-        // One that leads nowhere here may lead somewhere else.
-        std::os::unix::fs::symlink("/nowhere", root.join("a/dangling")).expect("a link");
+        for (to, link) in [("src/main.rs", "a/link"), ("../README", "a/readme"), ("src", "a/more"), ("link", "a/twice")]
+        {
+            std::os::unix::fs::symlink(to, root.join(link)).expect("a link");
+        }
         git(&root, &["add", "-f", "a/out/table.rs"]);
         let opened = open(&root, Some(0)).expect("a workspace");
         let listing = listing(&opened.contents("x", ""), room.path());
-        for there in ["x/a/out/table.rs", "x/a/link -> src/main.rs", "x/a/dangling -> /nowhere"] {
+        // What is not shipped itself is shipped in the link's place.
+        for there in
+            ["x/a/out/table.rs", "x/a/link -> src/main.rs", "x/a/readme\n", "x/a/more/main.rs\n", "x/a/twice -> link"]
+        {
             assert!(listing.contains(there), "{there}\n{listing}");
         }
         assert!(!listing.contains("made.rs"), "{listing}");
+        for to in ["/nowhere", "..", "."] {
+            let link = root.join("a/bad");
+            std::os::unix::fs::symlink(to, &link).expect("a link");
+            let error = open(&root, Some(0)).expect_err("it cannot be followed").to_string();
+            assert!(error.contains("a/bad"), "{error}");
+            fs::remove_file(link).expect("removed");
+        }
         let before = opened.digest().expect("a hash");
         fs::remove_file(root.join("a/link")).expect("removed");
         std::os::unix::fs::symlink("Cargo.toml", root.join("a/link")).expect("a link");

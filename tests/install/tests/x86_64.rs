@@ -203,9 +203,12 @@ fn without_io_uring(container: &Container) {
 /// What the user made stays; what the packages brought goes.
 fn remove(container: &Container) {
     let edited = container.read("/etc/daos/daos_server.yml");
+    // The worst moment: the server is gone, its engine is not, and systemd has not started another one yet.
+    container.shell("systemctl kill --kill-who=main --signal=KILL daos_server");
+    story::process(container, ENGINE);
     container.dnf(&["remove", "daos-server", "daos-client", "daos-admin"]).ok();
     assert_eq!(container.run("rpm", &["-qa", "daos*"]).stdout, "", "dnf removes what was installed for them, too");
-    assert_eq!(container.processes("daos_"), Vec::<String>::new(), "no process is left");
+    wait_for("no process is left", PATIENCE, || container.processes("daos_").is_empty().then_some(()));
     assert_eq!(container.read("/etc/daos/daos_server.yml.rpmsave"), edited);
     for kept in ["/etc/daos/daos_agent.yml.rpmsave", "/etc/daos/daos_control.yml.rpmsave", "/var/tmp/daos-bdev"] {
         assert!(container.path(kept).is_file(), "{kept} stays");

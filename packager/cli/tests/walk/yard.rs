@@ -27,7 +27,10 @@ impl Yard {
         let toolchain = user.unwrap_or_else(home).join("toolchain");
         assert!(toolchain.is_dir(), "no toolchain at {}: run scripts/packager once", toolchain.display());
         fs::create_dir_all(room.path().join("state")).expect("state");
-        std::os::unix::fs::symlink(toolchain, room.path().join("state/toolchain")).expect("link");
+        for shared in [toolchain, sysroots()] {
+            let name = shared.file_name().expect("a folder's name");
+            std::os::unix::fs::symlink(&shared, room.path().join("state").join(name)).expect("link");
+        }
         Yard { room }
     }
 
@@ -82,6 +85,18 @@ impl Yard {
 
 pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Sysroots follow from the toolchain alone, so all walks of a run share them. Those of earlier runs may be another packager's.
+fn sysroots() -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("walk");
+        let _none = fs::remove_dir_all(&folder); // the first run has none
+        fs::create_dir_all(folder.join("sysroots")).expect("a folder");
+        folder.join("sysroots")
+    };
+    FOLDER.get_or_init(make).clone()
 }
 
 /// The folder of keys that all walks share: an RSA-4096 key takes its time. Removed by the system like all temporary files.
