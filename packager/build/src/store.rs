@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use packager_rpm::{PackageError, inspect};
 use packager_source::{keep, room};
 
+/// File in an artifact with the names of its packages, a line each: one that is lost is missed.
+const LIST: &str = "packages";
+
 /// The folder of all artifacts.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -56,6 +59,7 @@ impl Store {
             return Ok(there); // another packager was faster
         }
         room::discard(&home)?;
+        fs::write(ready.join(LIST), names(&Artifact::read(key, ready)?))?;
         fs::rename(ready, &home)?;
         Artifact::read(key, &home)
     }
@@ -83,7 +87,47 @@ impl Artifact {
         }
         rpms.sort();
         let srpm = srpm.filter(|_| !rpms.is_empty());
-        let srpm = srpm.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the folder holds no complete build"))?;
-        Ok(Artifact { key: key.to_owned(), folder: folder.to_owned(), srpm, rpms })
+        let incomplete = || io::Error::new(io::ErrorKind::NotFound, "the folder holds no complete build");
+        let srpm = srpm.ok_or_else(incomplete)?;
+        let artifact = Artifact { key: key.to_owned(), folder: folder.to_owned(), srpm, rpms };
+        // A folder that is not in the store yet has no list.
+        match fs::read_to_string(folder.join(LIST)) {
+            Ok(list) if list != names(&artifact) => Err(incomplete()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(artifact),
+        }
+    }
+}
+
+/// What an artifact consists of, as its list has it.
+fn names(artifact: &Artifact) -> String {
+    let all = artifact.rpms.iter().chain([&artifact.srpm]);
+    all.map(|path| format!("{}\n", path.file_name().unwrap_or_default().display())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Store;
+
+    #[test]
+    fn an_artifact_that_lost_a_package_was_not_built() {
+        let room = tempfile::tempdir().expect("a folder");
+        let store = Store::new(room.path().join("artifacts"));
+        let ready = || {
+            let folder = room.path().join("ready");
+            fs::create_dir(&folder).expect("a folder");
+            for name in ["x-1-1.x86_64.rpm", "x-debuginfo-1-1.x86_64.rpm", "x-1-1.src.rpm"] {
+                fs::write(folder.join(name), name).expect("a file");
+            }
+            folder
+        };
+        let put = store.put("key", &ready()).expect("taken");
+        assert_eq!((put.rpms.len(), store.get("key").expect("it is there").rpms), (2, put.rpms.clone()));
+        fs::remove_file(&put.rpms[1]).expect("removed");
+        assert!(store.get("key").is_none());
+        assert_eq!(store.put("key", &ready()).expect("taken").rpms, put.rpms);
+        assert!(store.get("key").is_some());
     }
 }
