@@ -27,12 +27,9 @@ impl Job<'_> {
     /// Keeps the work folder of a build that failed, and says so. One without unpacked sources, as when the documents were not made, is of
     /// no use to a shell, and goes.
     pub(crate) fn leave(&self, room: Room, failure: RunError) -> BuildError {
-        let cleared = self.clear_left();
-        if !unpacked(room.path()) {
-            return failure.into();
-        }
+        let cleared = self.clear_left().is_ok();
         // Why it failed is what a person wants to know, whatever becomes of the folder.
-        if cleared.and_then(|()| room.keep_as(&self.left()).map_err(BuildError::at(&self.left()))).is_err() {
+        if !cleared || !unpacked(room.path()) || room.keep_as(&self.left()).is_err() {
             return failure.into();
         }
         let (target, recipe) = (self.target.name.clone(), self.recipe.name.clone());

@@ -52,8 +52,6 @@ impl Store {
     /// Takes a finished folder.
     pub fn put(&self, key: &str, ready: &Path) -> io::Result<Artifact> {
         fs::create_dir_all(&self.folder)?;
-        // What a `forget` left that was killed.
-        room::sweep(&self.folder, ".")?;
         let home = self.folder.join(key);
         if let Ok(there) = Artifact::read(key, &home) {
             return Ok(there); // another packager was faster

@@ -201,11 +201,7 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
         } else if kind.is_symlink() {
             symlink(fs::read_link(&path)?, &target)?;
         } else {
-            // Sysroots may be shared with another file system's state folder.
-            fs::hard_link(&path, &target).or_else(|error| match error.kind() {
-                io::ErrorKind::CrossesDevices => fs::copy(&path, &target).map(drop),
-                _ => Err(error),
-            })?;
+            fs::hard_link(&path, &target)?;
         }
     }
     Ok(())

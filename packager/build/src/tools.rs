@@ -6,7 +6,7 @@ use std::io;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use packager_recipe::Arch;
@@ -221,8 +221,12 @@ fn printed(command: &mut Command) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Names and hashes of rpmbuild's libraries, as its loader finds them in the sandbox: 3 MB, which costs less than starting a program.
+/// Names and hashes of rpmbuild's libraries, as its loader finds them in the sandbox: 3 MB, read once for all targets.
 fn rpm_libraries() -> Result<String, ToolError> {
+    static HASHES: OnceLock<String> = OnceLock::new();
+    if let Some(hashes) = HASHES.get() {
+        return Ok(hashes.clone());
+    }
     let hashes = || -> io::Result<String> {
         // What `ldd` does, without its shell.
         let text = printed(Command::new(RPMBUILD).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1"))?;
@@ -232,7 +236,8 @@ fn rpm_libraries() -> Result<String, ToolError> {
         }
         if hashes.is_empty() { Err(io::Error::other("the loader names none of rpm's")) } else { Ok(hashes) }
     };
-    hashes().map_err(|source| ToolError::Libraries { program: RPMBUILD, source })
+    let hashes = hashes().map_err(|source| ToolError::Libraries { program: RPMBUILD, source })?;
+    Ok(HASHES.get_or_init(|| hashes).clone())
 }
 
 /// The libraries that decide bytes of packages, of those that the loader lists as `name => path (address)`.

@@ -19,6 +19,8 @@ pub(crate) struct Given {
     offline: bool,
     /// What was made of them: recipes are read more than once in a run, and must see the same sources each time.
     taken: RefCell<BTreeMap<String, given::Given>>,
+    /// Which copy of an upstream release was looked at and is right.
+    verified: RefCell<BTreeMap<String, usize>>,
 }
 
 impl Given {
@@ -77,6 +79,16 @@ impl Given {
         let taken = given::take(place, folder, time, store, self.offline)?;
         self.taken.borrow_mut().insert(recipe.to_owned(), taken.clone());
         Ok(Some(taken))
+    }
+
+    /// Which copy of a recipe's release is right, once somebody looked.
+    pub(crate) fn verified(&self, recipe: &str) -> Option<usize> {
+        self.verified.borrow().get(recipe).copied()
+    }
+
+    /// Says which copy is right.
+    pub(crate) fn remember(&self, recipe: &str, copy: usize) {
+        self.verified.borrow_mut().insert(recipe.to_owned(), copy);
     }
 
     /// What was asked for, as it was written, without places of this machine.

@@ -15,6 +15,7 @@ mod mirror;
 mod places;
 mod plain;
 mod plan;
+mod planned;
 mod progress;
 mod publication;
 mod repo;

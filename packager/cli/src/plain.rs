@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::arguments::Which;
 use crate::given::Given;
 use crate::places::Places;
+use crate::planned;
 use crate::report::{Report, table};
 use crate::world;
 
@@ -67,7 +68,7 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
 /// `spec`.
 pub(crate) fn spec(places: &Places, which: &Which) -> Result<Report> {
     let target = world::target(places, &which.target)?;
-    let (_, ready) = world::planned(places, &target, &which.packages, &Given::parse(&which.sources, false)?)?;
+    let (_, ready) = planned::planned(places, &target, &which.packages, &Given::parse(&which.sources, false)?)?;
     let text = ready.iter().map(|ready| ready.spec.as_str()).collect::<Vec<_>>().join("\n");
     let specs: serde_json::Map<_, _> =
         ready.iter().map(|ready| (ready.recipe.name.clone(), json!(ready.spec))).collect();

@@ -8,6 +8,7 @@ use crate::arguments::ShellOptions;
 use crate::build::{Inputs, Yard, store};
 use crate::given::Given;
 use crate::places::Places;
+use crate::planned;
 use crate::progress::Line;
 use crate::report::{Report, say};
 use crate::waves::filled;
@@ -18,7 +19,7 @@ pub(crate) fn shell(places: &Places, options: &ShellOptions, json: bool) -> Resu
     let target = world::target(places, &options.target)?;
     let yard = Yard::new(places, &target, options.offline, None)?;
     let wanted = [options.package.clone()];
-    let mut ready = world::fetched(places, &target, &wanted, &Given::parse(&options.sources, options.offline)?)?;
+    let mut ready = planned::fetched(places, &target, &wanted, &Given::parse(&options.sources, options.offline)?)?;
     let mut keys = yard.keys(&ready)?;
     let store = store(places);
     let at = ready

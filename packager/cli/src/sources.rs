@@ -15,6 +15,7 @@ use crate::build::Yard;
 use crate::given::Given;
 use crate::mirror::Put;
 use crate::places::Places;
+use crate::planned;
 use crate::progress::Line;
 use crate::report::{Report, size, table};
 use crate::world::{self, Sources, Written, among};
@@ -27,7 +28,7 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
     for name in targets {
         let target = world::target(places, &name)?;
         let yard = Yard::new(places, &target, false, None)?;
-        let ready = world::fetched(places, &target, &options.packages, &Given::versions(&options.asked)?)?;
+        let ready = planned::fetched(places, &target, &options.packages, &Given::versions(&options.asked)?)?;
         for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
             unless_interrupted()?;
             if let Sources::Copies(_) = ready.sources {

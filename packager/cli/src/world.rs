@@ -11,8 +11,6 @@ use packager_recipe::diagnostic::{Diagnostic, Page, nearest};
 use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
 use packager_recipe::{Arch, Concrete, Facts, Lock, Recipe, Target, TargetName, evaluate, spec};
-use packager_resolve::plan::{PlanError, installable};
-use packager_resolve::{Distribution, Plan, plan};
 use packager_rpm::gates::catalogue;
 use packager_source::archive::{Copy, Place};
 use packager_source::workspace::modified;
@@ -21,8 +19,6 @@ use serde_saphyr::Spanned;
 
 use crate::given::Given;
 use crate::places::Places;
-use crate::progress::Line;
-use crate::say;
 
 /// Seconds of a day.
 const DAY_SECONDS: i64 = 86_400;
@@ -155,7 +151,7 @@ impl Written {
         Ok(Written { folder, file, text, recipe })
     }
 
-    fn page(&self) -> Page<'_> {
+    pub(crate) fn page(&self) -> Page<'_> {
         Page { file: &self.file, text: &self.text }
     }
 
@@ -214,38 +210,13 @@ fn said_once(recipes: &[Written]) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// A requirement that nobody meets, with the place where a recipe has it.
-fn located(places: &Places, error: PlanError) -> Result<anyhow::Error> {
-    let (PlanError::Unprovided { package, requirement, .. } | PlanError::Unreadable { package, requirement, .. }) =
-        &error
-    else {
-        return Ok(error.into());
-    };
-    let text = error.to_string();
-    let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
-    for written in written(places)? {
-        let entries = written.recipe.packages.get(package).into_iter().flat_map(|package| &package.requires);
-        if let Some(entry) = entries.into_iter().find(|entry| entry.value.trim() == requirement) {
-            return Ok(written.page().at(entry, message, Some(hint.to_owned())).into());
-        }
-    }
-    Ok(error.into())
-}
-
 /// All recipes as written, for no target.
 pub(crate) fn recipes(places: &Places) -> Result<Vec<Recipe>> {
     Ok(written(places)?.into_iter().map(|written| written.recipe).collect())
 }
 
-/// Which copy of an upstream release was looked at and is right, by recipe.
-type Verified = BTreeMap<String, usize>;
-
 /// All recipes, evaluated for a target and rendered.
 pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<Vec<Ready>> {
-    ready_with(places, target, given, &Verified::new())
-}
-
-fn ready_with(places: &Places, target: &Target, given: &Given, verified: &Verified) -> Result<Vec<Ready>> {
     let recipes = written(places)?;
     given.known(recipes.iter().map(|written| written.recipe.name.value.as_str()))?;
     let wanted = |written: Written| Ok(Written { recipe: given.version_of(written.recipe)?, ..written });
@@ -261,7 +232,7 @@ fn ready_with(places: &Places, target: &Target, given: &Given, verified: &Verifi
         .map(|part| Ok((*part, template(places, &format!("{part}.hbs"))?)))
         .collect::<Result<Vec<_>>>()?;
     let templates = Templates::new(parts.iter().map(|(name, text)| (*name, text.as_str())))?;
-    let around = Around { places, target, built, templates, given, verified, modified: changed(places, &SHARED)? };
+    let around = Around { places, target, built, templates, given, modified: changed(places, &SHARED)? };
     recipes.iter().map(|written| one(written, &around)).collect()
 }
 
@@ -273,7 +244,6 @@ struct Around<'a> {
     built: BTreeSet<String>,
     templates: Templates,
     given: &'a Given,
-    verified: &'a Verified,
     /// [`SHARED`] has changes that are not committed.
     modified: bool,
 }
@@ -288,7 +258,7 @@ fn changed(places: &Places, folders: &[impl AsRef<Path>]) -> Result<bool> {
 }
 
 fn one(written: &Written, around: &Around<'_>) -> Result<Ready> {
-    let Around { places, target, built, templates, given, verified, modified: shared } = around;
+    let Around { places, target, built, templates, given, modified: shared } = around;
     let Written { folder, recipe, .. } = written;
     let beside = folder.join("files");
     let place = given.place(&recipe.name.value);
@@ -296,7 +266,7 @@ fn one(written: &Written, around: &Around<'_>) -> Result<Ready> {
         Facts { beside: texts(&beside)?, built: built.clone(), given: place.map(str::to_owned), ..Facts::default() };
     let (sources, facts) = match &recipe.source.path {
         Some(path) => workspace(written, path, facts)?,
-        None => upstream(places, recipe, facts, given, verified)?,
+        None => upstream(places, recipe, facts, given)?,
     };
     let concrete = evaluate(recipe, written.page(), target, &facts)
         .map_err(|findings| anyhow!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")))?;
@@ -368,13 +338,7 @@ pub(crate) fn copies(recipe: &Recipe) -> Vec<Copy> {
 }
 
 /// An upstream release, and which copy of it is at hand.
-fn upstream(
-    places: &Places,
-    recipe: &Recipe,
-    facts: Facts,
-    given: &Given,
-    verified: &Verified,
-) -> Result<(Sources, Facts)> {
+fn upstream(places: &Places, recipe: &Recipe, facts: Facts, given: &Given) -> Result<(Sources, Facts)> {
     let copies = copies(recipe);
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
@@ -384,7 +348,7 @@ fn upstream(
         let given_archive = Some(Archive { name, sha256: Some(sha256), folder });
         return Ok((Sources::Given, Facts { given_archive, source_time, ..facts }));
     }
-    let copy = verified.get(name).copied().or_else(|| archives(places).at_hand(&copies)).unwrap_or(0);
+    let copy = given.verified(name).or_else(|| archives(places).at_hand(&copies)).unwrap_or(0);
     // Copies are those archives that are locked.
     let locked = recipe.source.archives.iter().enumerate().filter(|(_, archive)| archive.value.sha256.is_some());
     let archive = locked.map(|(at, _)| at).nth(copy).unwrap_or(0);
@@ -414,85 +378,4 @@ fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(texts)
-}
-
-/// The plan for packages of a target, and what it needs in the order of building.
-pub(crate) fn planned(
-    places: &Places,
-    target: &Target,
-    wanted: &[String],
-    given: &Given,
-) -> Result<(Plan, Vec<Ready>)> {
-    planned_with(places, target, wanted, given, &Verified::new())
-}
-
-fn planned_with(
-    places: &Places,
-    target: &Target,
-    wanted: &[String],
-    given: &Given,
-    verified: &Verified,
-) -> Result<(Plan, Vec<Ready>)> {
-    let ready = ready_with(places, target, given, verified)?;
-    let recipes: Vec<Concrete> = ready.iter().map(|ready| ready.recipe.clone()).collect();
-    let plan = match plan(&recipes, wanted, &Distribution::new(target)) {
-        Ok(plan) => plan,
-        Err(error) => return Err(located(places, error)?),
-    };
-    installable(&plan, &recipes, target)?;
-    let mut ordered: Vec<Ready> = Vec::new();
-    let mut rest = ready;
-    for step in plan.waves.iter().flatten() {
-        let at = rest.iter().position(|ready| ready.recipe.name == step.recipe).context("a step without a recipe")?;
-        let mut ready = rest.swap_remove(at);
-        // What a library links against is needed too when something links against the library.
-        let further = ordered.iter().filter(|done| step.links.contains(&done.recipe.name)).flat_map(|done| &done.links);
-        let links: BTreeSet<&String> = step.links.iter().chain(further).collect();
-        ready.links = links.into_iter().cloned().collect();
-        ordered.push(ready);
-    }
-    Ok((plan, ordered))
-}
-
-/// As [`planned`], with the archives of upstream releases fetched.
-pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], given: &Given) -> Result<Vec<Ready>> {
-    let (_, ready) = planned(places, target, wanted, given)?;
-    let archives = archives(places);
-    let mut verified = Verified::new();
-    let mut other = false;
-    for ready in &ready {
-        if let Sources::Workspace(workspace) = &ready.sources
-            && workspace.cut
-        {
-            say!(
-                "packager: warning: the clone `{}` ends before the last change of the sources of `{}`: their time, and every byte that follows \
-                 from it, depends on its depth; `git fetch --unshallow` mends it",
-                workspace.root.display(),
-                ready.recipe.name
-            );
-        }
-        let Sources::Copies(copies) = &ready.sources else { continue };
-        if copies.is_empty() {
-            let name = &ready.recipe.name;
-            bail!(
-                "no archive of `{name}` {} is locked: its hash is not known\nhint: give the sources with `--source {name}=PATH`",
-                ready.recipe.version
-            );
-        }
-        let right = match archives.verified(copies) {
-            Some(right) => right,
-            None => {
-                let line = Line::begin(&ready.recipe.nvr());
-                line.step("fetching the sources");
-                let right = archives.fetch(copies, given.offline()).with_context(|| ready.recipe.name.clone())?;
-                line.end("sources fetched");
-                right
-            }
-        };
-        let planned = ready.recipe.archive.as_ref().and_then(|archive| archive.sha256.as_ref());
-        other |= planned != Some(&copies[right].sha256);
-        verified.insert(ready.recipe.name.clone(), right);
-    }
-    // Which copy was had decides names in the spec.
-    if other { Ok(planned_with(places, target, wanted, given, &verified)?.1) } else { Ok(ready) }
 }

@@ -101,6 +101,11 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     within((word.chars().count() / 3).clamp(1, 3), word, known)
 }
 
+/// The hint for a word that nobody knows, if it was meant to be one that is known.
+pub(crate) fn instead<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    nearest(word, known).map(|near| format!("write `{near}`"))
+}
+
 /// The known word that differs in one letter, for where other words are right too: `libpsm2-devel` is no slip of `libpmem-devel`, nor of
 /// `libpsm3-devel`.
 pub(crate) fn one_letter_off<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {

@@ -6,7 +6,7 @@ use serde_saphyr::Spanned;
 
 use crate::changelog;
 use crate::concrete::{Archive, ChangelogEntry, Concrete};
-use crate::diagnostic::{Diagnostic, Page, nearest};
+use crate::diagnostic::{Diagnostic, Page, instead};
 use crate::package::Gathering;
 use crate::target::Target;
 use crate::upstream::{self, Built};
@@ -114,7 +114,7 @@ fn unknown<T>(
     what: &str,
 ) -> Option<Diagnostic> {
     let package = package.filter(|package| !recipe.packages.contains_key(*package))?;
-    let hint = nearest(package, recipe.packages.keys().map(String::as_str)).map(|near| format!("write `{near}`"));
+    let hint = instead(package, recipe.packages.keys().map(String::as_str));
     Some(page.at(place, format!("{what} for an unknown package `{package}`"), hint))
 }
 

@@ -3,7 +3,7 @@
 use serde_saphyr::Spanned;
 
 use crate::concrete::{Package, SourceFile};
-use crate::diagnostic::{Diagnostic, Page, nearest};
+use crate::diagnostic::{Diagnostic, Page, instead, nearest};
 use crate::evaluate::{Facts, wrapped};
 use crate::scriptlet;
 use crate::sysusers;
@@ -213,7 +213,7 @@ impl Gathering<'_> {
     fn known_program(&mut self, spanned: &Spanned<Entry>, program: &str) {
         if !self.facts.programs.contains(program) {
             let known = self.facts.programs.iter().map(String::as_str);
-            let hint = nearest(program, known).map(|near| format!("write `{near}`"));
+            let hint = instead(program, known);
             let finding = self.page.at(spanned, format!("the source tree has no program `{program}`"), hint);
             self.findings.push(finding);
         }
@@ -230,8 +230,7 @@ impl Gathering<'_> {
 
     fn beside(&mut self, spanned: &Spanned<Entry>, file: &str, to: &str) {
         if !self.facts.beside.contains_key(file) {
-            let near =
-                nearest(file, self.facts.beside.keys().map(String::as_str)).map(|near| format!("write `{near}`"));
+            let near = instead(file, self.facts.beside.keys().map(String::as_str));
             self.findings.push(self.page.at(spanned, format!("no file `{file}` beside the recipe, in `files/`"), near));
         }
         let number = match self.sources.iter().find(|source| source.beside_recipe && source.name == file) {

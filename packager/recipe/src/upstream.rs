@@ -7,7 +7,7 @@ use serde_saphyr::Spanned;
 
 use crate::commands;
 use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
-use crate::diagnostic::{Diagnostic, Page, nearest, one_letter_off};
+use crate::diagnostic::{Diagnostic, Page, instead, nearest, one_letter_off};
 use crate::evaluate::Facts;
 use crate::target::Target;
 use crate::written::{Cargo, Choice, Method, Recipe};
@@ -38,8 +38,7 @@ pub(crate) fn method(
 ) -> Built {
     let mut libraries: Vec<String> = recipe.libraries.iter().map(|library| library.value.clone()).collect();
     for library in recipe.libraries.iter().filter(|library| !facts.built.contains(&library.value)) {
-        let hint =
-            nearest(&library.value, facts.built.iter().map(String::as_str)).map(|near| format!("write `{near}`"));
+        let hint = instead(&library.value, facts.built.iter().map(String::as_str));
         findings.push(page.at(library, format!("no recipe builds `{}`", library.value), hint));
     }
     misspelt_libraries(recipe, page, facts, findings);
@@ -134,7 +133,7 @@ pub(crate) fn patches(
     for (index, patch) in recipe.patches.iter().enumerate() {
         let file = &patch.value.file;
         if !facts.beside.contains_key(file) {
-            let near = nearest(file, facts.beside.keys().map(String::as_str)).map(|near| format!("write `{near}`"));
+            let near = instead(file, facts.beside.keys().map(String::as_str));
             findings.push(page.at(patch, format!("no file `{file}` beside the recipe, in `files/`"), near));
         }
         sources.push(SourceFile { number: FIRST_PATCH + index, name: file.clone(), beside_recipe: true });
@@ -160,7 +159,7 @@ fn archive(recipe: &Recipe, facts: &Facts) -> Option<Archive> {
 fn cargo_names(cargo: &Cargo, page: Page<'_>, facts: &Facts, findings: &mut Vec<Diagnostic>) {
     let mut check = |names: &[Spanned<String>], known: &BTreeSet<String>, what: &str| {
         for name in names.iter().filter(|name| !known.contains(&name.value)) {
-            let hint = nearest(&name.value, known.iter().map(String::as_str)).map(|near| format!("write `{near}`"));
+            let hint = instead(&name.value, known.iter().map(String::as_str));
             findings.push(page.at(name, format!("the source tree has no {what} `{}`", name.value), hint));
         }
     };

@@ -128,7 +128,6 @@ fn replaceable(folder: &Path) -> Result<(), RepoError> {
 
 /// Refuses a place at which a repository cannot be made, before anything is made for it.
 pub fn possible(folder: &Path) -> Result<(), RepoError> {
-    recover(folder)?;
     replaceable(folder)?;
     room_for(folder).map(drop)
 }
@@ -159,7 +158,6 @@ pub fn publish<E: From<RepoError>>(
     attest: impl FnOnce(&Path) -> Result<Vec<Extra>, E>,
 ) -> Result<Published, E> {
     let folder = description.folder;
-    recover(folder)?;
     replaceable(folder)?;
     let room = room_for(folder)?;
     let new = room.path().join("repo");
@@ -266,7 +264,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{Published, RECORD, RepoError, current, is_ours, possible, take_place};
+    use super::{Published, RECORD, RepoError, current, is_ours, possible, recover, take_place};
 
     fn made(room: &Path, name: &str, text: &str) -> std::path::PathBuf {
         let folder = room.join(name);
@@ -285,6 +283,7 @@ mod tests {
         let aside = made(room.path(), ".place.packager-old", "old");
         let place = room.path().join("place");
         assert!(current(&place).is_none());
+        recover(&place).expect("put back");
         possible(&place).expect("it can be published here");
         assert!(current(&place).is_some() && !aside.exists());
         let names = fs::read_dir(room.path()).expect("a folder").count();

@@ -1,5 +1,5 @@
 //! The files of a folder that are its sources: without what git ignores, unless it is tracked all the same, and without git's own.
-//! Symbolic links stay what they are.
+//! Symbolic links stay what they are, until [`follow`] puts what they lead to in the place of those that would lead nowhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -86,4 +86,38 @@ fn below(folder: &Path, inside: &str, git: Option<&Git>, entries: &mut BTreeMap<
         }
     }
     Ok(())
+}
+
+/// Puts what links lead to in their places, but where that is another file that is shipped: then the link still leads there.
+pub(crate) fn follow(
+    root: &Path,
+    git: Option<&Git>,
+    entries: &mut BTreeMap<String, Entry>,
+) -> Result<(), (PathBuf, io::Error)> {
+    loop {
+        let lost = entries.iter().find_map(|(inside, entry)| match entry {
+            Entry::Link(to) if !leads_to_entry(root, inside, to, entries) => Some(inside.clone()),
+            _ => None,
+        });
+        let Some(inside) = lost else { return Ok(()) };
+        let path = root.join(&inside);
+        let put = |entries: &mut BTreeMap<String, Entry>| {
+            let (there, here) = (path.canonicalize()?, path.parent().unwrap_or(root).canonicalize()?);
+            if here.starts_with(&there) {
+                return Err(io::Error::other("the link leads to a folder that it is in"));
+            }
+            entries.remove(&inside);
+            gather(&path, &inside, git, entries)
+        };
+        put(entries).map_err(|error| (path.clone(), error))?;
+    }
+}
+
+/// Whether a relative link leads to a file that is shipped from the same tree.
+fn leads_to_entry(root: &Path, inside: &str, to: &Path, entries: &BTreeMap<String, Entry>) -> bool {
+    let resolved = || {
+        let (root, there) = (root.canonicalize().ok()?, root.join(inside).canonicalize().ok()?);
+        Some(there.strip_prefix(root).ok()?.to_str()?.to_owned())
+    };
+    to.is_relative() && resolved().is_some_and(|there| matches!(entries.get(&there), Some(Entry::File(_))))
 }

@@ -102,7 +102,8 @@ impl Workspace {
             tree::gather(&full, path, git.as_ref(), &mut entries)
                 .map_err(|source| WorkspaceError::Read { path: full, source })?;
         }
-        follow(root, git.as_ref(), &mut entries).map_err(|(path, source)| WorkspaceError::Read { path, source })?;
+        tree::follow(root, git.as_ref(), &mut entries)
+            .map_err(|(path, source)| WorkspaceError::Read { path, source })?;
         let files: BTreeSet<String> = entries.keys().cloned().collect();
         let links = entries.into_iter().filter_map(|(file, entry)| match entry {
             Entry::Link(to) => Some((file, to)),
@@ -250,36 +251,6 @@ fn dated(include: &[String]) -> Vec<&String> {
     if sources.is_empty() { include.iter().collect() } else { sources }
 }
 
-/// Puts what links lead to in their places, but where that is another file that is shipped: then the link still leads there.
-fn follow(root: &Path, git: Option<&Git>, entries: &mut BTreeMap<String, Entry>) -> Result<(), (PathBuf, io::Error)> {
-    loop {
-        let lost = entries.iter().find_map(|(inside, entry)| match entry {
-            Entry::Link(to) if !leads_to_entry(root, inside, to, entries) => Some(inside.clone()),
-            _ => None,
-        });
-        let Some(inside) = lost else { return Ok(()) };
-        let path = root.join(&inside);
-        let follow = |entries: &mut BTreeMap<String, Entry>| {
-            let (there, here) = (path.canonicalize()?, path.parent().unwrap_or(root).canonicalize()?);
-            if here.starts_with(&there) {
-                return Err(io::Error::other("the link leads to a folder that it is in"));
-            }
-            entries.remove(&inside);
-            tree::gather(&path, &inside, git, entries)
-        };
-        follow(entries).map_err(|error| (path.clone(), error))?;
-    }
-}
-
-/// Whether a relative link leads to a file that is shipped from the same tree.
-fn leads_to_entry(root: &Path, inside: &str, to: &Path, entries: &BTreeMap<String, Entry>) -> bool {
-    let resolved = || {
-        let (root, there) = (root.canonicalize().ok()?, root.join(inside).canonicalize().ok()?);
-        Some(there.strip_prefix(root).ok()?.to_str()?.to_owned())
-    };
-    to.is_relative() && resolved().is_some_and(|there| matches!(entries.get(&there), Some(Entry::File(_))))
-}
-
 /// The last commit that changed an included path, and whether something is uncommitted.
 #[derive(Default)]
 struct History {
@@ -301,30 +272,23 @@ fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<H
     let mut commit = head.peel_to_commit()?;
     let now = ids(&commit)?;
     let all: Vec<PathBuf> = include.iter().map(PathBuf::from).collect();
-    let modified = changed(repository, &base, &all)?;
-    loop {
-        let Ok(parent) = commit.parent(0) else {
-            if has_parent(repository, commit.id())? {
-                let commit_time = Some(commit.time().seconds());
-                return Ok(History { commit: None, commit_time, modified, cut: true });
-            }
-            break;
-        };
-        if ids(&parent)? != now {
+    let mut same = true;
+    while let Ok(parent) = commit.parent(0) {
+        same = ids(&parent)? == now;
+        if !same {
             break;
         }
         commit = parent;
     }
-    let (commit, commit_time) = (Some(commit.id().to_string()), Some(commit.time().seconds()));
-    Ok(History { commit, commit_time, modified, cut: false })
-}
-
-/// Whether a commit was made with a parent, also where a shallow clone hides it.
-fn has_parent(repository: &Repository, id: git2::Oid) -> Result<bool, git2::Error> {
-    let odb = repository.odb()?;
-    let object = odb.read(id)?;
-    let mut header = object.data().split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
-    Ok(header.any(|line| line.starts_with(b"parent ")))
+    // A shallow clone hides a parent, but not that there is one.
+    let header = commit.raw_header().unwrap_or_default();
+    let cut = same && header.lines().any(|line| line.starts_with("parent "));
+    Ok(History {
+        commit: (!cut).then(|| commit.id().to_string()),
+        commit_time: Some(commit.time().seconds()),
+        modified: changed(repository, &base, &all)?,
+        cut,
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::arguments::{PlanFormat, PlanOptions};
 use crate::build;
 use crate::given::Given;
 use crate::places::Places;
+use crate::planned;
 use crate::report::Report;
 use crate::world;
 
@@ -22,7 +23,7 @@ use crate::world;
 pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
     let target = world::target(places, &options.which.target)?;
     let (mut plan, ready) =
-        world::planned(places, &target, &options.which.packages, &Given::parse(&options.which.sources, false)?)?;
+        planned::planned(places, &target, &options.which.packages, &Given::parse(&options.which.sources, false)?)?;
     // Without the tools of a build nobody can say what is in the store; the plan is the same.
     let unknown = match build::cached(places, &target, &ready) {
         Ok(cached) => {

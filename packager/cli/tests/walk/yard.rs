@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 /// What the walks build for.
 pub(crate) const TARGET: &str = "almalinux-8-x86_64";
@@ -11,6 +11,7 @@ pub(crate) const TARGET: &str = "almalinux-8-x86_64";
 /// A project with one recipe, and a packager's state of its own.
 pub(crate) struct Yard {
     room: tempfile::TempDir,
+    _sysroots: Arc<tempfile::TempDir>,
 }
 
 impl Yard {
@@ -27,11 +28,11 @@ impl Yard {
         let toolchain = user.unwrap_or_else(home).join("toolchain");
         assert!(toolchain.is_dir(), "no toolchain at {}: run scripts/packager once", toolchain.display());
         fs::create_dir_all(room.path().join("state")).expect("state");
-        for shared in [toolchain, sysroots()] {
-            let name = shared.file_name().expect("a folder's name");
-            std::os::unix::fs::symlink(&shared, room.path().join("state").join(name)).expect("link");
+        let sysroots = sysroots();
+        for (name, shared) in [("toolchain", toolchain.as_path()), ("sysroots", sysroots.path())] {
+            std::os::unix::fs::symlink(shared, room.path().join("state").join(name)).expect("link");
         }
-        Yard { room }
+        Yard { room, _sysroots: sysroots }
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
@@ -87,16 +88,15 @@ pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Sysroots follow from the toolchain alone, so all walks of a run share them. Those of earlier runs may be another packager's.
-fn sysroots() -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let make = || {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("walk");
-        let _none = fs::remove_dir_all(&folder); // the first run has none
-        fs::create_dir_all(folder.join("sysroots")).expect("a folder");
-        folder.join("sysroots")
-    };
-    FOLDER.get_or_init(make).clone()
+/// Sysroots follow from the toolchain alone, so walks side by side share them, in a folder that goes with the last of them.
+fn sysroots() -> Arc<tempfile::TempDir> {
+    static FOLDER: Mutex<Weak<tempfile::TempDir>> = Mutex::new(Weak::new());
+    let mut folder = FOLDER.lock().expect("nobody panics with it");
+    folder.upgrade().unwrap_or_else(|| {
+        let made = Arc::new(tempfile::tempdir().expect("temporary folder"));
+        *folder = Arc::downgrade(&made);
+        made
+    })
 }
 
 /// The folder of keys that all walks share: an RSA-4096 key takes its time. Removed by the system like all temporary files.
