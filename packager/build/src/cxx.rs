@@ -36,7 +36,7 @@ pub(crate) fn runtime(toolchain: &Toolchain, target: &Target, store: &Path, log:
         let headers = root.join(HEADERS);
         for folder in ["lib/libcxx/include", "lib/libcxxabi/include"] {
             let folder = toolchain.zig.join(folder);
-            merge(&folder, &headers).map_err(BuildError::at(&folder))?;
+            merge(&folder, &headers)?;
         }
         let zig = Zig { toolchain, target, room, log };
         let settings = root.join(SETTINGS);

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use packager_source::keep;
 use packager_source::stop::{self, Interrupted, unless_interrupted};
 
 /// Lines of the log's end that an error message shows.
@@ -20,10 +21,19 @@ const NO_SPACE: [&str; 2] = ["No space left on device", "NoSpaceLeft"];
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// It did not start.
-    #[error("cannot start `{program}`")]
+    #[error("cannot start `{program}`{}", stop::remedy(source))]
     Start {
         /// The program.
         program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Its end was not seen.
+    #[error("{step}: cannot wait for its end")]
+    Wait {
+        /// What was being done.
+        step: String,
         /// Why.
         #[source]
         source: io::Error,
@@ -81,7 +91,7 @@ pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError
         })?;
     // The sandbox dies with its first process, and with us.
     let status = stop::wait(&mut child)
-        .map_err(|source| RunError::Start { program: step.to_owned(), source })?
+        .map_err(|source| RunError::Wait { step: step.to_owned(), source })?
         .ok_or(Interrupted)?;
     if status.success() {
         return Ok(());
@@ -89,12 +99,27 @@ pub fn run(command: &mut Command, step: &str, log: &Path) -> Result<(), RunError
     unless_interrupted()?;
     let (step, log) = (step.to_owned(), log.to_owned());
     let end = tail(&log, SEARCHED_BYTES);
+    let state = log.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_owned();
     if NO_SPACE.iter().any(|words| end.contains(words)) {
-        let state = log.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_owned();
         return Err(RunError::Full { step, state, log });
     }
-    let tail = last_lines(&end);
+    let tail = format!("{}{}", last_lines(&end), scarce(&state));
     Err(RunError::Failed { step, status, tail, log })
+}
+
+/// Bytes below which a step that failed may have failed for want of them: its own words for it may not have fitted into the log.
+const SCARCE_BYTES: u64 = 32 << 20;
+
+/// What there is to say about the room that is left after a failure.
+fn scarce(state: &Path) -> String {
+    match keep::free(state).ok().filter(|bytes| *bytes < SCARCE_BYTES) {
+        Some(bytes) => format!(
+            "\nhint: only {} MiB are free below `{}`: free some space and run the same command again",
+            bytes >> 20,
+            state.display()
+        ),
+        None => String::new(),
+    }
 }
 
 /// As many of the last lines as an error message shows.

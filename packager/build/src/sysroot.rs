@@ -97,21 +97,21 @@ fn headers(toolchain: &Toolchain, arch: Arch, to: &Path) -> Result<(), BuildErro
         ["any-linux-any".to_owned(), format!("{cpu}-linux-any"), "generic-glibc".to_owned(), format!("{cpu}-linux-gnu")]
     {
         let folder = from.join(folder);
-        merge(&folder, to).map_err(BuildError::at(&folder))?;
+        merge(&folder, to)?;
     }
     Ok(())
 }
 
 /// Copies a tree over another; files that are there are replaced.
-pub(crate) fn merge(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
+pub(crate) fn merge(from: &Path, to: &Path) -> Result<(), BuildError> {
+    fs::create_dir_all(to).map_err(BuildError::at(to))?;
+    for entry in fs::read_dir(from).map_err(BuildError::at(from))? {
+        let entry = entry.map_err(BuildError::at(from))?;
         let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type()?.is_dir() {
+        if entry.file_type().map_err(BuildError::at(&path))?.is_dir() {
             merge(&path, &target)?;
         } else {
-            fs::copy(&path, &target)?;
+            fs::copy(&path, &target).map_err(BuildError::at(&target))?;
         }
     }
     Ok(())

@@ -113,7 +113,7 @@ pub(crate) fn of_recipe(ours: &[&Inspected], recipe: &Concrete, scene: &Scene<'_
     let files: Vec<PathBuf> = ours.iter().map(|package| package.path.clone()).collect();
     let mut findings = look(ours.iter().copied(), recipe, scene);
     findings.extend(lint::run(&files)?);
-    waive(&mut findings, recipe);
+    waive(&mut findings, ours, recipe, scene.target);
     unless_interrupted()?;
     Ok(findings)
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use packager_recipe::Recipe;
+use packager_recipe::diagnostic::among;
 use packager_source::given;
 
 use crate::arguments::{AskedVersions, GivenSources};
-use crate::world::among;
 
 /// Sources and versions that the user wants, by recipe.
 #[derive(Debug, Default)]

@@ -20,6 +20,12 @@ const DEVELOPMENT: &str = "development";
 pub(crate) fn new(places: &Places, options: &NewKeyOptions) -> Result<Report> {
     let folder = options.out.clone().unwrap_or_else(|| places.keys.clone());
     let user = options.user.clone().unwrap_or_else(|| format!("{0} packages <{0}@packager.invalid>", options.name));
+    if !is_name(&options.name) {
+        bail!(
+            "`{}` cannot be the name of key files\nhint: use letters, digits and `._-`, and begin with a letter or digit",
+            options.name
+        );
+    }
     let _lock = lock(&folder)?;
     let (secret, public) = if SigningKey::finish(&folder, &options.name)? {
         say!("packager: an earlier `keys new {}` was stopped; this is its key", options.name);
@@ -43,6 +49,13 @@ pub(crate) fn new(places: &Places, options: &NewKeyOptions) -> Result<Report> {
         text,
         json!({ "secret": secret, "public": public, "fingerprint": facts.fingerprint, "user": facts.user }),
     ))
+}
+
+/// Whether files of a key may have a name: no path, not hidden, and the public one not that of another's secret.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter))
+        && !text.ends_with(".secret")
 }
 
 /// One process at a time makes keys in a folder.

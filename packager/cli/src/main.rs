@@ -40,7 +40,13 @@ use places::Places;
 use report::{Report, say};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
+            return report::usage(&error, words.any(|word| word == "--json"));
+        }
+    };
     if let Err(error) = catch_signals() {
         say!("packager: cannot catch signals: {error}");
         return ExitCode::FAILURE;

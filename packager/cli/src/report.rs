@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use packager_source::stop::unless_interrupted;
 use serde_json::{Value, json};
 
@@ -14,6 +15,9 @@ macro_rules! say {
     }};
 }
 pub(crate) use say;
+
+/// The exit code for a command line that cannot be understood; clap's too.
+const USAGE: u8 = 2;
 
 /// The result of an operation.
 pub(crate) struct Report {
@@ -91,6 +95,24 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
         }
     }
     ExitCode::FAILURE
+}
+
+/// A command line that cannot be understood, as clap says it; help and version are no faults. For programs it is an error like any other.
+pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
+    if !as_json || !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.to_string();
+    let message = match error.kind() {
+        // Its text is the help.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a subcommand is missing",
+        _ => text.lines().next().unwrap_or_default().trim_start_matches("error: "),
+    };
+    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+    let hints: Vec<&str> = tips.chain(["`--help` behind the command says what it takes"]).collect();
+    // Whether somebody reads it does not decide what the program does.
+    let _unread = writeln!(std::io::stdout(), "{:#}", json!({ "error": message, "hints": hints }));
+    ExitCode::from(USAGE)
 }
 
 /// Several faults as one.

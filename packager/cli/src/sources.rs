@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use packager_recipe::Recipe;
+use packager_recipe::diagnostic::among;
 use packager_source::archive::{Copy, Place};
 use packager_source::mirror;
 use packager_source::stop::unless_interrupted;
@@ -18,7 +19,7 @@ use crate::places::Places;
 use crate::planned;
 use crate::progress::Line;
 use crate::report::{Report, size, table};
-use crate::world::{self, Sources, Written, among};
+use crate::world::{self, Sources, Written};
 
 /// Fetches everything that builds of the packages would fetch.
 pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {

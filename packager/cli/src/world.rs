@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use packager_recipe::changelog::parse_day;
 use packager_recipe::concrete::Archive;
-use packager_recipe::diagnostic::{Diagnostic, Page, nearest};
+use packager_recipe::diagnostic::{Diagnostic, Page, among, nearest};
 use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
 use packager_recipe::{Arch, Concrete, Facts, Lock, Recipe, Target, TargetName, evaluate, spec};
@@ -82,11 +82,7 @@ fn profile(places: &Places, system: &str) -> Result<Profile> {
 pub(crate) fn target(places: &Places, name: &str) -> Result<Target> {
     let known = target_names(places)?;
     if !known.iter().any(|target| target == name) {
-        let hint = match nearest(name, known.iter().map(String::as_str)) {
-            Some(near) => format!("write `{near}`"),
-            None => format!("one of {}", known.join(", ")),
-        };
-        bail!("no target `{name}`\nhint: {hint}");
+        bail!("no target `{name}`\nhint: {}", among(name, known.iter().map(String::as_str)));
     }
     let parsed = TargetName::parse(name).ok_or_else(|| anyhow!("`{name}` ends in no architecture"))?;
     let profile = profile(places, &parsed.system)?;
@@ -170,14 +166,6 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<()> {
     fs::write(&part, text).and_then(|()| fs::rename(&part, path)).with_context(cannot)
 }
 
-/// What to write in place of a name that nobody has.
-pub(crate) fn among<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
-    match nearest(name, known.clone()) {
-        Some(near) => format!("write `{near}`"),
-        None => format!("one of {}", known.collect::<Vec<_>>().join(", ")),
-    }
-}
-
 /// All recipes as written, by folder name.
 pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
     let folder = places.root.join("specs");
@@ -186,6 +174,9 @@ pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
         let path = entry?.path();
         if path.join("recipe.yaml").is_file() {
             folders.push(path);
+        } else if path.join("files").is_dir() || path.join("recipe.yml").is_file() {
+            let name = path.strip_prefix(&places.root).unwrap_or(&path).display();
+            bail!("`{name}` has no `recipe.yaml`\nhint: write one, or move the folder out of `specs/`");
         }
     }
     folders.sort();

@@ -77,13 +77,8 @@ impl Page<'_> {
                 self.place(Some(*location), format!("unknown value `{variant}`"), Some(hint))
             }
             other => {
-                let location = other.location();
-                let mut message = other.to_string();
-                // The reader repeats the position at the end of its sentence; we print it in front.
-                if let Some(end) = message.rfind(" at line ") {
-                    message.truncate(end);
-                }
-                self.place(location, message, None)
+                let (message, hint) = worded(other);
+                self.place(other.location(), message, hint)
             }
         }
     }
@@ -94,6 +89,40 @@ impl Page<'_> {
         let text = if line == 0 { "" } else { self.text.lines().nth(index).unwrap_or("") };
         Diagnostic { file: self.file.to_owned(), line, column, message, hint, text: text.to_owned() }
     }
+}
+
+/// What the YAML reader found and what to do about it, where that is not a key or a word nobody knows.
+fn worded(error: &Error) -> (String, Option<String>) {
+    let mut message = error.to_string();
+    // The reader repeats the position at the end of its sentence; we print it in front.
+    if let Some(end) = message.rfind(" at line ") {
+        message.truncate(end);
+    }
+    let (message, hint) = match error {
+        Error::DuplicateMappingKey { key, .. } => {
+            (format!("the key `{}` is here twice", key.as_deref().unwrap_or("?")), "remove one of the two")
+        }
+        Error::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), "add it here"),
+        Error::NullIntoString { .. } => ("the value is missing".to_owned(), "write a text behind the colon"),
+        Error::InvalidScalar { ty, .. } if ty.starts_with(['i', 'u']) => {
+            ("expected a whole number".to_owned(), "write one that is not negative, without quotes")
+        }
+        Error::InvalidScalar { .. } | Error::Unexpected { .. } | Error::SerdeInvalidType { .. } => {
+            (message, "write a value of the expected kind: a text, a list like `[a, b]`, or keys with values")
+        }
+        // What the scanner says.
+        Error::ExternalMessage { .. } | Error::Eof { .. } => {
+            (message, "look at indentation, brackets, quotes and colons, here and in the line before")
+        }
+        _ => return (message, None),
+    };
+    (message, Some(hint.to_owned()))
+}
+
+/// What to write in place of a name that nobody has: the nearest one, or one of all.
+pub fn among<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    instead(name, known.iter().copied()).unwrap_or_else(|| format!("one of {}", known.join(", ")))
 }
 
 /// The known word nearest to what was written, if it is near enough to be a slip of the finger.

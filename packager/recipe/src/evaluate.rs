@@ -7,15 +7,17 @@ use serde_saphyr::Spanned;
 use crate::changelog;
 use crate::concrete::{Archive, ChangelogEntry, Concrete};
 use crate::diagnostic::{Diagnostic, Page, instead};
+use crate::owners;
 use crate::package::Gathering;
 use crate::target::Target;
 use crate::upstream::{self, Built};
+use crate::version;
 use crate::written::{Language, Method, Recipe, Value};
 
 /// What evaluation needs to know about the world.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// Version of the cargo workspace.
+    /// Version of the cargo workspace, as cargo spells it.
     pub version: String,
     /// Text of the changelog.
     pub changelog: String,
@@ -42,7 +44,8 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
     let mut findings = Vec::new();
     let name = recipe.name.value.clone();
     let mut method = upstream::method(recipe, page, target, facts, &mut findings);
-    let version = recipe.version.as_ref().map_or(&facts.version, |version| &version.value).clone();
+    let version =
+        recipe.version.as_ref().map_or_else(|| version::of_cargo(&facts.version), |version| version.value.clone());
     let mut sources = upstream::first_sources(&name, &version, method.archive.as_ref());
     let mut install = std::mem::take(&mut method.install);
     let mut packages = Vec::new();
@@ -52,6 +55,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         packages.push(gathering.package(package_name, written));
     }
     packages.sort_by_key(|package| (!package.main, package.name.clone()));
+    findings.extend(owners::nobody_makes(recipe, page, facts));
     for waiver in &recipe.waivers {
         findings.extend(unknown(recipe, page, waiver, waiver.value.package.as_deref(), "a waiver"));
     }
@@ -170,7 +174,7 @@ fn changelog_entries(recipe: &Recipe, version: &str, facts: &Facts) -> Vec<Chang
     changelog::parse(&facts.changelog)
         .into_iter()
         .map(|release| {
-            let version_of = release.version.unwrap_or_else(|| version.to_owned());
+            let version_of = release.version.map_or_else(|| version.to_owned(), |own| version::of_cargo(&own));
             let number = if version_of == version { recipe.release } else { 1 };
             // A bare percent sign would begin a macro.
             let items = release.items.into_iter().map(|item| item.replace('%', "%%")).collect();

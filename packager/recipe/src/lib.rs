@@ -11,12 +11,14 @@ pub mod concrete;
 pub mod diagnostic;
 mod evaluate;
 pub mod lock;
+mod owners;
 mod package;
 mod scriptlet;
 pub mod spec;
 pub mod sysusers;
 pub mod target;
 mod upstream;
+mod version;
 pub mod written;
 
 pub use concrete::Concrete;

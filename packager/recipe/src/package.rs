@@ -60,6 +60,13 @@ impl Gathering<'_> {
 
     fn requirement(&mut self, written: &Spanned<String>) -> String {
         let text = written.value.trim();
+        if let Some(library) = text.split_whitespace().find_map(soname) {
+            let hint =
+                "remove it; for one that is opened while the program runs, name its package, or `(one or another)`"
+                    .to_owned();
+            let message = format!("`{library}` is a library: rpm finds those of programs by itself");
+            self.findings.push(self.page.at(written, message, Some(hint)));
+        }
         if self.recipe.packages.contains_key(text) {
             return format!("{text}%{{?_isa}} = %{{version}}-%{{release}}");
         }
@@ -82,7 +89,8 @@ impl Gathering<'_> {
                 self.known_program(spanned, program);
                 let from = format!("target/%{{cargo_triple}}/release/{program}");
                 let to = format!("/usr/bin/{program}");
-                self.install(&from, &to, "0755");
+                let mode = mode_of(spanned, "0755");
+                self.install(&from, &to, mode);
                 let line = self.listed(spanned, "0755", &to, package);
                 package.files.push(line);
                 if self.cargo().is_some_and(|cargo| has(&cargo.manual, program)) {
@@ -165,7 +173,8 @@ impl Gathering<'_> {
             Entry { built: Some(pattern), to: Some(folder), .. } => {
                 let folder = folder.trim_end_matches('/');
                 self.install.push(format!("install -d -m 0755 %{{buildroot}}{folder}"));
-                self.install.push(format!("install -p -m 0644 {pattern} %{{buildroot}}{folder}/"));
+                let mode = mode_of(spanned, "0644");
+                self.install.push(format!("install -p -m {mode} {pattern} %{{buildroot}}{folder}/"));
                 let path = format!("{folder}/{}", pattern.rsplit('/').next().unwrap_or_default());
                 let line = self.listed(spanned, "0644", &path, package);
                 package.files.push(line);
@@ -241,7 +250,8 @@ impl Gathering<'_> {
                 number
             }
         };
-        self.install(&format!("%{{SOURCE{number}}}"), to, "0644");
+        let mode = mode_of(spanned, "0644");
+        self.install(&format!("%{{SOURCE{number}}}"), to, mode);
     }
 
     fn install(&mut self, from: &str, to: &str, mode: &str) {
@@ -251,7 +261,7 @@ impl Gathering<'_> {
     /// The path with its permission bits and owners.
     fn listed(&mut self, spanned: &Spanned<Entry>, default_mode: &str, path: &str, package: &mut Package) -> String {
         let entry = &spanned.value;
-        let mode = entry.mode.as_deref().unwrap_or(default_mode);
+        let mode = mode_of(spanned, default_mode);
         if u32::from_str_radix(mode, 8).is_err() || mode.len() != 4 {
             let hint = Some("write four octal digits in quotes, like `\"0640\"`".to_owned());
             self.findings.push(self.page.at(spanned, format!("`{mode}` are no permission bits"), hint));
@@ -262,6 +272,20 @@ impl Gathering<'_> {
         }
         format!("%attr({mode}, {user}, {group}) {path}")
     }
+}
+
+/// The permission bits that an entry asks for. Scripts of rpm that look for programs go by those in the build root.
+fn mode_of<'e>(entry: &'e Spanned<Entry>, default: &'e str) -> &'e str {
+    entry.value.mode.as_deref().unwrap_or(default)
+}
+
+/// The name of a shared library, as rpm writes it: `libm.so.6()(64bit)`, when a word of a dependency is one.
+fn soname(word: &str) -> Option<&str> {
+    let word = word.trim_start_matches('(');
+    let ends = |at: usize| word[at + ".so".len()..].is_empty() || word[at + ".so".len()..].starts_with(['.', '(', ')']);
+    let is_one = !word.starts_with('/') && word.match_indices(".so").any(|(at, _)| ends(at));
+    // The last bracket may be that of a rich dependency.
+    is_one.then(|| if word.contains('(') { word } else { word.trim_end_matches(')') })
 }
 
 fn completion_files(program: &str) -> [(String, String); 3] {

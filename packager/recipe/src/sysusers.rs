@@ -3,10 +3,45 @@
 //! Only rpm 4.19 and later make users from a packaged sysusers.d file before it unpacks the package; for all older
 //! ones `%pre` must. Both come from the one file, so they cannot differ. Format: sysusers.d(5).
 
+use std::collections::BTreeSet;
+
+/// The users and groups that files of sysusers.d name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(crate) users: BTreeSet<String>,
+    pub(crate) groups: BTreeSet<String>,
+}
+
+impl Made {
+    /// Takes what another file names.
+    pub(crate) fn add(&mut self, mut other: Made) {
+        self.users.append(&mut other.users);
+        self.groups.append(&mut other.groups);
+    }
+}
+
+/// Who is there once the lines were applied. A user has a group of its name unless the line says another.
+pub(crate) fn made(text: &str) -> Made {
+    let mut made = Made::default();
+    for fields in entries(text).map(split) {
+        match fields.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["g", group, ..] => drop(made.groups.insert((*group).to_owned())),
+            ["u", user, rest @ ..] => {
+                let named = rest.first().and_then(|id| id.split_once(':')).map(|(_, group)| group);
+                let group = named.filter(|group| *group != "-" && !is_number(group)).unwrap_or(user);
+                made.groups.insert(group.to_owned());
+                made.users.insert((*user).to_owned());
+            }
+            _ => {}
+        }
+    }
+    made
+}
+
 /// Shell lines for `%pre`, or the first line that is not understood.
 pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in entries(text) {
         let fields = split(line);
         let field = |index: usize| fields.get(index).map(String::as_str).filter(|field| *field != "-");
         match (field(0), field(1)) {
@@ -24,7 +59,6 @@ pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
                     None => (None, None),
                 };
                 let uid = uid.filter(|uid| *uid != "-").map(|uid| format!("-u {uid} ")).unwrap_or_default();
-                let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
                 let (group, gid) = match group.filter(|group| *group != "-") {
                     Some(name) if !is_number(name) => (name, String::new()),
                     Some(gid) => (user, format!("-g {gid} ")),
@@ -46,6 +80,14 @@ pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
         }
     }
     Ok(lines)
+}
+
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Splits at blanks, with double quotes.
@@ -73,7 +115,7 @@ fn split(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::pre_install;
+    use super::{made, pre_install};
 
     #[test]
     fn groups_before_users_before_memberships() {
@@ -94,6 +136,13 @@ mod tests {
         assert!(lines[1].contains("useradd -r -u 951 -g daos_server"), "{}", lines[1]);
         let lines = pre_install("u daos_server 951:daos_daemons - - -\n").expect("understood");
         assert!(lines[1].contains("useradd -r -u 951 -g daos_daemons"), "{}", lines[1]);
+    }
+
+    #[test]
+    fn who_is_there_afterwards() {
+        let there = made("# g no\ng daemons -\nu app -\nu other 951:daemons \"Other\" /\nu third 7:8\nm app extra\n");
+        assert_eq!(there.users.iter().collect::<Vec<_>>(), ["app", "other", "third"]);
+        assert_eq!(there.groups.iter().collect::<Vec<_>>(), ["app", "daemons", "third"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
 use crate::diagnostic::{Diagnostic, Page, instead, nearest, one_letter_off};
 use crate::evaluate::Facts;
 use crate::target::Target;
+use crate::version;
 use crate::written::{Cargo, Choice, Method, Recipe};
 
 /// First number of the patches.
@@ -189,7 +190,7 @@ fn cargo_features(recipe: &Recipe, page: Page<'_>, facts: &Facts, findings: &mut
 fn cargo_build(recipe: &Recipe, cargo: &Cargo, target: &Target, facts: &Facts, features: Vec<String>) -> CargoBuild {
     let plain = |names: &[Spanned<String>]| names.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
     CargoBuild {
-        rustflags: rustflags(&recipe.name.value, &facts.version, target),
+        rustflags: rustflags(&recipe.name.value, &version::of_cargo(&facts.version), target),
         rust: cargo.rust.clone(),
         glibc: target.glibc().to_string(),
         packages: plain(&cargo.packages),

@@ -108,6 +108,64 @@ fn a_misspelt_package_in_requires() {
 }
 
 #[test]
+fn what_yaml_or_a_value_cannot_be() {
+    insta::assert_snapshot!(messages("release: 1", "release: one"), @r"
+    specs/demo/recipe.yaml:2:10: expected a whole number
+      |
+    2 | release: one
+      |          ^
+    hint: write one that is not negative, without quotes
+    ");
+    insta::assert_snapshot!(messages("release: 1", "release: 1\nrelease: 2"), @r"
+    specs/demo/recipe.yaml:3:1: the key `release` is here twice
+      |
+    3 | release: 2
+      | ^
+    hint: remove one of the two
+    ");
+    let text = messages("release: 1\n", "");
+    assert!(text.contains("the key `release` is missing") && text.contains("hint: add it here"), "{text}");
+    let text = messages("summary: A program that says a number", "summary:");
+    assert!(text.contains("the value is missing") && text.contains("hint: write a text"), "{text}");
+    for (from, to) in [("    files:\n", "    requires: demo\n    files:\n"), ("summary: A", "summary: [A")] {
+        let text = messages(from, to);
+        assert!(text.contains("hint: write a value of the expected kind"), "{text}");
+    }
+    for (from, to) in [
+        ("summary: A", "summary: \"A"),
+        ("source:\n  path", "source:\n path"),
+        ("release: 1", "release 1"),
+        ("release: 1", "\trelease: 1"),
+    ] {
+        let text = messages(from, to);
+        assert!(text.starts_with("specs/demo/recipe.yaml:") && text.contains("\nhint: look at indentation"), "{text}");
+    }
+}
+
+#[test]
+fn a_library_written_by_hand() {
+    let text = messages("    files:\n", "    requires: [\"libfoo.so.1()(64bit)\"]\n    files:\n");
+    assert!(text.contains("`libfoo.so.1()(64bit)` is a library") && text.contains("hint: remove it"), "{text}");
+    let text = messages("    files:\n", "    requires: [\"(bash if libfoo.so)\"]\n    files:\n");
+    assert!(text.contains("`libfoo.so` is a library"), "{text}");
+    let text = messages("    files:\n", "    requires: [libfoo.source.so.1]\n    files:\n");
+    assert!(text.contains("`libfoo.source.so.1` is a library"), "{text}");
+    let text = messages("    files:\n", "    requires: [\"/usr/lib64/libfoo.so.1\", resource.source]\n    files:\n");
+    assert_eq!(text, "no finding");
+}
+
+#[test]
+fn an_owner_that_nobody_makes() {
+    insta::assert_snapshot!(messages("config: true", "user: daemon, group: root"), @r"
+    specs/demo/recipe.yaml:26:9: neither `demo` nor a package of this recipe that it requires makes the user `daemon`
+       |
+    26 |       - { file: demo.conf, to: /etc/demo.conf, user: daemon, group: root }
+       |         ^
+    hint: add it to a `sysusers:` file of one of them, also when systems have it
+    ");
+}
+
+#[test]
 fn functions_of_a_package_that_is_not_there() {
     let text = messages("\npackages:", "\ndispatched:\n  - { functions: [f], package: demmo, reason: r }\n\npackages:");
     assert!(text.contains("functions for an unknown package `demmo`") && text.contains("hint: write `demo`"), "{text}");

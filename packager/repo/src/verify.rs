@@ -49,6 +49,16 @@ pub enum VerifyError {
     /// A package that no metadata lists.
     #[error("`{0}` is in no metadata\nhint: remove it, or publish the repository again")]
     Unlisted(PathBuf),
+    /// A file for hosts that makes dnf trust too much.
+    #[error(
+        "`{file}` lets dnf accept what nobody signed: `{key}` is not on\nhint: it was changed; publish the repository again"
+    )]
+    Unguarded {
+        /// The `.repo` file.
+        file: PathBuf,
+        /// What guards.
+        key: &'static str,
+    },
     /// The provenance.
     #[error(transparent)]
     Provenance(#[from] AttestError),
@@ -74,7 +84,9 @@ pub struct Verified {
 /// Verifies a repository: packages and metadata, and the provenance when there is one.
 pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Verified, VerifyError> {
     let packages = listed(folder, key)?;
-    Ok(Verified { packages, provenance: attested::verify(folder, key)? })
+    let provenance = attested::verify(folder, key)?;
+    guarded(folder)?;
+    Ok(Verified { packages, provenance })
 }
 
 /// The packages that signed metadata leads to.
@@ -115,6 +127,46 @@ fn listed(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyError
     Ok(packages)
 }
 
+/// Settings by which dnf looks at signatures.
+const GUARDS: [&str; 2] = ["gpgcheck", "repo_gpgcheck"];
+
+/// The files that hosts take from the repository demand signatures: nothing signs these files but the provenance. Where they send dnf to, and
+/// for which key, is not looked at here.
+fn guarded(folder: &Path) -> Result<(), VerifyError> {
+    for entry in fs::read_dir(folder).map_err(reading(folder))? {
+        let file = entry.map_err(reading(folder))?.path();
+        if file.extension().is_none_or(|extension| extension != "repo") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).map_err(reading(&file))?;
+        if let Some(key) = GUARDS.into_iter().find(|key| !on_everywhere(&text, key)) {
+            return Err(VerifyError::Unguarded { file, key });
+        }
+    }
+    Ok(())
+}
+
+/// Whether every section of a file of settings has a key, and switches it on. A line that begins with a blank belongs to the value before it.
+fn on_everywhere(text: &str, key: &str) -> bool {
+    let mut sections: Vec<bool> = Vec::new();
+    let mut of_key = false;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let setting = line.split_once('=').filter(|(name, _)| name.trim_end() == key);
+        if line.starts_with('[') {
+            sections.push(false);
+        } else if line.starts_with([' ', '\t']) {
+            if let Some(on) = sections.last_mut().filter(|_| of_key) {
+                *on = false;
+            }
+            continue;
+        } else if let (Some(on), Some((_, value))) = (sections.last_mut(), setting) {
+            *on = ["1", "yes", "true", "on"].contains(&value.trim().to_lowercase().as_str());
+        }
+        of_key = setting.is_some();
+    }
+    sections.into_iter().all(|on| on)
+}
+
 fn decompressed(path: &Path) -> io::Result<Vec<u8>> {
     let Some(compression) = Compression::of(&path.to_string_lossy()) else {
         let what = "metadata must be compressed with gzip, zstd or xz, or not at all";
@@ -139,4 +191,28 @@ fn rpms(folder: &Path) -> Result<Vec<PathBuf>, VerifyError> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_everywhere;
+
+    #[test]
+    fn a_guard_is_on_in_every_section() {
+        for good in ["[a]\ngpgcheck=1\n", "# [x]\n\n[a]\nname=b\n  c\ngpgcheck = True\n[b]\ngpgcheck=yes\n", ""] {
+            assert!(on_everywhere(good, "gpgcheck"), "{good}");
+        }
+        for bad in [
+            "[a]\ngpgcheck=0\n",
+            "[a]\nrepo_gpgcheck=1\n",
+            "[a]\n#gpgcheck=1\n",
+            "gpgcheck=1\n[a]\n",
+            "[a]\ngpgcheck=1\n[b]\nname=b\n",
+            "[a]\ngpgcheck=1\ngpgcheck=0\n",
+            "[a]\nname=b\n gpgcheck=1\n",
+            "[a]\ngpgcheck=1\n 0\n",
+        ] {
+            assert!(!on_everywhere(bad, "gpgcheck"), "{bad}");
+        }
+    }
 }

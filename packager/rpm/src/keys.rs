@@ -47,6 +47,28 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
+    /// A file of a new key.
+    #[error("cannot write `{path}`")]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Not signed, or not readable.
+    #[error(
+        "cannot read `{path}`, which is to sign `{file}`\nhint: the signature is a part of what was published; copy or publish all of it again"
+    )]
+    NoSignature {
+        /// What was signed.
+        file: PathBuf,
+        /// The signature.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Not an armored key. Why is not said: the reader's words quote what it read, and that may be a secret key.
     #[error("`{path}` holds no OpenPGP {kind} key, or a damaged one\nhint: `packager keys new` makes a pair")]
     NoKey {
@@ -158,6 +180,11 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
     move |source| KeyError::Io { path, source }
 }
 
+fn writing(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
+    let path = path.to_owned();
+    move |source| KeyError::Write { path, source }
+}
+
 /// Facts about a key, for people and machines.
 #[derive(Debug, Clone, Serialize)]
 pub struct KeyFacts {
@@ -216,7 +243,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), KeyError> {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };
-    write().map_err(at(path))
+    write().map_err(writing(path))
 }
 
 impl SigningKey {
@@ -265,19 +292,19 @@ impl SigningKey {
     /// Writes `<name>.secret.asc` (readable by its owner only) and `<name>.asc`; refuses to replace either. A stop leaves neither, or the
     /// secret key with what [`SigningKey::finish`] needs.
     pub fn save(&self, folder: &Path, name: &str) -> Result<(PathBuf, PathBuf), KeyError> {
-        fs::create_dir_all(folder).map_err(at(folder))?;
+        fs::create_dir_all(folder).map_err(writing(folder))?;
         SigningKey::vacant(folder, name)?;
         let Pair { secret, public, secret_part, public_part } = Pair::new(folder, name);
         let made = write(&public_part, self.public()?.armored(), 0o644)
             .and_then(|()| write(&secret_part, &self.armored, 0o600))
-            .and_then(|()| fs::rename(&secret_part, &secret).map_err(at(&secret)));
+            .and_then(|()| fs::rename(&secret_part, &secret).map_err(writing(&secret)));
         if let Err(error) = made {
             for part in [secret_part, public_part] {
                 let _gone = fs::remove_file(part); // what went wrong is said; this is only tidy
             }
             return Err(error);
         }
-        fs::rename(&public_part, &public).map_err(at(&public))?;
+        fs::rename(&public_part, &public).map_err(writing(&public))?;
         Ok((secret, public))
     }
 
@@ -289,7 +316,7 @@ impl SigningKey {
         }
         // From the secret key: what was left behind may be older than it.
         write(&public_part, SigningKey::load(&secret)?.public()?.armored(), 0o644)?;
-        fs::rename(&public_part, &public).map_err(at(&public))?;
+        fs::rename(&public_part, &public).map_err(writing(&public))?;
         Ok(true)
     }
 
@@ -399,8 +426,9 @@ impl VerifyingKey {
 
     /// Checks a detached signature of a file.
     pub fn verify_file(&self, file: &Path, signature: &Path) -> Result<(), KeyError> {
+        let unreadable = |source| KeyError::NoSignature { file: file.to_owned(), path: signature.to_owned(), source };
         let bytes = fs::read(file).map_err(at(file))?;
-        let armored = fs::read_to_string(signature).map_err(at(signature))?;
+        let armored = fs::read_to_string(signature).map_err(unreadable)?;
         let bad = || KeyError::BadSignature { file: file.to_owned(), signature: signature.to_owned() };
         let (detached, _) = DetachedSignature::from_string(&armored).map_err(|_| bad())?;
         let key = &self.certificate.usable;

@@ -81,7 +81,10 @@ pub fn sign(from: &Path, to: &Path, key: &SigningKey, time: u32) -> Result<(), S
     let mut part = tempfile::Builder::new();
     part.prefix(".signed-").suffix(".part").permissions(Permissions::from_mode(0o666));
     let mut part = BufWriter::new(part.tempfile_in(parent).map_err(cannot)?);
-    package.write(&mut part).map_err(failed(to))?;
+    package.write(&mut part).map_err(|error| match error {
+        rpm::Error::Io(error) => cannot(error),
+        other => failed(to)(other),
+    })?;
     let part = part.into_inner().map_err(|error| cannot(error.into_error()))?;
     part.persist(to).map(drop).map_err(|error| cannot(error.error))
 }

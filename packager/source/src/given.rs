@@ -37,6 +37,9 @@ pub enum GivenError {
         #[source]
         source: io::Error,
     },
+    /// tar does not run.
+    #[error("cannot run `tar`{}", stop::remedy(.0))]
+    Tar(#[source] io::Error),
     /// Nothing is there.
     #[error("no sources at `{0}`\nhint: name a folder, an archive, or the address of one")]
     Absent(String),
@@ -106,7 +109,7 @@ fn contents(root: &Path, prefix: &str) -> io::Result<Contents> {
 /// The one folder that an archive holds.
 fn top_folder(place: &str, archive: &Path) -> Result<String, GivenError> {
     let form = |reason: String| GivenError::Form { place: place.to_owned(), reason };
-    let output = stop::output(Command::new("tar").arg("-tf").arg(archive)).map_err(at(Path::new("tar")))?;
+    let output = stop::output(Command::new("tar").arg("-tf").arg(archive)).map_err(GivenError::Tar)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(form(said.lines().next().unwrap_or("tar cannot read it").to_owned()));

@@ -21,6 +21,12 @@ pub fn settle(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::syncfs(File::open(folder)?)?)
 }
 
+/// Bytes that may still be written to the file system of a path.
+pub fn free(path: &Path) -> io::Result<u64> {
+    let status = rustix::fs::statvfs(path)?;
+    Ok(status.f_bavail * status.f_frsize)
+}
+
 /// Removes what lies in a folder and was not used for `unused`, and rooms of processes that are gone; other work in progress, whose
 /// names begin with a dot, stays. Each thing goes whole, by one rename. Returns how many things went; what another packager removes
 /// at the same time is no error.

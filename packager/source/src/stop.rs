@@ -28,6 +28,15 @@ pub fn unless_interrupted() -> Result<(), Interrupted> {
     if INTERRUPTED.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
 }
 
+/// What to add to the message about a program that did not start.
+#[must_use]
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "\nhint: install it; `scripts/packager` installs what builds need",
+        _ => "",
+    }
+}
+
 /// Waits for a program, and ends it when the user asks to stop; then the result is `None`.
 pub fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
     loop {

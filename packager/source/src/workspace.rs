@@ -281,8 +281,8 @@ fn history(repository: &Repository, root: &Path, include: &[String]) -> Result<H
         commit = parent;
     }
     // A shallow clone hides a parent, but not that there is one.
-    let header = commit.raw_header().unwrap_or_default();
-    let cut = same && header.lines().any(|line| line.starts_with("parent "));
+    let mut header = commit.raw_header_bytes().split(|byte| *byte == b'\n');
+    let cut = same && header.any(|line| line.starts_with(b"parent "));
     Ok(History {
         commit: (!cut).then(|| commit.id().to_string()),
         commit_time: Some(commit.time().seconds()),

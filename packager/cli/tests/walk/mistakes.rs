@@ -12,8 +12,20 @@ fn mistakes_are_named() {
     let text = yard.bad(&["plan", "--target", "almalinux-8-x86-64"], 1);
     assert!(text.contains("hint: write `almalinux-8-x86_64`"), "{text}");
     let text = yard.bad(&["plan", "--target", TARGET, "demmo"], 1);
-    assert!(text.contains("no recipe builds a package `demmo`"), "{text}");
+    assert!(text.contains("no recipe builds a package `demmo`") && text.contains("hint: write `demo`"), "{text}");
     yard.bad(&["plan"], 2);
+    let text = yard.bad(&["plan", "--json", "--target", TARGET, "--nosuch"], 2);
+    let fault: serde_json::Value = serde_json::from_str(&text).expect("JSON alone");
+    assert_eq!(fault["error"], "unexpected argument '--nosuch' found");
+    let text = yard.bad(&["--json", "keys"], 2);
+    let fault: serde_json::Value = serde_json::from_str(&text).expect("JSON alone");
+    assert_eq!(fault["error"], "a subcommand is missing");
+    let stray = yard.path("root/specs/other");
+    fs::create_dir(&stray).expect("a folder");
+    fs::write(stray.join("recipe.yml"), "").expect("written");
+    let text = yard.bad(&["plan", "--target", TARGET], 1);
+    assert!(text.contains("`specs/other` has no `recipe.yaml`") && text.contains("hint: write one"), "{text}");
+    fs::remove_dir_all(&stray).expect("removed");
     fs::write(yard.path("root/out"), "").expect("written");
     let text = yard.bad(&["build", "--target", TARGET, "--out", "out"], 1);
     assert!(text.contains("hint: a file is where a folder is needed") && !text.contains("compiling"), "{text}");
@@ -98,6 +110,23 @@ fn a_key_that_cannot_sign_is_refused_before_anything_is_built() {
     refused(&yard.path("root/specs/demo/recipe.yaml"), "holds no OpenPGP secret key");
     refused(&yard.path("nowhere.asc"), "cannot use the key file");
     assert!(!yard.path("state/work").exists() && !yard.path("root/dist").exists());
+}
+
+#[test]
+fn keys_have_names_that_files_may_have() {
+    let yard = Yard::new();
+    let folder = yard.path("keys");
+    for name in ["", "a/b", "..", "-x y", "a.secret"] {
+        let text = yard.bad(&["keys", "new", "--out", folder.to_str().expect("text"), "--", name], 1);
+        assert!(text.contains("cannot be the name of key files") && text.contains("hint: use letters"), "{text}");
+    }
+    assert!(!folder.exists());
+    // A full disk is said to be full, whatever was to be written.
+    fs::create_dir(&folder).expect("a folder");
+    let small = "mount -t tmpfs -o size=4k none \"$1\" && head -c 4096 /dev/zero >\"$1/filler\"";
+    let output = yard.after_mounting(small, &[&folder], &["keys", "new", "k", "--out", folder.to_str().expect("text")]);
+    let text = said(&output);
+    assert!(text.contains("No space left on device") && text.contains("hint: free some space"), "{text}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::yard::{TARGET, Yard, run, said};
+use crate::yard::{TARGET, Yard, copy, run, said};
 
 #[test]
 fn from_recipe_to_an_accepted_repository() {
@@ -182,6 +182,20 @@ fn what_must_not_work(yard: &Yard, repo: &Path, package: &Path) {
     let text = yard.bad(&["verify", "--key", key, package.to_str().expect("text")], 1);
     assert!(text.contains("is not what was signed") && text.contains("hint:"), "{text}");
     fs::write(package, &good).expect("written");
+    // What hosts would take from a repository whose provenance is gone.
+    let hosts = repo.join("daos.repo");
+    let text = fs::read_to_string(&hosts).expect("readable");
+    fs::write(&hosts, text.replace("\ngpgcheck=1", "\ngpgcheck=0")).expect("written");
+    let without = yard.path("without");
+    copy(repo, &without);
+    for entry in fs::read_dir(&without).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.to_string_lossy().ends_with(".intoto.jsonl") {
+            fs::remove_file(entry).expect("removed");
+        }
+    }
+    fs::write(&hosts, text).expect("written");
+    let refused = yard.bad(&["verify", "--key", key, without.to_str().expect("text")], 1);
+    assert!(refused.contains("`gpgcheck` is not on") && refused.contains("hint:"), "{refused}");
     // A package that is signed, but that nobody published.
     let stray = repo.join("Packages/stray.rpm");
     fs::write(&stray, good).expect("written");

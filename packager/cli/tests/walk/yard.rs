@@ -124,7 +124,7 @@ pub(crate) fn keys() -> &'static Path {
         .path()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("folder");
     for entry in fs::read_dir(from).expect("readable") {
         let entry = entry.expect("entry");

@@ -7,6 +7,7 @@ use serde_saphyr::Spanned;
 
 use crate::changelog::parse_day;
 use crate::diagnostic::{Diagnostic, Page};
+use crate::version::is_version;
 use crate::written::{Also, Archive, Autotools, Cargo, Choice, Cmake, Make, Meson, Method, Package, Patch, Source};
 
 /// The whole file.
@@ -277,6 +278,11 @@ impl Recipe {
         if let Some(released) = source.released.as_ref().filter(|day| parse_day(&day.value).is_none()) {
             let hint = Some("write it like `2025-01-31`".to_owned());
             return Err(page.at(released, format!("`{}` is no day", released.value), hint));
+        }
+        if let Some(version) = self.version.as_ref().filter(|version| !is_version(&version.value)) {
+            let hint =
+                "write what upstream calls it with letters, digits and `._+~^` only; the release is the key `release`";
+            return Err(page.at(version, format!("`{}` is no version for rpm", version.value), Some(hint.to_owned())));
         }
         for archive in &source.archives {
             Archive::whole(archive, page, source.archives.len() > 1, self.on_request)?;

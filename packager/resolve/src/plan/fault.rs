@@ -6,12 +6,12 @@ use crate::fault::ParseError;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PlanError {
     /// Nobody has this name.
-    #[error("no recipe builds a package `{name}`\nhint: known packages: {known}")]
+    #[error("no recipe builds a package `{name}`\nhint: {hint}")]
     UnknownPackage {
         /// As asked for.
         name: String,
-        /// All binary packages.
-        known: String,
+        /// What to write.
+        hint: String,
     },
     /// A requirement that cannot be read.
     #[error(

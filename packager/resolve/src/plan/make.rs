@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use packager_recipe::Concrete;
-use packager_recipe::diagnostic::nearest;
+use packager_recipe::diagnostic::{among, nearest};
 
 use super::fault::PlanError;
 use super::order::waves;
@@ -54,10 +54,10 @@ impl<'m, 'r> Making<'m, 'r> {
     fn choose(&mut self, wanted: &[String]) -> Result<(), PlanError> {
         let mut queue: Vec<(&'r Concrete, Reason)> = Vec::new();
         for name in wanted {
-            let recipe = self.ours.owner(name).ok_or_else(|| PlanError::UnknownPackage {
-                name: name.clone(),
-                known: self.ours.packages().join(", "),
-            })?;
+            let Some(recipe) = self.ours.owner(name) else {
+                let hint = among(name, self.ours.packages());
+                return Err(PlanError::UnknownPackage { name: name.clone(), hint });
+            };
             // Who names a package wants it built.
             queue.push((recipe.0, Reason { why: format!("`{name}` was asked for"), although: None }));
         }

@@ -31,7 +31,7 @@ impl Gate {
 /// All gates in the order of their modules.
 #[must_use]
 pub fn all() -> Vec<&'static Gate> {
-    super::SUBJECTS.iter().flat_map(|(gates, _)| gates.iter().copied()).collect()
+    super::SUBJECTS.iter().map(|(gates, _)| *gates).chain([super::waivers::GATES]).flatten().copied().collect()
 }
 
 /// The gate of a name.

@@ -1,7 +1,7 @@
-//! What gates find, and which of it a recipe accepts.
+//! What gates find.
 
+use packager_recipe::Target;
 use packager_recipe::target::Severity;
-use packager_recipe::{Concrete, Target};
 use serde::Serialize;
 
 use super::catalogue::Gate;
@@ -53,17 +53,5 @@ impl<'r> Report<'r> {
             hint: gate.mend.to_owned(),
             waived: None,
         });
-    }
-}
-
-/// Marks the findings that the recipe accepts.
-pub fn waive(findings: &mut [Finding], recipe: &Concrete) {
-    for finding in findings {
-        let accepted = recipe.waivers.iter().find(|waiver| {
-            waiver.finding == finding.finding
-                && waiver.package.as_ref().is_none_or(|package| *package == finding.package)
-                && waiver.containing.as_ref().is_none_or(|part| finding.message.contains(part.as_str()))
-        });
-        finding.waived = accepted.map(|waiver| waiver.reason.clone());
     }
 }

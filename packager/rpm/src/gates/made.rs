@@ -9,7 +9,7 @@ use packager_recipe::target::Profile;
 use packager_recipe::{Lock, Target, TargetName};
 use rpm::{BuildConfig, CompressionType, Dependency, FileOptions, PackageBuilder};
 
-use super::{Scene, check};
+use super::{Finding, Scene, check, waive};
 use crate::inspect::Inspected;
 use crate::keys::SigningKey;
 
@@ -159,6 +159,17 @@ pub(crate) fn found<const N: usize>(made: [Made<'_>; N]) -> Vec<String> {
 /// As [`found`], with something else in the recipe.
 pub(crate) fn found_with<const N: usize>(made: [Made<'_>; N], change: impl FnOnce(&mut Concrete)) -> Vec<String> {
     names(&[], &completed(made), change)
+}
+
+/// All findings, after the recipe's waivers.
+pub(crate) fn waived<const N: usize>(made: [Made<'_>; N], change: impl FnOnce(&mut Concrete)) -> Vec<Finding> {
+    let packages = completed(made);
+    let mut recipe = recipe(&packages);
+    change(&mut recipe);
+    let target = target();
+    let mut findings = check(&packages, &recipe, &Scene::new(&packages, &[], &target));
+    waive(&mut findings, &packages.iter().collect::<Vec<_>>(), &recipe, &target);
+    findings
 }
 
 /// As [`found`], with packages in the repository already.

@@ -19,10 +19,12 @@ mod requirements;
 mod scene;
 mod signature;
 mod symbol_versions;
+mod waivers;
 
 pub use catalogue::Gate;
-pub use finding::{Finding, waive};
+pub use finding::Finding;
 pub use scene::Scene;
+pub use waivers::waive;
 
 use packager_recipe::{Concrete, Target};
 
@@ -72,6 +74,6 @@ pub fn check<'p>(
 pub fn signatures(package: &Inspected, recipe: &Concrete, target: &Target) -> Vec<Finding> {
     let mut findings = Vec::new();
     signature::look_at(package, target, &mut Report::new(target, &package.name, &mut findings));
-    waive(&mut findings, recipe);
+    waivers::accept(&mut findings, recipe);
     findings
 }

@@ -14,8 +14,8 @@ pub struct Scene<'s> {
     pub(crate) all: &'s [Inspected],
     /// What the repository holds now.
     pub(crate) previous: &'s [Inspected],
-    /// The target.
-    pub(crate) target: &'s Target,
+    /// What the packages are for.
+    pub target: &'s Target,
     /// What the target offers.
     distribution: Distribution,
     /// What the packages offer.
