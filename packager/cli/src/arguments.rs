@@ -28,27 +28,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Look at the target profiles
-    #[command(subcommand)]
-    Targets(TargetsCommand),
-    /// Show what would be built, in which order, and why
-    Plan(PlanOptions),
-    /// Print the spec of a recipe for a target
-    Spec(Which),
-    /// Make self-contained source packages
-    Srpm(SrpmOptions),
-    /// Fetch everything that builds would fetch, and copy it for a site without a network
-    Fetch(FetchOptions),
-    /// Compare every copy of every upstream archive with the recipes
-    Lock(LockOptions),
-    /// Build packages and publish a signed repository
-    Build(BuildOptions),
-    /// Build again and compare with the first build
-    Rebuild(RebuildOptions),
-    /// Open a shell in the sandbox of a build: as the last one left it when it failed, else with the sources unpacked
-    Shell(ShellOptions),
-    /// Run the gates over packages
-    Check(CheckOptions),
+    #[command(flatten)]
+    OfProject(OfProject),
     /// Sign packages
     Sign(SignOptions),
     /// Check signatures of packages and of repository metadata
@@ -79,6 +60,32 @@ pub(crate) enum Command {
         /// The folder
         folder: PathBuf,
     },
+}
+
+/// What reads `specs/` and `templates/`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OfProject {
+    /// Look at the target profiles
+    #[command(subcommand)]
+    Targets(TargetsCommand),
+    /// Show what would be built, in which order, and why
+    Plan(PlanOptions),
+    /// Print the spec of a recipe for a target
+    Spec(Which),
+    /// Make self-contained source packages
+    Srpm(SrpmOptions),
+    /// Fetch everything that builds would fetch, and copy it for a site without a network
+    Fetch(FetchOptions),
+    /// Compare every copy of every upstream archive with the recipes
+    Lock(LockOptions),
+    /// Build packages and publish a signed repository
+    Build(BuildOptions),
+    /// Build again and compare with the first build
+    Rebuild(RebuildOptions),
+    /// Open a shell in the sandbox of a build: as the last one left it when it failed, else with the sources unpacked
+    Shell(ShellOptions),
+    /// Run the gates over packages
+    Check(CheckOptions),
 }
 
 #[derive(Debug, Subcommand)]

@@ -164,7 +164,6 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
 /// `build`.
 pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     let names = if options.all_targets { world::target_names(places)? } else { options.target.clone() };
-    let (key, development) = signing_key(places, options.sign_key.as_deref())?;
     if let Some(url) = &options.base_url {
         address::check(url)?;
     }
@@ -175,6 +174,7 @@ pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     for name in &names {
         Buildroot::from(options.buildroot).possible(&world::target(places, name)?, options.offline)?;
     }
+    let (key, development) = signing_key(&places.keys, options.sign_key.as_deref())?;
     let mut text = String::new();
     let mut values = Vec::new();
     let mut faults = Vec::new();

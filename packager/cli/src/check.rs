@@ -20,10 +20,17 @@ use crate::world;
 /// `check`.
 pub(crate) fn check(places: &Places, options: &CheckOptions) -> Result<Report> {
     let target = options.target.as_ref().map(|name| world::target(places, name)).transpose()?;
-    match (&options.explain, &target) {
-        (Some(id), target) => explain(id, target.as_ref()),
-        (None, Some(target)) if !options.list => packages(places, options, target),
-        (None, target) => Ok(list(target.as_ref())),
+    match &target {
+        Some(target) if !options.list && options.explain.is_none() => packages(places, options, target),
+        target => gates(options, target.as_ref()),
+    }
+}
+
+/// What the gates look for, for a target or as they are everywhere.
+pub(crate) fn gates(options: &CheckOptions, target: Option<&Target>) -> Result<Report> {
+    match &options.explain {
+        Some(id) => explain(id, target),
+        None => Ok(list(target)),
     }
 }
 

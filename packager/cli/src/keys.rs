@@ -10,20 +10,25 @@ use packager_rpm::{SigningKey, VerifyingKey, sign as signing};
 use serde_json::json;
 
 use crate::arguments::{NewKeyOptions, SignOptions, VerifyOptions};
-use crate::places::Places;
 use crate::report::{Report, say};
 
 /// Name of the key that is made when none is given. It says what it is wherever rpm shows it.
 const DEVELOPMENT: &str = "development";
 
 /// `keys new`.
-pub(crate) fn new(places: &Places, options: &NewKeyOptions) -> Result<Report> {
-    let folder = options.out.clone().unwrap_or_else(|| places.keys.clone());
+pub(crate) fn new(keys: &Path, options: &NewKeyOptions) -> Result<Report> {
+    let folder = options.out.clone().unwrap_or_else(|| keys.to_owned());
     let user = options.user.clone().unwrap_or_else(|| format!("{0} packages <{0}@packager.invalid>", options.name));
     if !is_name(&options.name) {
         bail!(
             "`{}` cannot be the name of key files\nhint: use letters, digits and `._-`, and begin with a letter or digit",
             options.name
+        );
+    }
+    if user.trim().is_empty() || user.contains(char::is_control) {
+        bail!(
+            "`{}` cannot be the user of a key\nhint: write it in one line, like `Some Body <somebody@example.org>`",
+            user.escape_debug()
         );
     }
     let _lock = lock(&folder)?;
@@ -68,30 +73,30 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// The key to sign with: the given one, or the development key, which is made once.
-pub(crate) fn signing_key(places: &Places, given: Option<&Path>) -> Result<(SigningKey, bool)> {
+pub(crate) fn signing_key(keys: &Path, given: Option<&Path>) -> Result<(SigningKey, bool)> {
     if let Some(path) = given {
         return Ok((SigningKey::load(path)?, false));
     }
-    let path = places.keys.join(format!("{DEVELOPMENT}.secret.asc"));
+    let path = keys.join(format!("{DEVELOPMENT}.secret.asc"));
     // Two first builds at once make one key.
-    let _lock = lock(&places.keys)?;
-    SigningKey::finish(&places.keys, DEVELOPMENT)?;
+    let _lock = lock(keys)?;
+    SigningKey::finish(keys, DEVELOPMENT)?;
     if !path.exists() {
         // What a person left of an older one signs nothing any more.
-        let public = places.keys.join(format!("{DEVELOPMENT}.asc"));
+        let public = keys.join(format!("{DEVELOPMENT}.asc"));
         if public.exists() {
             fs::remove_file(&public).with_context(|| format!("cannot remove `{}`", public.display()))?;
         }
-        say!("packager: making a development key in {} (`--sign-key` names another)", places.keys.display());
+        say!("packager: making a development key in {} (`--sign-key` names another)", keys.display());
         let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;
-        key.save(&places.keys, DEVELOPMENT)?;
+        key.save(keys, DEVELOPMENT)?;
     }
     Ok((SigningKey::load(&path)?, true))
 }
 
 /// `sign`.
-pub(crate) fn sign(places: &Places, options: &SignOptions) -> Result<Report> {
-    let (key, _) = signing_key(places, options.sign_key.as_deref())?;
+pub(crate) fn sign(keys: &Path, options: &SignOptions) -> Result<Report> {
+    let (key, _) = signing_key(keys, options.sign_key.as_deref())?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = key.time_for(i64::try_from(since.as_secs()).unwrap_or(0));
     for package in &options.packages {
@@ -109,7 +114,8 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Report> {
     let mut repositories = 0_usize;
     let mut provenance = Vec::new();
     for path in &options.paths {
-        if path.is_dir() {
+        let metadata = fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        if metadata.is_dir() {
             let verified = repository::verify(path, &key)?;
             if options.require_provenance && verified.provenance.is_none() {
                 bail!(

@@ -35,7 +35,7 @@ use clap::{CommandFactory, Parser};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use arguments::{Arguments, Command, KeysCommand, TargetsCommand};
+use arguments::{Arguments, Command, KeysCommand, OfProject, TargetsCommand};
 use places::Places;
 use report::{Report, say};
 
@@ -59,43 +59,44 @@ fn main() -> ExitCode {
 }
 
 fn operate(arguments: Arguments) -> anyhow::Result<Report> {
+    let Arguments { root, state, mirror, json, command } = arguments;
     // What needs no project.
-    match &arguments.command {
-        Command::Evr { left, right } => return resolve::evr(left, right),
-        Command::Resolve(options) => return resolve::resolve(options),
-        Command::Repo(command) => return repo::operate(command),
-        _ => {}
-    }
-    let places = Places::find(arguments.root, arguments.state, arguments.mirror)?;
-    match arguments.command {
-        Command::Evr { left, right } => resolve::evr(&left, &right),
-        Command::Resolve(options) => resolve::resolve(&options),
-        Command::Targets(TargetsCommand::List) => plain::targets(&places),
-        Command::Targets(TargetsCommand::Show { target }) => plain::target(&places, &target),
-        Command::Targets(TargetsCommand::Sync(options)) => sync::sync(&places, &options),
-        Command::Plan(options) => plan::plan(&places, &options),
-        Command::Spec(which) => plain::spec(&places, &which),
-        Command::Srpm(options) => build::source_packages(&places, &options),
-        Command::Build(options) => build::build(&places, &options),
-        Command::Rebuild(options) => build::rebuild(&places, &options),
-        Command::Fetch(options) => sources::fetch(&places, &options),
-        Command::Lock(options) => sources::lock(&places, &options),
-        Command::Shell(options) => shell::shell(&places, &options, arguments.json),
-        Command::Check(options) => check::check(&places, &options),
-        Command::Sign(options) => keys::sign(&places, &options),
-        Command::Verify(options) => keys::verify(&options),
-        Command::Repo(command) => repo::operate(&command),
-        Command::Keys(KeysCommand::New(options)) => keys::new(&places, &options),
+    let command = match command {
+        Command::Evr { left, right } => return resolve::evr(&left, &right),
+        Command::Resolve(options) => return resolve::resolve(&options),
+        Command::Repo(command) => return repo::operate(&command),
+        Command::Verify(options) => return keys::verify(&options),
+        Command::Sign(options) => return keys::sign(&Places::keys(state)?, &options),
+        Command::Keys(KeysCommand::New(options)) => return keys::new(&Places::keys(state)?, &options),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "packager", &mut script);
-            Ok(Report::text(String::from_utf8(script)?))
+            return Ok(Report::text(String::from_utf8(script)?));
         }
         Command::Manpage { folder } => {
             std::fs::create_dir_all(&folder)?;
             clap_mangen::generate_to(Arguments::command(), &folder)?;
-            Ok(Report::text(format!("manual pages are in {}\n", folder.display())))
+            return Ok(Report::text(format!("manual pages are in {}\n", folder.display())));
         }
+        Command::OfProject(OfProject::Check(options)) if options.target.is_none() => {
+            return check::gates(&options, None);
+        }
+        Command::OfProject(command) => command,
+    };
+    let places = Places::find(root, state, mirror)?;
+    match command {
+        OfProject::Targets(TargetsCommand::List) => plain::targets(&places),
+        OfProject::Targets(TargetsCommand::Show { target }) => plain::target(&places, &target),
+        OfProject::Targets(TargetsCommand::Sync(options)) => sync::sync(&places, &options),
+        OfProject::Plan(options) => plan::plan(&places, &options),
+        OfProject::Spec(which) => plain::spec(&places, &which),
+        OfProject::Srpm(options) => build::source_packages(&places, &options),
+        OfProject::Build(options) => build::build(&places, &options),
+        OfProject::Rebuild(options) => build::rebuild(&places, &options),
+        OfProject::Fetch(options) => sources::fetch(&places, &options),
+        OfProject::Lock(options) => sources::lock(&places, &options),
+        OfProject::Shell(options) => shell::shell(&places, &options, json),
+        OfProject::Check(options) => check::check(&places, &options),
     }
 }
 

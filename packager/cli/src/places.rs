@@ -31,24 +31,35 @@ impl Places {
                 ),
             },
         };
-        let home = env::var_os("HOME").map(PathBuf::from);
-        let below = |variable: &str, default: &str| {
-            env::var_os(variable).map(PathBuf::from).or_else(|| Some(home.clone()?.join(default)))
-        };
-        let state = match state.or_else(|| Some(below("XDG_CACHE_HOME", ".cache")?.join("packager"))) {
-            Some(state) => std::path::absolute(state)?,
-            None => bail!("HOME is not set\nhint: name a folder with `--state`"),
-        };
-        let keys = below("XDG_DATA_HOME", ".local/share").map_or_else(|| state.clone(), |data| data.join("packager"));
+        let (state, keys) = own(state)?;
         let mirror = mirror.map(std::path::absolute).transpose()?;
         if let Some(mirror) = mirror.as_ref().filter(|mirror| !mirror.is_dir()) {
             bail!("no folder `{}`\nhint: `packager fetch --mirror-to DIR` makes a mirror", mirror.display());
         }
-        Ok(Places { root, state, mirror, keys: keys.join("keys") })
+        Ok(Places { root, state, mirror, keys })
+    }
+
+    /// The folder of keys, which needs no project.
+    pub(crate) fn keys(state: Option<PathBuf>) -> Result<PathBuf> {
+        Ok(own(state)?.1)
     }
 
     /// The private environment with zig that `scripts/packager` makes.
     pub(crate) fn toolchain(&self) -> PathBuf {
         self.state.join("toolchain")
     }
+}
+
+/// The packager's own state, and the folder of keys.
+fn own(state: Option<PathBuf>) -> Result<(PathBuf, PathBuf)> {
+    let home = env::var_os("HOME").map(PathBuf::from);
+    let below = |variable: &str, default: &str| {
+        env::var_os(variable).map(PathBuf::from).or_else(|| Some(home.clone()?.join(default)))
+    };
+    let state = match state.or_else(|| Some(below("XDG_CACHE_HOME", ".cache")?.join("packager"))) {
+        Some(state) => std::path::absolute(state)?,
+        None => bail!("HOME is not set\nhint: name a folder with `--state`"),
+    };
+    let keys = below("XDG_DATA_HOME", ".local/share").map_or_else(|| state.clone(), |data| data.join("packager"));
+    Ok((state, keys.join("keys")))
 }

@@ -69,11 +69,15 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
     // Whatever a step says that was cut short, the reason is this one.
     let interrupted = unless_interrupted().map_err(anyhow::Error::from).err();
     for cause in interrupted.as_ref().unwrap_or(error).chain() {
-        let mut lines: Vec<String> = Vec::new();
-        for line in cause.to_string().lines() {
+        let said = cause.to_string();
+        let several = said.lines().filter(|line| line.starts_with("hint: ")).count() > 1;
+        let mut lines: Vec<&str> = Vec::new();
+        for line in said.lines() {
             match line.strip_prefix("hint: ") {
+                // Each stays below what it is for.
+                Some(_) if several && !as_json => lines.push(line),
                 Some(hint) => hints.push(hint.to_owned()),
-                None => lines.push(line.to_owned()),
+                None => lines.push(line),
             }
         }
         hints.extend(remedy(cause).map(str::to_owned));
@@ -105,8 +109,11 @@ pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
     let text = error.to_string();
     let message = match error.kind() {
         // Its text is the help.
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a subcommand is missing",
-        _ => text.lines().next().unwrap_or_default().trim_start_matches("error: "),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a subcommand is missing".to_owned(),
+        _ => {
+            let first = text.split("\n\n").next().unwrap_or_default();
+            first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
+        }
     };
     let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
     let hints: Vec<&str> = tips.chain(["`--help` behind the command says what it takes"]).collect();

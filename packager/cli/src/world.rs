@@ -66,16 +66,24 @@ pub(crate) fn target_names(places: &Places) -> Result<Vec<String>> {
 
 fn profile(places: &Places, system: &str) -> Result<Profile> {
     let file = format!("specs/targets/{system}/target.yaml");
-    let text = fs::read_to_string(places.root.join(&file)).with_context(|| format!("cannot read `{file}`"))?;
+    let text = read(places, &file)?;
     let profile = Profile::parse(Page { file: &file, text: &text })?;
     if let Some(id) = profile.gates.keys().find(|id| catalogue::find(id).is_none()) {
-        let hint = match nearest(id, catalogue::all().iter().map(|gate| gate.id)) {
-            Some(near) => format!("write `{near}`"),
-            None => "`packager check --list` names all".to_owned(),
-        };
-        bail!("`gates:` of `{file}` names `{id}`, which is no gate\nhint: {hint}");
+        let near = nearest(id, catalogue::all().iter().map(|gate| gate.id)).map(|near| format!("write `{near}`"));
+        let hint = near.unwrap_or_else(|| "`packager check --list` names all".to_owned());
+        return Err(Page { file: &file, text: &text }.at_key(id, format!("`{id}` is no gate"), Some(hint)).into());
     }
     Ok(profile)
+}
+
+/// A text of the project.
+fn read(places: &Places, file: &str) -> Result<String> {
+    let bytes = fs::read(places.root.join(file)).with_context(|| format!("cannot read `{file}`"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        anyhow!("{file}:{line}: this is not UTF-8\nhint: save the file as UTF-8")
+    })
 }
 
 /// One target by name.
@@ -142,9 +150,24 @@ impl Written {
     fn read(places: &Places, folder: PathBuf) -> Result<Written> {
         let path = folder.join("recipe.yaml");
         let file = path.strip_prefix(&places.root).unwrap_or(&path).to_string_lossy().into_owned();
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{file}`"))?;
+        let text = read(places, &file)?;
         let recipe = Recipe::parse(Page { file: &file, text: &text })?;
-        Ok(Written { folder, file, text, recipe })
+        let written = Written { folder, file, text, recipe };
+        written.known_waivers()?;
+        Ok(written)
+    }
+
+    /// Findings of rpmlint may have any name, but one that is nearly a gate's is a slip.
+    fn known_waivers(&self) -> Result<(), Diagnostic> {
+        for waiver in &self.recipe.waivers {
+            let finding = &waiver.value.finding;
+            let near = nearest(finding, catalogue::all().iter().map(|gate| gate.id)).filter(|near| near != finding);
+            if let Some(near) = near {
+                let hint = Some(format!("write `{near}`"));
+                return Err(self.page().at(waiver, format!("there is no finding `{finding}`"), hint));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn page(&self) -> Page<'_> {
@@ -293,8 +316,12 @@ fn workspace(written: &Written, path: &Spanned<String>, facts: Facts) -> Result<
         }
     }
     let workspace = Workspace::open(&root, &include, epoch()?)?;
-    let changelog = recipe.source.changelog.as_ref().map(|path| root.join(&path.value)).unwrap_or_default();
-    let changelog = fs::read_to_string(&changelog).with_context(|| format!("cannot read `{}`", changelog.display()))?;
+    let changelog = match &recipe.source.changelog {
+        Some(path) => fs::read_to_string(root.join(&path.value)).map_err(|error| {
+            page.at(path, format!("cannot read `{}` in the source tree: {error}", path.value), None)
+        })?,
+        None => String::new(),
+    };
     let facts = Facts {
         version: workspace.version.clone(),
         changelog,

@@ -57,10 +57,30 @@ impl Page<'_> {
         self.place(Some(place.referenced), message.into(), hint)
     }
 
+    /// A finding at the first key of a name.
+    #[must_use]
+    pub fn at_key(&self, key: &str, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
+        let is_key = |line: &str| {
+            let rest = line.trim_start().trim_start_matches(['"', '\'']).strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+        };
+        let (line, column, text) = match (1_u64..).zip(self.text.lines()).find(|(_, line)| is_key(line)) {
+            Some((number, line)) => {
+                (number, line.chars().take_while(|letter| letter.is_whitespace()).count() + 1, line)
+            }
+            None => (0, 0, ""),
+        };
+        let column = u64::try_from(column).unwrap_or(0);
+        Diagnostic { file: self.file.to_owned(), line, column, message: message.into(), hint, text: text.to_owned() }
+    }
+
     /// What the YAML reader found, in our words and with a suggestion for misspelt keys.
     #[must_use]
     pub fn reading(&self, error: &Error) -> Diagnostic {
         let plain = error.without_snippet();
+        if self.text.trim().is_empty() {
+            return self.place(None, "the file is empty".to_owned(), Some("write it, or take it away".to_owned()));
+        }
         match plain {
             Error::SerdeUnknownField { field, expected, location, .. } => {
                 let hint = match nearest(field, expected.iter().copied()) {
@@ -102,7 +122,9 @@ fn worded(error: &Error) -> (String, Option<String>) {
         Error::DuplicateMappingKey { key, .. } => {
             (format!("the key `{}` is here twice", key.as_deref().unwrap_or("?")), "remove one of the two")
         }
-        Error::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), "add it here"),
+        Error::SerdeMissingField { field, .. } => {
+            (format!("the key `{field}` is missing"), "add it beside the keys that are there")
+        }
         Error::NullIntoString { .. } => ("the value is missing".to_owned(), "write a text behind the colon"),
         Error::InvalidScalar { ty, .. } if ty.starts_with(['i', 'u']) => {
             ("expected a whole number".to_owned(), "write one that is not negative, without quotes")

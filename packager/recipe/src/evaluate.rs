@@ -11,6 +11,7 @@ use crate::owners;
 use crate::package::Gathering;
 use crate::target::Target;
 use crate::upstream::{self, Built};
+use crate::values::{self, escaped};
 use crate::version;
 use crate::written::{Language, Method, Recipe, Value};
 
@@ -41,7 +42,10 @@ pub struct Facts {
 
 /// Evaluates a recipe, or says everything that is wrong with it.
 pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts) -> Result<Concrete, Vec<Diagnostic>> {
-    let mut findings = Vec::new();
+    let mut findings = values::unsound(recipe, page);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
     let name = recipe.name.value.clone();
     let mut method = upstream::method(recipe, page, target, facts, &mut findings);
     let version =
@@ -73,13 +77,16 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         release: recipe.release,
         dist: target.profile.dist.clone(),
         // rpm has one summary for the source package and the binary package of its name.
-        summary: packages.first().filter(|first| first.main).map_or(&recipe.summary, |main| &main.summary).clone(),
+        summary: match packages.first().filter(|first| first.main) {
+            Some(main) => main.summary.clone(),
+            None => escaped(&recipe.summary.value),
+        },
         without_main: !packages.iter().any(|package| package.main),
-        license: recipe.license.clone(),
-        maintainer: recipe.maintainer.clone(),
+        license: recipe.license.value.clone(),
+        maintainer: escaped(&recipe.maintainer.value),
         vendor: target.profile.vendor.clone(),
-        url: recipe.url.clone().unwrap_or_default(),
-        description: wrapped(&recipe.description),
+        url: recipe.url.as_ref().map(|url| escaped(&url.value)).unwrap_or_default(),
+        description: wrapped(&escaped(&recipe.description)),
         target: target.name.clone(),
         arch: target.arch.name().to_owned(),
         template,

@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Page, instead, nearest};
 use crate::evaluate::{Facts, wrapped};
 use crate::scriptlet;
 use crate::sysusers;
+use crate::values::escaped;
 use crate::written::{self, Cargo, Entry, Recipe};
 
 /// First number of the sources that lie beside the recipe; the ones before are made by the packager.
@@ -31,8 +32,8 @@ impl Gathering<'_> {
         let mut package = Package {
             name: name.to_owned(),
             main,
-            summary: written.summary.as_ref().unwrap_or(&self.recipe.summary).clone(),
-            description: wrapped(written.description.as_deref().unwrap_or(&self.recipe.description)),
+            summary: escaped(&written.summary.as_ref().unwrap_or(&self.recipe.summary).value),
+            description: wrapped(&escaped(written.description.as_deref().unwrap_or(&self.recipe.description))),
             requires: Vec::new(),
             provides: written.provides.iter().map(|name| format!("{name} = %{{version}}-%{{release}}")).collect(),
             requires_pre: Vec::new(),
@@ -90,12 +91,12 @@ impl Gathering<'_> {
                 let from = format!("target/%{{cargo_triple}}/release/{program}");
                 let to = format!("/usr/bin/{program}");
                 let mode = mode_of(spanned, "0755");
-                self.install(&from, &to, mode);
+                self.install(spanned, &from, &to, mode);
                 let line = self.listed(spanned, "0755", &to, package);
                 package.files.push(line);
                 if self.cargo().is_some_and(|cargo| has(&cargo.manual, program)) {
                     let page = format!("/usr/share/man/man8/{program}.8");
-                    self.install(&format!("docs/{program}.8"), &page, "0644");
+                    self.install(spanned, &format!("docs/{program}.8"), &page, "0644");
                     package.files.push(format!("{page}*"));
                 }
             }
@@ -110,7 +111,7 @@ impl Gathering<'_> {
                         ));
                     }
                     for (from, to) in completion_files(program) {
-                        self.install(&from, &to, "0644");
+                        self.install(spanned, &from, &to, "0644");
                         package.files.push(to);
                     }
                 }
@@ -251,10 +252,15 @@ impl Gathering<'_> {
             }
         };
         let mode = mode_of(spanned, "0644");
-        self.install(&format!("%{{SOURCE{number}}}"), to, mode);
+        self.install(spanned, &format!("%{{SOURCE{number}}}"), to, mode);
     }
 
-    fn install(&mut self, from: &str, to: &str, mode: &str) {
+    fn install(&mut self, spanned: &Spanned<Entry>, from: &str, to: &str, mode: &str) {
+        let there = format!(" %{{buildroot}}{to}");
+        if self.install.iter().any(|line| line.ends_with(&there)) {
+            let hint = Some("remove one of the two".to_owned());
+            self.findings.push(self.page.at(spanned, format!("another entry installs `{to}` too"), hint));
+        }
         self.install.push(format!("install -D -p -m {mode} {from} %{{buildroot}}{to}"));
     }
 

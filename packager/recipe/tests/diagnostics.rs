@@ -124,7 +124,7 @@ fn what_yaml_or_a_value_cannot_be() {
     hint: remove one of the two
     ");
     let text = messages("release: 1\n", "");
-    assert!(text.contains("the key `release` is missing") && text.contains("hint: add it here"), "{text}");
+    assert!(text.contains("the key `release` is missing") && text.contains("hint: add it beside"), "{text}");
     let text = messages("summary: A program that says a number", "summary:");
     assert!(text.contains("the value is missing") && text.contains("hint: write a text"), "{text}");
     for (from, to) in [("    files:\n", "    requires: demo\n    files:\n"), ("summary: A", "summary: [A")] {
@@ -140,6 +140,26 @@ fn what_yaml_or_a_value_cannot_be() {
         let text = messages(from, to);
         assert!(text.starts_with("specs/demo/recipe.yaml:") && text.contains("\nhint: look at indentation"), "{text}");
     }
+}
+
+#[test]
+fn a_path_is_installed_once() {
+    let text = messages("to: /etc/demo.conf", "to: /usr/bin/hello");
+    assert!(
+        text.contains("another entry installs `/usr/bin/hello` too") && text.contains("hint: remove one"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_recipe_is_built_in_one_way() {
+    let text = messages("\npackages:", "\nmake: {}\n\npackages:");
+    assert!(text.contains("the recipe says more than once how it is built"), "{text}");
+    assert_eq!(messages_of(""), "recipe.yaml: the file is empty\nhint: write it, or take it away");
+}
+
+fn messages_of(text: &str) -> String {
+    Recipe::parse(Page { file: "recipe.yaml", text }).expect_err("no recipe").to_string()
 }
 
 #[test]

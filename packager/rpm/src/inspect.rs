@@ -11,7 +11,7 @@ use crate::sign::LEGACY;
 
 /// A package that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the package `{path}`\nhint: build it again; the file is damaged or no RPM")]
+#[error("cannot read the package `{path}`{}", if self.is_damage() { "\nhint: build it again; the file is damaged or no RPM" } else { "" })]
 pub struct PackageError {
     /// Where.
     pub path: PathBuf,

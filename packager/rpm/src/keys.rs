@@ -77,6 +77,18 @@ pub enum KeyError {
         /// `secret` or `public`.
         kind: &'static str,
     },
+    /// The other half of a pair.
+    #[error(
+        "`{path}` holds the {other} half of a key, and the {kind} half is needed\nhint: `packager keys new` calls the secret half `NAME.secret.asc` and the public half `NAME.asc`"
+    )]
+    OtherHalf {
+        /// Where.
+        path: PathBuf,
+        /// What is needed.
+        kind: &'static str,
+        /// What is there.
+        other: &'static str,
+    },
     /// A kind of key that some target refuses.
     #[error(
         "the key in `{path}` is of kind {algorithm}; rpm 4.14 to 4.16 accept RSA only\nhint: `packager keys new` makes an RSA-4096 key"
@@ -183,6 +195,17 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
 fn writing(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
     let path = path.to_owned();
     move |source| KeyError::Write { path, source }
+}
+
+/// What is wrong with a file that was to hold a key, by the line that armor begins with.
+fn no_key(path: &Path, armored: &str, kind: &'static str) -> KeyError {
+    let path = path.to_owned();
+    let holds = |half: &str| armored.contains(&format!("-----BEGIN PGP {half} KEY BLOCK-----"));
+    match kind {
+        "secret" if holds("PUBLIC") => KeyError::OtherHalf { path, kind, other: "public" },
+        "public" if holds("PRIVATE") => KeyError::OtherHalf { path, kind, other: "secret" },
+        _ => KeyError::NoKey { path, kind },
+    }
 }
 
 /// Facts about a key, for people and machines.
@@ -323,8 +346,7 @@ impl SigningKey {
     /// Reads an armored secret key and refuses what some target would refuse. Of several keys in a file the first one counts.
     pub fn load(path: &Path) -> Result<SigningKey, KeyError> {
         let armored = fs::read_to_string(path).map_err(at(path))?;
-        let (key, _) = SignedSecretKey::from_string(&armored)
-            .map_err(|_| KeyError::NoKey { path: path.to_owned(), kind: "secret" })?;
+        let (key, _) = SignedSecretKey::from_string(&armored).map_err(|_| no_key(path, &armored, "secret"))?;
         if key.primary_key.secret_params().is_encrypted() {
             return Err(KeyError::Locked { path: path.to_owned() });
         }
@@ -387,8 +409,7 @@ impl VerifyingKey {
     /// Reads an armored public key. Of several keys in a file the first one counts.
     pub fn load(path: &Path) -> Result<VerifyingKey, KeyError> {
         let armored = fs::read_to_string(path).map_err(at(path))?;
-        let (key, _) = SignedPublicKey::from_string(&armored)
-            .map_err(|_| KeyError::NoKey { path: path.to_owned(), kind: "public" })?;
+        let (key, _) = SignedPublicKey::from_string(&armored).map_err(|_| no_key(path, &armored, "public"))?;
         VerifyingKey::of(Certificate::vetted(&key, path, now())?)
     }
 
@@ -496,7 +517,7 @@ pub(crate) mod tests {
         let room = tempfile::tempdir().expect("a folder");
         // Something that no file can replace appears while the key is written.
         fs::create_dir(room.path().join(".broken.secret.part")).expect("a folder");
-        assert!(matches!(key().save(room.path(), "broken"), Err(KeyError::Io { .. })));
+        assert!(matches!(key().save(room.path(), "broken"), Err(KeyError::Write { .. })));
         assert_eq!(names(room.path()), [".broken.secret.part"]);
     }
 

@@ -21,7 +21,7 @@ pub(crate) const LEGACY: [IndexSignatureTag; 2] = [IndexSignatureTag::RPMSIGTAG_
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// Reading or writing the package.
-    #[error("cannot sign `{path}`")]
+    #[error("cannot sign `{path}`\nhint: name a package, whole as rpmbuild made it")]
     Sign {
         /// The package.
         path: PathBuf,

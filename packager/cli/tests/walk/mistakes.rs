@@ -19,7 +19,10 @@ fn mistakes_are_named() {
     assert_eq!(fault["error"], "unexpected argument '--nosuch' found");
     let text = yard.bad(&["--json", "keys"], 2);
     let fault: serde_json::Value = serde_json::from_str(&text).expect("JSON alone");
-    assert_eq!(fault["error"], "a subcommand is missing");
+    let words = fault["error"].as_str().expect("text");
+    assert!(words.contains("subcommand") && !words.contains('\n'), "{words}");
+    let text = yard.bad(&["plan", "--json"], 2);
+    assert!(text.contains("not provided: --target <TARGET>"), "{text}");
     let stray = yard.path("root/specs/other");
     fs::create_dir(&stray).expect("a folder");
     fs::write(stray.join("recipe.yml"), "").expect("written");
@@ -39,6 +42,29 @@ fn mistakes_are_named() {
         text.contains("specs/demo/recipe.yaml:2:1: unknown key `relase`") && text.contains("write `release`"),
         "{text}"
     );
+    let text = text_of(&recipe).replace("relase: 1", "release: 1");
+    let bytes = [text.as_bytes(), b"# caf\xe9\n"].concat();
+    let line = bytes.iter().filter(|byte| **byte == b'\n').count();
+    fs::write(&recipe, bytes).expect("written");
+    let said = yard.bad(&["spec", "--target", TARGET], 1);
+    assert!(
+        said.contains(&format!("recipe.yaml:{line}: this is not UTF-8\n")) && said.contains("hint: save"),
+        "{said}"
+    );
+    fs::write(&recipe, text.replace("changelog: CHANGELOG.md", "changelog: CHANGES.md")).expect("written");
+    let said = yard.bad(&["spec", "--target", TARGET], 1);
+    assert!(said.contains("recipe.yaml:12:14: cannot read `CHANGES.md` in the source tree"), "{said}");
+    // Each hint stays with its finding.
+    fs::write(&recipe, text.replace("license: Apache-2.0", "license: ''").replace("to: /etc", "to: etc"))
+        .expect("written");
+    let said = yard.bad(&["spec", "--target", TARGET], 1);
+    let (first, second) = said.split_once("is no path for this").expect("two findings");
+    assert!(first.contains("`license` is empty") && first.contains("hint: write one line"), "{said}");
+    assert!(second.contains("hint: write a path from the root"), "{said}");
+}
+
+fn text_of(path: &Path) -> String {
+    fs::read_to_string(path).expect("readable")
 }
 
 #[test]
@@ -56,11 +82,23 @@ fn gates_are_explained_and_named_rightly() {
     assert_eq!((&shown["id"], &shown["severity"]), (&"rpath".into(), &"warning".into()));
     fs::write(&profile, format!("{text}gates:\n  rpaht: warning\n")).expect("written");
     let text = yard.bad(&["plan", "--target", TARGET], 1);
-    assert!(text.contains("names `rpaht`, which is no gate") && text.contains("hint: write `rpath`"), "{text}");
+    assert!(text.contains(": `rpaht` is no gate") && text.contains("hint: write `rpath`"), "{text}");
+    fs::write(&profile, text_of(&profile).replace("rpaht", "rpath").replace("w2.xzdio", "w2.foo")).expect("written");
+    let text = yard.bad(&["plan", "--target", TARGET], 1);
+    assert!(text.contains("`w2.foo` is no value for `binary-payload`") && text.contains("target.yaml:"), "{text}");
+    let recipe = yard.path("root/specs/demo/recipe.yaml");
+    fs::write(&profile, text_of(&profile).replace("w2.foo", "w2.xzdio")).expect("written");
+    let waived = format!("{}waivers:\n  - {{ finding: rpaht, reason: r }}\n", text_of(&recipe));
+    fs::write(&recipe, waived).expect("written");
+    let text = yard.bad(&["spec", "--target", TARGET], 1);
+    assert!(text.contains("there is no finding `rpaht`") && text.contains("hint: write `rpath`"), "{text}");
     fs::remove_dir_all(yard.path("root/specs/targets/almalinux-8")).expect("removed");
     let text = yard.bad(&["check", "--explain", "isa-baselin"], 1);
     assert!(text.contains("there is no gate `isa-baselin`") && text.contains("hint: write `isa-baseline`"), "{text}");
     yard.bad(&["check"], 2);
+    // Nothing of a project is needed for this.
+    let apart = yard.command(&["check", "--list"]).current_dir("/").output().expect("the packager runs");
+    assert!(apart.status.success(), "{}", said(&apart));
 }
 
 #[test]
@@ -108,6 +146,7 @@ fn a_key_that_cannot_sign_is_refused_before_anything_is_built() {
     refused(&keys.join("expired.secret.asc"), "expired");
     refused(&keys.join("locked.secret.asc"), "is protected by a passphrase");
     refused(&yard.path("root/specs/demo/recipe.yaml"), "holds no OpenPGP secret key");
+    refused(&crate::yard::keys().join("packager/keys/development.asc"), "holds the public half of a key");
     refused(&yard.path("nowhere.asc"), "cannot use the key file");
     assert!(!yard.path("state/work").exists() && !yard.path("root/dist").exists());
 }
@@ -119,6 +158,11 @@ fn keys_have_names_that_files_may_have() {
     for name in ["", "a/b", "..", "-x y", "a.secret"] {
         let text = yard.bad(&["keys", "new", "--out", folder.to_str().expect("text"), "--", name], 1);
         assert!(text.contains("cannot be the name of key files") && text.contains("hint: use letters"), "{text}");
+    }
+    for user in ["", " ", "a\nb"] {
+        let arguments = ["keys", "new", "k", "--user", user, "--out", folder.to_str().expect("text")];
+        let text = yard.bad(&arguments, 1);
+        assert!(text.contains("cannot be the user of a key") && text.contains("hint: write it in one line"), "{text}");
     }
     assert!(!folder.exists());
     // A full disk is said to be full, whatever was to be written.

@@ -12,7 +12,7 @@ pub(crate) fn recipe(yard: &Yard, name: &str, keys: &str, packages: &str) {
     let folder = yard.path("root/specs").join(name);
     fs::create_dir_all(&folder).expect("a folder");
     let text = format!(
-        "name: {name}\nversion: '2.1'\nrelease: 1\nsummary: s\nlicense: MIT\nmaintainer: m\ndescription: d\nsource:\n  released: 2026-01-02\n  \
+        "name: {name}\nversion: '2.1'\nrelease: 1\nsummary: s\nlicense: MIT\nmaintainer: M <m@m.invalid>\ndescription: d\nsource:\n  released: 2026-01-02\n  \
          archives: [{{ url: 'file:///nowhere/{name}.tar.gz', sha256: '{}' }}]\nmake: {{}}\n{keys}\npackages:\n{packages}\n",
         "0".repeat(64)
     );

@@ -8,7 +8,7 @@ use serde_saphyr::Spanned;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Package {
     /// One line, no period; the recipe's when absent.
-    pub summary: Option<String>,
+    pub summary: Option<Spanned<String>>,
     /// Prose; the recipe's when absent.
     pub description: Option<String>,
     /// Own packages by name (same version and release), or capabilities of the target.

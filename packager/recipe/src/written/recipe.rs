@@ -21,13 +21,13 @@ pub struct Recipe {
     /// The number before the dist tag.
     pub release: u32,
     /// One line, no period.
-    pub summary: String,
+    pub summary: Spanned<String>,
     /// SPDX expression for the sources of this project.
-    pub license: String,
+    pub license: Spanned<String>,
     /// Who answers for the packages: `Name <address>`.
-    pub maintainer: String,
+    pub maintainer: Spanned<String>,
     /// Where the project lives.
-    pub url: Option<String>,
+    pub url: Option<Spanned<String>>,
     /// Prose.
     pub description: String,
     /// Where the sources are.
@@ -225,11 +225,11 @@ impl Recipe {
     /// What its kind of source and its way of building need.
     fn whole(&self, page: Page<'_>) -> Result<(), Diagnostic> {
         let at_name = |message: &str, hint: &str| Err(page.at(&self.name, message, Some(hint.to_owned())));
-        if self.methods().iter().flatten().count() != 1 {
-            return at_name(
-                "the recipe does not say how it is built",
-                "give one of `cargo`, `autotools`, `make`, `meson`, `cmake`",
-            );
+        let hint = "give one of `cargo`, `autotools`, `make`, `meson`, `cmake`";
+        match self.methods().iter().flatten().count() {
+            0 => return at_name("the recipe does not say how it is built", hint),
+            1 => {}
+            _ => return at_name("the recipe says more than once how it is built", hint),
         }
         let source = &self.source;
         if self.cargo.is_some() {

@@ -38,7 +38,7 @@ fn target() -> Target {
 fn recipe(name: &str, version: &str, keys: &str, packages: &str) -> String {
     let hash = "0".repeat(64);
     format!(
-        "name: {name}\nversion: '{version}'\nrelease: 1\nsummary: s\nlicense: MIT\nmaintainer: m\ndescription: d\nsource:\n  \
+        "name: {name}\nversion: '{version}'\nrelease: 1\nsummary: s\nlicense: MIT\nmaintainer: M <m@m.invalid>\ndescription: d\nsource:\n  \
          released: 2026-01-02\n  archives: [{{ url: 'file:///x.tar.gz', sha256: '{hash}' }}]\nmake: {{}}\n{keys}\npackages:\n{packages}\n"
     )
 }
@@ -93,7 +93,9 @@ fn what_is_needed_is_built_before_or_is_there() {
     assert_eq!(plan.provided[0].why, "`mercury` requires `systemd >= 200`");
     assert_eq!(waves(&planned(&texts, &[]).expect("a plan")), [vec!["na", "other"], vec!["mercury"]]);
     let text = planned(&texts, &["mercuri"]).expect_err("unknown").to_string();
-    assert!(text.contains("no recipe builds a package `mercuri`\nhint: known packages: mercury, na, "), "{text}");
+    assert!(text.contains("no recipe builds a package `mercuri`\nhint: write `mercury`"), "{text}");
+    let text = planned(&texts, &["gcc"]).expect_err("unknown").to_string();
+    assert!(text.contains("no recipe builds a package `gcc`\nhint: one of mercury, na, "), "{text}");
 }
 
 #[test]

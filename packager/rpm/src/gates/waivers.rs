@@ -1,6 +1,5 @@
 //! Waivers: which findings a recipe accepts, and whether there is such a finding at all.
 
-use packager_recipe::diagnostic::nearest;
 use packager_recipe::target::Severity;
 use packager_recipe::written::Waiver;
 use packager_recipe::{Concrete, Target};
@@ -31,10 +30,8 @@ pub fn waive(findings: &mut Vec<Finding>, looked_at: &[&Inspected], recipe: &Con
     let unknown: Vec<&Waiver> = recipe.waivers.iter().filter(|waiver| looked_for(waiver) && !known(waiver)).collect();
     for waiver in unknown {
         let first = recipe.packages.first().map_or(&recipe.name, |package| &package.name);
-        let near = nearest(&waiver.finding, catalogue::all().iter().map(|gate| gate.id));
-        let meant = near.map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
         let mut report = Report::new(target, waiver.package.as_ref().unwrap_or(first), findings);
-        report.add(&UNKNOWN, format!("there is no finding `{}`{meant}", waiver.finding));
+        report.add(&UNKNOWN, format!("there is no finding `{}`", waiver.finding));
     }
     accept(findings, recipe);
 }
