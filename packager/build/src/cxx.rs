@@ -14,8 +14,8 @@ use crate::stages::BuildError;
 use crate::sysroot::{found, key, layer, merge};
 use crate::tools::Toolchain;
 
-/// Raised when the layout changes.
-const GENERATION: &str = "1";
+/// Raised when other files come out of the same toolchain.
+pub(crate) const GENERATION: &str = "1";
 
 /// Where the headers are, in the sysroot.
 pub(crate) const HEADERS: &str = "usr/include/c++/v1";

@@ -93,7 +93,9 @@ impl Job<'_> {
         let srpm = self.srpm(&self.key()?, work, &place.log, Purpose::Shell)?;
         let name = srpm.file_name().unwrap_or_default().to_string_lossy();
         (self.progress)("unpacking");
-        self.rpmbuild(work, &["-rp", "--nodeps"], &format!("/build/SRPMS/{name}"), "unpacking", &place.log)?;
+        let upstream = self.upstream(work, &place.log)?;
+        let what = format!("/build/SRPMS/{name}");
+        self.rpmbuild(work, &["-rp", "--nodeps"], &what, "unpacking", upstream, &place.log)?;
         // A person may stay for long.
         let room = place.share();
         self.shell_in(room.path(), script, with)

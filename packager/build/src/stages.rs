@@ -16,13 +16,15 @@ use packager_source::{Digest, Room, Workspace, digest, keep, mirror};
 use crate::budget::{Acquired, Budget};
 use crate::buildroot::Buildroot;
 use crate::cross;
+use crate::cxx;
 use crate::documents;
 use crate::gnu::Gnu;
 use crate::key::{GENERATION, Inputs, build_key};
 use crate::macros;
 use crate::run::{RunError, run};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Upstream};
 use crate::store::{Artifact, Store};
+use crate::sysroot;
 use crate::tools::Toolchain;
 
 /// Why a build failed.
@@ -184,7 +186,8 @@ impl Job<'_> {
         let linked: Vec<_> = self.linked.iter().map(|linked| (linked.recipe.clone(), linked.key.clone())).collect();
         let gnu = self.gnu.map(|gnu| {
             let environment = self.environment(gnu);
-            format!("{}{environment:?}{:?}", gnu.version, cross::files(gnu, self.target, self.recipe, &environment))
+            let files = cross::files(gnu, self.target, self.recipe, &environment);
+            format!("{}{:?}{environment:?}{files:?}", gnu.version, [sysroot::GENERATION, cxx::GENERATION])
         });
         let inputs = Inputs {
             spec: self.spec,
@@ -313,6 +316,7 @@ impl Job<'_> {
             &arguments,
             &format!("/build/SPECS/{}.spec", self.recipe.name),
             "making the source package",
+            None, // it needs no compiler
             log,
         )?;
         let made = files(&work.join("SRPMS"), ".src.rpm")?;
@@ -432,14 +436,13 @@ impl Job<'_> {
             let path = work.join(folder);
             fs::remove_dir_all(&path).and_then(|()| fs::create_dir_all(&path)).map_err(BuildError::at(&path))?;
         }
-        if self.buildroot == Buildroot::Sandbox {
-            // A stage of its own, which must not seem to last as long as compiling.
-            self.upstream(work, log)?;
-        }
+        // A stage of its own before compiling begins.
+        let upstream = if self.buildroot == Buildroot::Sandbox { self.upstream(work, log)? } else { None };
         (self.progress)("compiling and packaging");
         match self.buildroot {
             Buildroot::Sandbox => {
-                self.rpmbuild(work, &["--rebuild", "--nodeps"], &format!("/build/SRPMS/{name}"), "rpmbuild", log)?;
+                let arguments = ["--rebuild", "--nodeps"];
+                self.rpmbuild(work, &arguments, &format!("/build/SRPMS/{name}"), "rpmbuild", upstream, log)?;
             }
             Buildroot::Host => self.on_host(work, &srpm, log)?,
             Buildroot::Mock => self.in_mock(work, &srpm, log)?,
@@ -468,6 +471,7 @@ impl Job<'_> {
         arguments: &[&str],
         what: &str,
         step: &str,
+        upstream: Option<Upstream>,
         log: &Path,
     ) -> Result<(), BuildError> {
         let macros_path = work.join("macros");
@@ -475,11 +479,7 @@ impl Job<'_> {
         let arch = self.target.arch.name();
         let platform = format!("{arch}-linux");
         let read = macros::BASE.map(|path| path.replace("%{_target}", &platform));
-        let mut sandbox = self.sandbox(work)?;
-        // A source package needs no compiler.
-        if !arguments.contains(&"-bs") {
-            sandbox.upstream = self.upstream(work, log)?;
-        }
+        let sandbox = Sandbox { upstream, ..self.sandbox(work)? };
         let mut command = sandbox.command("rpmbuild");
         command.args(arguments).args(["--target", &platform]);
         command.arg("--macros").arg(format!("{}:/build/macros", read.join(":")));

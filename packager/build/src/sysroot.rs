@@ -15,8 +15,8 @@ use crate::run::run;
 use crate::stages::BuildError;
 use crate::tools::Toolchain;
 
-/// Raised when the layout changes.
-const GENERATION: &str = "1";
+/// Raised when other files come out of the same toolchain.
+pub(crate) const GENERATION: &str = "2";
 
 /// What must be in a program for zig to make every stub.
 const PROGRAM: &str = "#include <pthread.h>\nstatic void *run(void *p) { return p; }\nint main(void) { pthread_t t; return pthread_create(&t, 0, run, 0); }\n";
@@ -117,15 +117,16 @@ pub(crate) fn merge(from: &Path, to: &Path) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Lets zig link a program in both ways, and takes what it made for that out of its cache.
+/// Lets zig link a program in both ways, and takes what it made for that out of its cache. Stripped: debug information of start files would bring
+/// the path of this folder into every program.
 fn stubs(toolchain: &Toolchain, target: &Target, room: &Path, library: &Path, log: &Path) -> Result<(), BuildError> {
     let cache = room.join("zig");
     let program = room.join("program.c");
     fs::write(&program, PROGRAM).map_err(BuildError::at(&program))?;
     for way in ["-no-pie", "-pie"] {
         let mut zig = Command::new(toolchain.zig.join("zig"));
-        zig.arg("cc").arg("-target").arg(format!("{}-linux-gnu.{}", target.arch, target.profile.glibc)).arg(way);
-        zig.arg(&program).arg("-o").arg(room.join("program"));
+        zig.arg("cc").arg("-target").arg(format!("{}-linux-gnu.{}", target.arch, target.profile.glibc));
+        zig.args([way, "-s"]).arg(&program).arg("-o").arg(room.join("program"));
         zig.env("ZIG_GLOBAL_CACHE_DIR", &cache).env("ZIG_LOCAL_CACHE_DIR", &cache);
         run(&mut zig, "making the stub libraries of glibc", log)?;
     }

@@ -26,7 +26,7 @@ const NUMBER: [(&str, &str); 4] = [
 const TELLER: [(&str, &str); 3] = [
     (
         "teller.c",
-        "#include <number.h>\n#include <stdio.h>\nint main(void) { return printf(GREETING \"%d\\n\", number()) < 0; }\n",
+        "#include <number.h>\n#include <stdio.h>\n#include <stdlib.h>\nstatic void end(void) {}\nint main(void) { return atexit(end) != 0 || printf(GREETING \"%d\\n\", number()) < 0; }\n",
     ),
     (
         "configure",
@@ -178,6 +178,10 @@ fn a_program_links_against_the_packages_of_a_library() {
     let root = unpack(&yard, &[program_rpm, packages.join("number-1.0-1.el8.x86_64.rpm")]);
     let told = run(Command::new(root.join("usr/bin/teller")).env("LD_LIBRARY_PATH", root.join("usr/lib64")));
     assert_eq!(String::from_utf8_lossy(&told.stdout), "hello 42\n");
+    // At another place, with a sysroot made there.
+    let text = yard.good(&["rebuild", "--check", "--target", TARGET, "teller"]);
+    let named = |name: &str| text.contains(&format!("{name}-1.0-1.el8.x86_64.rpm: identical"));
+    assert!(named("number") && named("teller") && named("teller-debuginfo") && !text.contains("differs"), "{text}");
 
     // A change to the program builds it alone; a change to the library builds both.
     fs::write(&program_path, program.replace("summary: Tells a number", "summary: Tells the number")).expect("written");
@@ -196,6 +200,23 @@ fn a_program_links_against_the_packages_of_a_library() {
     mistakes(&yard, &library, &program, &number);
 }
 
+fn a_patch_for_another_release(yard: &Yard, library: &str) {
+    let patched = library.replace("make: {}", "make: {}\npatches:\n  - { file: answer.patch, reason: another answer }");
+    let path = recipe(yard, "number", &patched);
+    let patch = path.with_file_name("files").join("answer.patch");
+    fs::create_dir_all(patch.parent().expect("a folder")).expect("made");
+    let change = |from: &str| {
+        format!(
+            "--- a/number.c\n+++ b/number.c\n@@ -1,2 +1,2 @@\n #include <stdlib.h>\n-int number(void) {{ return atoi(\"{from}\"); }}\n+int number(void) {{ return atoi(\"7\"); }}\n"
+        )
+    };
+    fs::write(&patch, change("41")).expect("written");
+    let text = yard.bad(&["build", "--target", TARGET, "number"], 1);
+    assert!(text.contains("answer.patch: this patch does not apply to 1.0: make it anew"), "{text}");
+    fs::write(&patch, change("42")).expect("written");
+    yard.good(&["build", "--target", TARGET, "number"]);
+}
+
 fn mistakes(yard: &Yard, library: &str, program: &str, number: &Path) {
     // A file that the development package forgot: the program sees packages, not the library's build tree.
     recipe(yard, "number", &library.replace("      - installed: /usr/include/number.h\n", ""));
@@ -204,6 +225,7 @@ fn mistakes(yard: &Yard, library: &str, program: &str, number: &Path) {
         text.contains("Installed (but unpackaged) file(s) found") && text.contains("/usr/include/number.h"),
         "{text}"
     );
+    a_patch_for_another_release(yard, library);
     recipe(yard, "number", library);
     recipe(yard, "teller", &program.replace("[libnumber-devel]", "[libnumbr-devel]"));
     let text = yard.bad(&["plan", "--target", TARGET], 1);
