@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use packager_recipe::values::is_word;
 use packager_repo::verify as repository;
 use packager_rpm::{SigningKey, VerifyingKey, sign as signing};
 use serde_json::json;
@@ -58,9 +59,7 @@ pub(crate) fn new(keys: &Path, options: &NewKeyOptions) -> Result<Report> {
 
 /// Whether files of a key may have a name: no path, not hidden, and the public one not that of another's secret.
 fn is_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter))
-        && !text.ends_with(".secret")
+    is_word(text, "._-") && !text.ends_with(".secret")
 }
 
 /// One process at a time makes keys in a folder.

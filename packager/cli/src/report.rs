@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use packager_source::stop::unless_interrupted;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A line to standard error. Whether somebody reads it does not decide what the program does.
@@ -90,8 +91,7 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
         }
     }
     if as_json {
-        // Whether somebody reads it does not decide what the program does.
-        let _unread = writeln!(std::io::stdout(), "{:#}", json!({ "error": message, "hints": hints }));
+        tell_programs(&message, &hints);
     } else {
         say!("error: {message}");
         for hint in hints {
@@ -117,9 +117,13 @@ pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
     };
     let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
     let hints: Vec<&str> = tips.chain(["`--help` behind the command says what it takes"]).collect();
-    // Whether somebody reads it does not decide what the program does.
-    let _unread = writeln!(std::io::stdout(), "{:#}", json!({ "error": message, "hints": hints }));
+    tell_programs(&message, &hints);
     ExitCode::from(USAGE)
+}
+
+/// An error for programs. Whether somebody reads it does not decide what this one does.
+fn tell_programs(message: &str, hints: &[impl Serialize]) {
+    let _unread = writeln!(std::io::stdout(), "{:#}", json!({ "error": message, "hints": hints }));
 }
 
 /// Several faults as one.

@@ -66,6 +66,11 @@ pub(crate) fn target_names(places: &Places) -> Result<Vec<String>> {
 
 fn profile(places: &Places, system: &str) -> Result<Profile> {
     let file = format!("specs/targets/{system}/target.yaml");
+    if !places.root.join(&file).is_file() {
+        bail!(
+            "{file}: there is no such file\nhint: every folder in `specs/targets/` describes a distribution: copy the file of another, or remove the folder"
+        );
+    }
     let text = read(places, &file)?;
     let profile = Profile::parse(Page { file: &file, text: &text })?;
     if let Some(id) = profile.gates.keys().find(|id| catalogue::find(id).is_none()) {

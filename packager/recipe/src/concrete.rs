@@ -11,6 +11,9 @@ use crate::written::{Dispatched, Instead, Private, Waiver};
 pub struct Concrete {
     /// Source package name.
     pub name: String,
+    /// What its makers call it, when the recipe has another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
     /// Version: the upstream release's, or the cargo workspace's.
     pub version: String,
     /// Release without the dist tag.

@@ -64,14 +64,12 @@ impl Page<'_> {
             let rest = line.trim_start().trim_start_matches(['"', '\'']).strip_prefix(key);
             rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
         };
-        let (line, column, text) = match (1_u64..).zip(self.text.lines()).find(|(_, line)| is_key(line)) {
-            Some((number, line)) => {
-                (number, line.chars().take_while(|letter| letter.is_whitespace()).count() + 1, line)
-            }
-            None => (0, 0, ""),
-        };
-        let column = u64::try_from(column).unwrap_or(0);
-        Diagnostic { file: self.file.to_owned(), line, column, message: message.into(), hint, text: text.to_owned() }
+        let found = (1_u64..).zip(self.text.lines()).find(|(_, line)| is_key(line));
+        let (line, column) = found.map_or((0, 0), |(number, line)| {
+            let indent = line.chars().take_while(|letter| letter.is_whitespace()).count();
+            (number, u64::try_from(indent).unwrap_or(0) + 1)
+        });
+        self.here(line, column, message.into(), hint)
     }
 
     /// What the YAML reader found, in our words and with a suggestion for misspelt keys.
@@ -105,6 +103,10 @@ impl Page<'_> {
 
     fn place(&self, location: Option<Location>, message: String, hint: Option<String>) -> Diagnostic {
         let (line, column) = location.map_or((0, 0), |at| (at.line(), at.column()));
+        self.here(line, column, message, hint)
+    }
+
+    fn here(&self, line: u64, column: u64, message: String, hint: Option<String>) -> Diagnostic {
         let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
         let text = if line == 0 { "" } else { self.text.lines().nth(index).unwrap_or("") };
         Diagnostic { file: self.file.to_owned(), line, column, message, hint, text: text.to_owned() }

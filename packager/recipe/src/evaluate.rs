@@ -47,9 +47,9 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         return Err(findings);
     }
     let name = recipe.name.value.clone();
-    let mut method = upstream::method(recipe, page, target, facts, &mut findings);
     let version =
         recipe.version.as_ref().map_or_else(|| version::of_cargo(&facts.version), |version| version.value.clone());
+    let mut method = upstream::method(recipe, page, &version, target, facts, &mut findings);
     let mut sources = upstream::first_sources(&name, &version, method.archive.as_ref());
     let mut install = std::mem::take(&mut method.install);
     let mut packages = Vec::new();
@@ -94,6 +94,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         archive,
         given: facts.given.clone(),
         asked: recipe.asked.clone(),
+        project: recipe.project.as_ref().map(|project| project.value.clone()),
         patches,
         build,
         cxx: recipe.languages.contains(&Language::Cxx),
@@ -174,7 +175,7 @@ fn changelog_entries(recipe: &Recipe, version: &str, facts: &Facts) -> Vec<Chang
             None => format!("Packaged from the upstream release {version}"),
         }];
         items.extend(recipe.patches.iter().map(|patch| format!("{}: {}", patch.value.file, patch.value.reason)));
-        let items = items.into_iter().map(|item| item.replace('%', "%%")).collect();
+        let items = items.into_iter().map(|item| escaped(&item)).collect();
         let evr = format!("{version}-{}", recipe.release);
         return vec![ChangelogEntry { date: changelog::rpm_date(today), evr, items }];
     }
@@ -184,7 +185,7 @@ fn changelog_entries(recipe: &Recipe, version: &str, facts: &Facts) -> Vec<Chang
             let version_of = release.version.map_or_else(|| version.to_owned(), |own| version::of_cargo(&own));
             let number = if version_of == version { recipe.release } else { 1 };
             // A bare percent sign would begin a macro.
-            let items = release.items.into_iter().map(|item| item.replace('%', "%%")).collect();
+            let items = release.items.into_iter().map(|item| escaped(&item)).collect();
             ChangelogEntry {
                 date: changelog::rpm_date(release.day.unwrap_or(today)),
                 evr: format!("{version_of}-{number}"),

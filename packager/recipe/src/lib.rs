@@ -18,7 +18,7 @@ pub mod spec;
 pub mod sysusers;
 pub mod target;
 mod upstream;
-mod values;
+pub mod values;
 mod version;
 pub mod written;
 

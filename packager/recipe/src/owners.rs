@@ -11,7 +11,7 @@ use crate::written::Recipe;
 pub(crate) fn nobody_makes(recipe: &Recipe, page: Page<'_>, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, package) in &recipe.packages {
-        let made = made_with(recipe, name, facts);
+        let Some(made) = made_with(recipe, name, facts) else { continue };
         for spanned in &package.files {
             let owners = [("user", &spanned.value.user, &made.users), ("group", &spanned.value.group, &made.groups)];
             for (kind, owner, known) in owners {
@@ -31,19 +31,19 @@ pub(crate) fn nobody_makes(recipe: &Recipe, page: Page<'_>, facts: &Facts) -> Ve
     findings
 }
 
-/// What a package makes, and what packages of the recipe make that it requires.
-fn made_with(recipe: &Recipe, name: &str, facts: &Facts) -> Made {
+/// What a package makes, and what packages of the recipe make that it requires. Nothing is known when a file of theirs is not there.
+fn made_with(recipe: &Recipe, name: &str, facts: &Facts) -> Option<Made> {
     let mut made = Made::default();
     let mut seen = BTreeSet::from([name]);
     let mut left = vec![name];
     while let Some(package) = left.pop().and_then(|name| recipe.packages.get(name)) {
         for file in package.files.iter().filter_map(|entry| entry.value.sysusers.as_ref()) {
-            made.add(sysusers::made(facts.beside.get(file).map_or("", String::as_str)));
+            made.add(sysusers::made(facts.beside.get(file)?));
         }
         let required = package.requires.iter().map(|required| required.value.trim());
         left.extend(required.filter(|name| recipe.packages.contains_key(*name) && seen.insert(name)));
     }
-    made
+    Some(made)
 }
 
 #[cfg(test)]
@@ -54,12 +54,16 @@ mod tests {
 
     /// What is found when `demo` requires `demo-libs`, which has a file of users, and owns a folder.
     fn found(owner: &str, requires: &str) -> Vec<String> {
+        found_with(&[("users.conf", "g daemons -\nu app - -\n")], owner, requires)
+    }
+
+    fn found_with(beside: &[(&str, &str)], owner: &str, requires: &str) -> Vec<String> {
         let packages = format!(
             "packages:\n  demo-libs:\n    files: [{{ sysusers: users.conf }}]\n  demo:\n    requires: [{requires}]\n    files:\n      - {{ directory: /srv, {owner} }}\n"
         );
         let text = format!("{}{packages}", RECIPE.split_once("packages:\n  demo").expect("packages").0);
         let page = Page { file: "recipe.yaml", text: &text };
-        let beside = [("users.conf".to_owned(), "g daemons -\nu app - -\n".to_owned())].into();
+        let beside = beside.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         let recipe = Recipe::parse(page).expect("a good recipe");
         nobody_makes(&recipe, page, &Facts { beside, ..Facts::default() })
             .into_iter()
@@ -77,5 +81,11 @@ mod tests {
         assert!(group.ends_with("the group `demons`; write `daemons`"), "{group}");
         let [user]: [String; 1] = found("user: daemons", "demo-libs").try_into().expect("one finding");
         assert!(user.contains("the user `daemons`"), "{user}");
+    }
+
+    /// That a file is not there is one finding, of somebody else.
+    #[test]
+    fn a_file_of_users_that_is_not_there_says_nothing_of_owners() {
+        assert_eq!(found_with(&[], "user: app", "demo-libs"), [] as [String; 0]);
     }
 }

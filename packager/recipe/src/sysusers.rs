@@ -20,19 +20,55 @@ impl Made {
     }
 }
 
-/// Who is there once the lines were applied. A user has a group of its name unless the line says another.
+/// A line that `%pre` can do.
+enum Line {
+    Group { name: String, gid: Option<String> },
+    User { name: String, uid: Option<String>, group: String, gid: Option<String>, rest: [Option<String>; 3] },
+    Member { user: String, group: String },
+}
+
+impl Line {
+    fn read(line: &str) -> Option<Line> {
+        let fields = split(line);
+        let field = |index: usize| fields.get(index).filter(|field| *field != "-").cloned();
+        let name = field(1)?;
+        match field(0)?.as_str() {
+            "g" => Some(Line::Group { name, gid: field(2) }),
+            "u" => {
+                // `uid`, `uid:gid`, `uid:group`, or a path that only systemd can read an owner from.
+                let ids = field(2);
+                if ids.as_ref().is_some_and(|ids| ids.starts_with('/')) {
+                    return None;
+                }
+                let (uid, group) = match &ids {
+                    Some(ids) => ids.split_once(':').unwrap_or((ids, ids)),
+                    None => ("-", "-"),
+                };
+                let given = |id: &str| (id != "-").then(|| id.to_owned());
+                // A user has a group of its name unless the line says another.
+                let (group, gid) = match given(group) {
+                    Some(group) if !is_number(&group) => (group, None),
+                    gid => (name.clone(), gid),
+                };
+                Some(Line::User { uid: given(uid), group, gid, rest: [field(3), field(4), field(5)], name })
+            }
+            "m" => Some(Line::Member { group: field(2)?, user: name }),
+            _ => None,
+        }
+    }
+}
+
+/// Who is there once the lines were applied.
 pub(crate) fn made(text: &str) -> Made {
     let mut made = Made::default();
-    for fields in entries(text).map(split) {
-        match fields.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["g", group, ..] => drop(made.groups.insert((*group).to_owned())),
-            ["u", user, rest @ ..] => {
-                let named = rest.first().and_then(|id| id.split_once(':')).map(|(_, group)| group);
-                let group = named.filter(|group| *group != "-" && !is_number(group)).unwrap_or(user);
-                made.groups.insert(group.to_owned());
-                made.users.insert((*user).to_owned());
+    for line in entries(text).filter_map(Line::read) {
+        match line {
+            Line::Group { name, .. } => drop(made.groups.insert(name)),
+            Line::User { name, group, .. } => {
+                made.users.insert(name);
+                made.groups.insert(group);
             }
-            _ => {}
+            Line::Member { .. } => {}
         }
     }
     made
@@ -41,42 +77,24 @@ pub(crate) fn made(text: &str) -> Made {
 /// Shell lines for `%pre`, or the first line that is not understood.
 pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
+    let id = |flag: &str, id: Option<String>| id.map(|id| format!("-{flag} {id} ")).unwrap_or_default();
+    let add_group = |group: &str, gid: Option<String>| {
+        format!("getent group {group} >/dev/null || groupadd -r {}{group} || :", id("g", gid))
+    };
     for line in entries(text) {
-        let fields = split(line);
-        let field = |index: usize| fields.get(index).map(String::as_str).filter(|field| *field != "-");
-        match (field(0), field(1)) {
-            (Some("g"), Some(group)) => {
-                let id = field(2).map(|id| format!("-g {id} ")).unwrap_or_default();
-                lines.push(format!("getent group {group} >/dev/null || groupadd -r {id}{group} || :"));
-            }
-            (Some("u"), Some(user)) => {
-                // `uid`, `uid:gid`, `uid:group`, or a path that only systemd can read an owner from.
-                let (uid, group) = match field(2) {
-                    Some(id) if id.starts_with('/') => return Err(line.to_owned()),
-                    Some(id) => {
-                        id.split_once(':').map_or((Some(id), Some(id)), |(uid, group)| (Some(uid), Some(group)))
-                    }
-                    None => (None, None),
-                };
-                let uid = uid.filter(|uid| *uid != "-").map(|uid| format!("-u {uid} ")).unwrap_or_default();
-                let (group, gid) = match group.filter(|group| *group != "-") {
-                    Some(name) if !is_number(name) => (name, String::new()),
-                    Some(gid) => (user, format!("-g {gid} ")),
-                    None => (user, String::new()),
-                };
-                let comment = field(3).unwrap_or("");
-                let home = field(4).unwrap_or("/");
-                let shell = field(5).unwrap_or("/sbin/nologin");
-                lines.push(format!("getent group {group} >/dev/null || groupadd -r {gid}{group} || :"));
+        match Line::read(line).ok_or_else(|| line.to_owned())? {
+            Line::Group { name, gid } => lines.push(add_group(&name, gid)),
+            Line::User { name, uid, group, gid, rest: [comment, home, shell] } => {
+                let comment = comment.unwrap_or_default();
+                let home = home.unwrap_or_else(|| "/".to_owned());
+                let shell = shell.unwrap_or_else(|| "/sbin/nologin".to_owned());
+                lines.push(add_group(&group, gid));
                 lines.push(format!(
-                    "getent passwd {user} >/dev/null || useradd -r {uid}-g {group} -d {home} -s {shell} -c \"{comment}\" {user} || :"
+                    "getent passwd {name} >/dev/null || useradd -r {}-g {group} -d {home} -s {shell} -c \"{comment}\" {name} || :",
+                    id("u", uid)
                 ));
             }
-            (Some("m"), Some(user)) => {
-                let group = field(2).ok_or_else(|| line.to_owned())?;
-                lines.push(format!("usermod -a -G {group} {user} || :"));
-            }
-            _ => return Err(line.to_owned()),
+            Line::Member { user, group } => lines.push(format!("usermod -a -G {group} {user} || :")),
         }
     }
     Ok(lines)

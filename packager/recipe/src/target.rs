@@ -3,14 +3,16 @@
 //! A profile is data (`specs/targets/<distribution>-<release>/target.yaml`); nothing here branches on a
 //! distribution's name. What the distribution offers is in its lock; the capabilities of glibc follow from its version.
 
+mod places;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page};
 use crate::lock::Lock;
+use places::Places;
 
 /// A processor architecture, under rpm's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -193,17 +195,6 @@ pub struct Profile {
     pub gates: BTreeMap<String, Severity>,
 }
 
-/// What rpm knows as `_build_id_links`.
-const BUILD_ID_LINKS: [&str; 4] = ["none", "alldebug", "separate", "compat"];
-
-/// Whether rpm takes a text as flags for a payload: `w2.xzdio`.
-fn is_payload(text: &str) -> bool {
-    let level = text.strip_prefix('w').and_then(|rest| rest.split_once('.'));
-    level.is_some_and(|(level, how)| {
-        level.parse::<u8>().is_ok_and(|level| level <= 22) && ["gzdio", "xzdio", "zstdio"].contains(&how)
-    })
-}
-
 /// A profile for one architecture.
 #[derive(Debug, Clone, Serialize)]
 pub struct Target {
@@ -220,26 +211,11 @@ pub struct Target {
 impl Profile {
     /// Reads a profile.
     pub fn parse(page: Page<'_>) -> Result<Profile, Diagnostic> {
-        #[derive(Deserialize)]
-        struct Places {
-            glibc: Spanned<String>,
-            dist: Spanned<String>,
-            glibcxx: Spanned<String>,
-            cxxabi: Spanned<String>,
-        }
         let profile: Profile = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
         let places: Places = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
-        if GlibcVersion::parse(&profile.glibc).is_none() {
-            let hint = "write it like `\"2.34\"`, in quotes".to_owned();
-            return Err(page.at(&places.glibc, format!("`{}` is no glibc version", profile.glibc), Some(hint)));
+        if let Some((place, message, hint)) = places.unsound() {
+            return Err(page.at(place, message, Some(hint)));
         }
-        for floor in [&places.glibcxx, &places.cxxabi] {
-            if ThreeNumbers::parse(&floor.value).is_none() {
-                let hint = "write it like `\"3.4.25\"`, in quotes".to_owned();
-                return Err(page.at(floor, format!("`{}` is no symbol version", floor.value), Some(hint)));
-            }
-        }
-        profile.sound(page)?;
         if !profile.dist.starts_with('.') {
             return Err(page.at(
                 &places.dist,
@@ -248,53 +224,6 @@ impl Profile {
             ));
         }
         Ok(profile)
-    }
-
-    /// Values that only rpm or a compiler would find wrong, after hours.
-    fn sound(&self, page: Page<'_>) -> Result<(), Diagnostic> {
-        let one_of = |known: &[&str]| format!("one of `{}`", known.join("`, `"));
-        let line = |text: &str| !text.trim().is_empty() && !text.contains(char::is_control);
-        let payloads = [("binary-payload", &self.binary_payload), ("source-payload", &self.source_payload)];
-        let payloads = payloads.map(|(key, value)| {
-            (
-                key,
-                value,
-                is_payload(value),
-                "write it as rpm does: `w` and a level, a dot, one of `gzdio`, `xzdio`, `zstdio`".to_owned(),
-            )
-        });
-        let values = [
-            ("title", &self.title, line(&self.title), "write one line".to_owned()),
-            ("vendor", &self.vendor, line(&self.vendor), "write one line".to_owned()),
-            (
-                "rpm",
-                &self.rpm,
-                ThreeNumbers::parse(&self.rpm).is_some(),
-                "write it like `\"4.16.1\"`, in quotes".to_owned(),
-            ),
-            (
-                "build-id-links",
-                &self.build_id_links,
-                BUILD_ID_LINKS.contains(&self.build_id_links.as_str()),
-                one_of(&BUILD_ID_LINKS),
-            ),
-            (
-                "image",
-                &self.image,
-                line(&self.image) && !self.image.contains(' '),
-                "write an address like `docker.io/library/almalinux:9`".to_owned(),
-            ),
-        ];
-        let cpus = self
-            .cpu
-            .iter()
-            .map(|(arch, cpu)| (arch.name(), cpu, arch.cpus().contains(&cpu.as_str()), one_of(arch.cpus())));
-        for (key, value, good, hint) in values.into_iter().chain(payloads).chain(cpus) {
-            if !good {
-                return Err(page.at_key(key, format!("`{value}` is no value for `{key}`"), Some(hint)));
-            }
-        }
-        Ok(())
     }
 
     /// The architectures that the profile describes.

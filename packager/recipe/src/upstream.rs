@@ -10,7 +10,6 @@ use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
 use crate::diagnostic::{Diagnostic, Page, instead, nearest, one_letter_off};
 use crate::evaluate::Facts;
 use crate::target::Target;
-use crate::version;
 use crate::written::{Cargo, Choice, Method, Recipe};
 
 /// First number of the patches.
@@ -33,6 +32,7 @@ pub(crate) struct Built {
 pub(crate) fn method(
     recipe: &Recipe,
     page: Page<'_>,
+    version: &str,
     target: &Target,
     facts: &Facts,
     findings: &mut Vec<Diagnostic>,
@@ -50,7 +50,7 @@ pub(crate) fn method(
     let built = if let Method::Cargo(cargo) = recipe.method() {
         cargo_names(cargo, page, facts, findings);
         cargo_features(recipe, page, facts, findings);
-        let cargo = Some(cargo_build(recipe, cargo, target, facts, arguments));
+        let cargo = Some(cargo_build(recipe, cargo, version, target, arguments));
         Built { template: "cargo.spec.hbs".to_owned(), cargo, ..Built::default() }
     } else {
         Built {
@@ -187,11 +187,11 @@ fn cargo_features(recipe: &Recipe, page: Page<'_>, facts: &Facts, findings: &mut
     }
 }
 
-fn cargo_build(recipe: &Recipe, cargo: &Cargo, target: &Target, facts: &Facts, features: Vec<String>) -> CargoBuild {
+fn cargo_build(recipe: &Recipe, cargo: &Cargo, version: &str, target: &Target, features: Vec<String>) -> CargoBuild {
     let plain = |names: &[Spanned<String>]| names.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
     CargoBuild {
-        rustflags: rustflags(&recipe.name.value, &version::of_cargo(&facts.version), target),
-        rust: cargo.rust.clone(),
+        rustflags: rustflags(&recipe.name.value, version, target),
+        rust: cargo.rust.value.clone(),
         glibc: target.glibc().to_string(),
         packages: plain(&cargo.packages),
         features,

@@ -3,6 +3,7 @@
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page};
+use crate::version::is_version;
 use crate::written::{Entry, Recipe};
 
 /// What names of packages have beside letters and digits.
@@ -21,6 +22,9 @@ pub(crate) fn unsound(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
     if !is_name(&recipe.name.value) {
         findings.push(page.at(&recipe.name, format!("`{}` is no name of a package", recipe.name.value), name_hint()));
     }
+    if let Some(project) = recipe.project.as_ref().filter(|project| !is_name(&project.value)) {
+        findings.push(page.at(project, format!("`{}` is no name of a project", project.value), name_hint()));
+    }
     for name in recipe.packages.keys().filter(|name| !is_name(name)) {
         findings.push(page.at_key(name, format!("`{name}` is no name of a package"), name_hint()));
     }
@@ -31,6 +35,10 @@ pub(crate) fn unsound(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
     if !is_person(&recipe.maintainer.value) {
         let hint = Some("write it like `Some Body <somebody@example.org>`".to_owned());
         findings.push(page.at(&recipe.maintainer, "a maintainer has a name and an address", hint));
+    }
+    if let Some(rust) = recipe.cargo.as_ref().map(|cargo| &cargo.rust).filter(|rust| !is_version(&rust.value)) {
+        let hint = Some("write the oldest compiler that builds it, like `\"1.85\"`".to_owned());
+        findings.push(page.at(rust, format!("`{}` is no version of Rust", rust.value), hint));
     }
     if let Some(macros) = macro_in(&recipe.description) {
         findings.push(page.at_key("description", expanded(macros), Some(UNESCAPED.to_owned())));
@@ -60,8 +68,14 @@ pub(crate) fn escaped(text: &str) -> String {
     text.replace('%', "%%")
 }
 
+/// Whether a text begins with a letter or digit, and has nothing but these and `marks`.
+#[must_use]
+pub fn is_word(text: &str, marks: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric()) && made_of(text, marks)
+}
+
 fn is_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphanumeric()) && made_of(text, NAME_MARKS)
+    is_word(text, NAME_MARKS)
 }
 
 fn made_of(text: &str, marks: &str) -> bool {
@@ -93,7 +107,7 @@ fn expanded(macros: &str) -> String {
     format!("rpm would expand `{macros}`")
 }
 
-/// The beginning of a macro of rpm, when there is one in a text: a percent sign before a blank, a digit's end or a mark is none.
+/// The beginning of a macro of rpm, when there is one in a text: a percent sign before a blank or another mark is none.
 fn macro_in(text: &str) -> Option<&str> {
     text.match_indices('%').find_map(|(at, _)| {
         let rest = &text[at + 1..];
@@ -160,6 +174,7 @@ mod tests {
         assert_eq!(found("summary: A program", "summary: 100% a program, 5 %"), [] as [&str; 0]);
         for (from, to, told) in [
             ("name: demo", "name: \"\"", "1: `` is no name of a package"),
+            ("rust: \"1.85\"", "rust: \">= 1.85\"", "15: `>= 1.85` is no version of Rust"),
             ("\n  demo:\n", "\n  \"de mo\":\n", "21: `de mo` is no name of a package"),
             ("summary: A", "summary: \"%(touch x) A\" #", "3: rpm would expand `%(touch`"),
             ("license: Apache-2.0", "license: \"MIT\\n%pre\"", "4: `license` has more than one line"),

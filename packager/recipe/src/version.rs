@@ -1,12 +1,13 @@
 //! Versions as rpm takes them.
 
+use crate::values::is_word;
+
 /// What rpm takes beside letters and digits; `-` parts the version from the release.
 const MARKS: &str = "._+~^";
 
 /// Whether rpm takes a text as a version.
 pub(crate) fn is_version(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || MARKS.contains(letter))
+    is_word(text, MARKS)
 }
 
 /// rpm's spelling of a version of cargo: `1.0.0-rc.1` comes before `1.0.0`, which rpm says with a tilde. Further hyphens are rare, and

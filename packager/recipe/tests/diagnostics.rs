@@ -198,3 +198,21 @@ fn a_profile_without_a_good_glibc() {
     assert!(error.to_string().contains("`new` is no glibc version"), "{error}");
     assert!(error.line > 0 && error.column > 0);
 }
+
+#[test]
+fn values_of_a_profile_have_their_own_place() {
+    let mocked = PROFILE.replace("\ncpu:", "\nmock:\n  x86_64: somewhere\ncpu:");
+    for (from, to, told) in [
+        ("  x86_64: x86-64", "  x86_64: x86-65", "`x86-65` is no instruction set"),
+        ("rpm: \"4", "rpm: \"x", "is no version of rpm"),
+        ("build-id-links: none", "build-id-links: non", "`non` is no kind of build-id links"),
+        ("vendor: openEuler", "vendor: \"\"", "`` is no name"),
+    ] {
+        assert!(mocked.contains(from), "the profile has `{from}`");
+        let text = mocked.replace(from, to);
+        let error = Profile::parse(Page { file: "target.yaml", text: &text }).expect_err("a bad value");
+        let line = usize::try_from(error.line).expect("a line");
+        assert!(error.message.contains(told) && error.hint.is_some(), "{error}");
+        assert!(text.lines().nth(line - 1).expect("the line").starts_with(to.trim_end_matches('"')), "{error}");
+    }
+}

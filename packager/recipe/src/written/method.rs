@@ -20,7 +20,7 @@ pub struct Cargo {
     #[serde(default)]
     pub completions: Vec<Spanned<String>>,
     /// Oldest compiler that builds it.
-    pub rust: String,
+    pub rust: Spanned<String>,
 }
 
 /// A project with a `configure` script.

@@ -16,6 +16,8 @@ use crate::written::{Also, Archive, Autotools, Cargo, Choice, Cmake, Make, Meson
 pub struct Recipe {
     /// Name of the source package.
     pub name: Spanned<String>,
+    /// What its makers call it, when the recipe has another name.
+    pub project: Option<Spanned<String>>,
     /// Version of an upstream release; a cargo workspace has its own.
     pub version: Option<Spanned<String>>,
     /// The number before the dist tag.
@@ -244,6 +246,7 @@ impl Recipe {
                 return Err(page.at(version, "the version of a cargo project is its workspace's", hint));
             }
             let useless = [
+                ("project", self.project.is_some()),
                 ("archives", !source.archives.is_empty()),
                 ("released", source.released.is_some()),
                 ("patches", !self.patches.is_empty()),

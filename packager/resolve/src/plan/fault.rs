@@ -6,7 +6,7 @@ use crate::fault::ParseError;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PlanError {
     /// Nobody has this name.
-    #[error("no recipe builds a package `{name}`\nhint: {hint}")]
+    #[error("no recipe or package is called `{name}`\nhint: {hint}")]
     UnknownPackage {
         /// As asked for.
         name: String,

@@ -54,12 +54,12 @@ impl<'m, 'r> Making<'m, 'r> {
     fn choose(&mut self, wanted: &[String]) -> Result<(), PlanError> {
         let mut queue: Vec<(&'r Concrete, Reason)> = Vec::new();
         for name in wanted {
-            let Some(recipe) = self.ours.owner(name) else {
-                let hint = among(name, self.ours.packages());
+            let Some(recipe) = self.ours.called(name) else {
+                let hint = among(name, self.ours.names());
                 return Err(PlanError::UnknownPackage { name: name.clone(), hint });
             };
             // Who names a package wants it built.
-            queue.push((recipe.0, Reason { why: format!("`{name}` was asked for"), although: None }));
+            queue.push((recipe, Reason { why: format!("`{name}` was asked for"), although: None }));
         }
         for recipe in self.ours.recipes() {
             if recipe.asked.is_some() || recipe.given.is_some() {
@@ -133,6 +133,7 @@ impl<'m, 'r> Making<'m, 'r> {
         };
         Ok(Step {
             recipe: recipe.name.clone(),
+            project: recipe.project.clone(),
             nvr: recipe.nvr(),
             evr: recipe.evr(),
             state: State::Built,

@@ -101,6 +101,9 @@ impl fmt::Display for State {
 pub struct Step {
     /// Source package.
     pub recipe: String,
+    /// What its makers call it, when the recipe has another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
     /// `name-version-release` with dist tag.
     pub nvr: String,
     /// `version-release` with dist tag.
@@ -163,10 +166,12 @@ impl Plan {
         (1..).zip(&self.waves).flat_map(|(number, wave)| wave.iter().map(move |step| (number, step)))
     }
 
-    /// The step of a recipe, or of one of its packages.
+    /// The step of a recipe, of one of its packages, or of what its makers call it.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<(usize, &Step)> {
-        let named = |step: &Step| step.packages.iter().any(|package| package == name);
-        self.steps().find(|(_, step)| step.recipe == name).or_else(|| self.steps().find(|(_, step)| named(step)))
+        let first = |named: &dyn Fn(&Step) -> bool| self.steps().find(|(_, step)| named(step));
+        first(&|step| step.recipe == name)
+            .or_else(|| first(&|step| step.packages.iter().any(|package| package == name)))
+            .or_else(|| first(&|step| step.project.as_deref() == Some(name)))
     }
 }

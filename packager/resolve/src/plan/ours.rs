@@ -1,6 +1,6 @@
 //! The packages that recipes build, as a repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packager_recipe::Concrete;
 
@@ -39,8 +39,14 @@ impl<'r> Ours<'r> {
     }
 
     /// Names of all binary packages.
-    pub(super) fn packages(&self) -> Vec<&'r str> {
-        self.makers.keys().copied().collect()
+    pub(super) fn packages(&self) -> impl Iterator<Item = &'r str> + '_ {
+        self.makers.keys().copied()
+    }
+
+    /// Every name that `called` knows, but for what packages provide.
+    pub(super) fn names(&self) -> BTreeSet<&'r str> {
+        let projects = self.recipes().filter_map(|recipe| recipe.project.as_deref());
+        self.packages().chain(self.recipes.keys().copied()).chain(projects).collect()
     }
 
     /// Who makes a binary package.
@@ -55,6 +61,13 @@ impl<'r> Ours<'r> {
         }
         let (package, _) = self.list.offers(name).first()?;
         Some((self.maker(package)?, package))
+    }
+
+    /// The recipe that a person means: of a package, of its own name, or of what its makers call it.
+    pub(super) fn called(&self, name: &str) -> Option<&'r Concrete> {
+        let owner = self.owner(name).map(|(recipe, _)| recipe);
+        let project = || self.recipes().find(|recipe| recipe.project.as_deref() == Some(name));
+        owner.or_else(|| self.recipe(name)).or_else(project)
     }
 
     /// What is built under a name at any version, in words.

@@ -93,9 +93,26 @@ fn what_is_needed_is_built_before_or_is_there() {
     assert_eq!(plan.provided[0].why, "`mercury` requires `systemd >= 200`");
     assert_eq!(waves(&planned(&texts, &[]).expect("a plan")), [vec!["na", "other"], vec!["mercury"]]);
     let text = planned(&texts, &["mercuri"]).expect_err("unknown").to_string();
-    assert!(text.contains("no recipe builds a package `mercuri`\nhint: write `mercury`"), "{text}");
+    assert!(text.contains("no recipe or package is called `mercuri`\nhint: write `mercury`"), "{text}");
     let text = planned(&texts, &["gcc"]).expect_err("unknown").to_string();
-    assert!(text.contains("no recipe builds a package `gcc`\nhint: one of mercury, na, "), "{text}");
+    assert!(text.contains("no recipe or package is called `gcc`\nhint: one of mercury, na, "), "{text}");
+}
+
+#[test]
+fn a_recipe_is_found_by_its_name_and_by_what_its_makers_call_it() {
+    let texts = [
+        recipe("pmdk", "1.13.1", "", "  libpmem: {}"),
+        recipe("daos-dpdk", "22.11", "project: dpdk", "  daos-dpdk: {}\n  dpdk-tools: {}"),
+    ];
+    for (asked, found) in
+        [("pmdk", "pmdk"), ("dpdk", "daos-dpdk"), ("daos-dpdk", "daos-dpdk"), ("dpdk-tools", "daos-dpdk")]
+    {
+        let plan = planned(&texts, &[asked]).expect("a plan");
+        assert_eq!(waves(&plan), [[found]]);
+        assert_eq!(plan.step(asked).expect("it").1.recipe, found);
+    }
+    let text = planned(&texts, &["dpdkk"]).expect_err("unknown").to_string();
+    assert!(text.ends_with("hint: write `dpdk`"), "{text}");
 }
 
 #[test]
