@@ -24,7 +24,14 @@ pub struct Repository {
     id: String,
 }
 
-static BUILDING: Mutex<()> = Mutex::new(());
+/// `scripts/packager build`. Tests that run side by side wait for one build instead of each making its own.
+fn build(arguments: &[&str]) {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _one = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut build = Command::new(host::workspace().join("scripts/packager"));
+    build.arg("build").args(arguments).current_dir(host::workspace());
+    Outcome::of(outside_cargo(&mut build)).ok();
+}
 
 impl Repository {
     /// The repository of a target, as `scripts/packager build` makes it.
@@ -34,14 +41,23 @@ impl Repository {
         let folder = match std::env::var_os("INSTALL_SUITE_DIST") {
             Some(dist) => PathBuf::from(dist).join(target),
             None => {
-                // Tests that run side by side wait for one build instead of each making its own.
-                let _one = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut build = Command::new(host::workspace().join("scripts/packager"));
-                build.args(["build", "--target", target]).current_dir(host::workspace());
-                Outcome::of(outside_cargo(&mut build)).ok();
+                build(&["--target", target]);
                 host::workspace().join("dist").join(target)
             }
         };
+        Repository::in_folder(target, folder)
+    }
+
+    /// A repository of packages alone, made in `folder`.
+    #[must_use]
+    pub fn of(packages: &[&str], target: &str, folder: PathBuf) -> Repository {
+        host::ready();
+        let out = folder.to_str().expect("a folder of the test has a name in UTF-8");
+        build(&[&["--target", target, "--out", out], packages].concat());
+        Repository::in_folder(target, folder)
+    }
+
+    fn in_folder(target: &str, folder: PathBuf) -> Repository {
         let repository = Repository { target: target.to_owned(), folder, id: ID.to_owned() };
         assert!(
             publish::current(&repository.folder).is_some(),

@@ -8,7 +8,7 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use install_suite::{Architecture, Container, Guide, Repository, Root, Source, Start, Web};
+use install_suite::{Architecture, Container, Guide, Repository, Root, Source, Start, Web, libraries};
 use system_suite::{pattern, wait_for};
 
 const TARGET: &str = "openeuler-22.03-aarch64";
@@ -30,7 +30,7 @@ fn the_packages_install_and_keep_values_on_aarch64() {
     web.publish("daos", &repository.folder);
     web.publish("base", &base.folder);
     story::install(&container, &web, &[Source::of(&base, &web, "base"), Source::of(&repository, &web, "daos")]);
-    story::libraries(&container);
+    libraries(&container);
     println!("dnf install: {:.1} s", start.elapsed().as_secs_f64());
     assert_eq!(container.shell("rpm -q --qf '%{arch}' daos-server"), "aarch64");
     Guide { bdev_gib: 4 }.follow(&container);

@@ -9,7 +9,7 @@ mod story;
 use std::process::Stdio;
 use std::time::Instant;
 
-use install_suite::{Architecture, Container, Guide, Repository, Root, Source, Start, Web};
+use install_suite::{Architecture, Container, Guide, Repository, Root, Source, Start, Web, libraries};
 use story::{PACKAGES, PATIENCE};
 use system_suite::{Outcome, wait_for};
 
@@ -40,7 +40,7 @@ fn a_user_installs_stores_upgrades_and_removes() {
     web.publish("base", &base.folder);
     let sources = [Source::of(&base, &web, "base"), Source::of(&repository, &web, "daos")];
     timed("dnf install", || story::install(&container, &web, &sources));
-    timed("libraries", || story::libraries(&container));
+    timed("libraries", || libraries(&container));
     timed("start and format", || start(&container));
     timed("1,000 values", || values(&container));
     timed("systemctl restart", || restart(&container));

@@ -11,15 +11,6 @@ pub(crate) const PACKAGES: [&str; 4] = ["daos", "daos-server", "daos-client", "d
 /// How long a start or a join may take, under emulation on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The libraries around the store, from the same repository: they load, find a provider, and give back what they took.
-pub(crate) fn libraries(container: &Container) {
-    container.dnf(&["install", "libfabric", "isa-l"]).ok();
-    let listed = container.shell("fi_info -p tcp");
-    assert!(listed.contains("provider: tcp"), "{listed}");
-    let there_and_back = "head -c 1000000 /usr/bin/daos > /root/plain; igzip -k /root/plain; gzip -dc /root/plain.gz | cmp - /root/plain";
-    container.shell(there_and_back);
-}
-
 /// `dnf install` of what the guide installs.
 pub(crate) fn install(container: &Container, web: &Web, sources: &[Source]) {
     for source in sources {
