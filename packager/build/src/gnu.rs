@@ -84,10 +84,11 @@ impl Gnu {
             baseline(target)
         );
         let driver = |name: &str| format!("{prefix}{name} {places}");
+        // rpm's debugedit leaves paths in what clang writes by DWARF 5.
         let clang = format!(
             "/toolchain/zig/zig clang --driver-mode=g++ --target={}-linux-gnu -resource-dir=/toolchain/zig/lib --gcc-install-dir={} \
              --ld-path=/usr/bin/{prefix}ld {places} -nostdinc++ -isystem {SYSROOT}/{} -include {SYSROOT}/{} -stdlib=libc++ \
-             -rtlib=libgcc -static-libgcc -Wno-unused-command-line-argument",
+             -rtlib=libgcc -static-libgcc -gdwarf-4 -Wno-unused-command-line-argument",
             target.arch,
             libraries.display(),
             cxx::HEADERS,

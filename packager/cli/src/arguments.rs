@@ -200,7 +200,7 @@ pub(crate) struct Which {
     /// `<distribution>-<release>-<arch>`
     #[arg(long)]
     pub(crate) target: String,
-    /// Binary packages; when none is named, all that are not built on request only
+    /// Packages, recipes, or what their makers call them; when none is named, all that are not built on request only
     #[arg(value_name = "PKG")]
     pub(crate) packages: Vec<String>,
     #[command(flatten)]
@@ -296,7 +296,7 @@ pub(crate) struct BuildOptions {
     /// Every target there is
     #[arg(long, conflicts_with = "target")]
     pub(crate) all_targets: bool,
-    /// Binary packages; when none is named, all that are not built on request only
+    /// Packages, recipes, or what their makers call them; when none is named, all that are not built on request only
     #[arg(value_name = "PKG")]
     pub(crate) packages: Vec<String>,
     #[command(flatten)]
@@ -329,7 +329,7 @@ pub(crate) struct FetchOptions {
     /// `<distribution>-<release>-<arch>`; may be given several times; all when absent
     #[arg(long)]
     pub(crate) target: Vec<String>,
-    /// Binary packages; all when none is named
+    /// Packages, recipes, or what their makers call them; all when none is named
     #[arg(value_name = "PKG")]
     pub(crate) packages: Vec<String>,
     #[command(flatten)]
