@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use packager_recipe::{Concrete, Target};
 
-use crate::gnu::Gnu;
+use crate::gnu::{Gnu, baseline};
 use crate::sandbox::SYSROOT;
 
 /// File name of the cross file, in the work folder.
@@ -49,9 +49,9 @@ fn meson(target: &Target, recipe: &Concrete, environment: &BTreeMap<&str, &str>)
     for (name, value) in &recipe.properties {
         text.push_str(&format!("{name} = {value}\n"));
     }
-    let cpu = target.arch.name();
+    let (family, cpu) = (target.arch.name(), baseline(target));
     text.push_str(&format!(
-        "\n[host_machine]\nsystem = 'linux'\ncpu_family = '{cpu}'\ncpu = '{cpu}'\nendian = 'little'\n"
+        "\n[host_machine]\nsystem = 'linux'\ncpu_family = '{family}'\ncpu = '{cpu}'\nendian = 'little'\n"
     ));
     text
 }

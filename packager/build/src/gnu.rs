@@ -124,7 +124,7 @@ impl Gnu {
 }
 
 /// The target's baseline as gcc calls it; rustc's names of x86 levels are the same.
-fn baseline(target: &Target) -> &str {
+pub(crate) fn baseline(target: &Target) -> &str {
     match target.cpu() {
         "generic" if target.arch == Arch::Aarch64 => "armv8-a",
         cpu => cpu,

@@ -92,8 +92,8 @@ impl Job<'_> {
         let work = place.room.path();
         let srpm = self.srpm(&self.key()?, work, &place.log, Purpose::Shell)?;
         let name = srpm.file_name().unwrap_or_default().to_string_lossy();
-        (self.progress)("unpacking");
         let upstream = self.upstream(work, &place.log)?;
+        (self.progress)("unpacking");
         let what = format!("/build/SRPMS/{name}");
         self.rpmbuild(work, &["-rp", "--nodeps"], &what, "unpacking", upstream, &place.log)?;
         // A person may stay for long.

@@ -187,7 +187,8 @@ impl Job<'_> {
         let gnu = self.gnu.map(|gnu| {
             let environment = self.environment(gnu);
             let files = cross::files(gnu, self.target, self.recipe, &environment);
-            format!("{}{:?}{environment:?}{files:?}", gnu.version, [sysroot::GENERATION, cxx::GENERATION])
+            let cxx = self.recipe.cxx.then_some(cxx::GENERATION);
+            format!("{}{:?}{environment:?}{files:?}", gnu.version, (sysroot::GENERATION, cxx))
         });
         let inputs = Inputs {
             spec: self.spec,

@@ -358,7 +358,7 @@ pub(crate) struct ShellOptions {
     /// `<distribution>-<release>-<arch>`
     #[arg(long)]
     pub(crate) target: String,
-    /// Recipe or binary package
+    /// Package, recipe, or what its makers call it
     #[arg(value_name = "PKG")]
     pub(crate) package: String,
     #[command(flatten)]

@@ -148,7 +148,7 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
     let target = world::target(places, &options.which.target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
     let given = Given::parse(&options.which.sources, options.offline)?;
-    let ready = planned::fetched(places, &target, &options.which.packages, &given)?;
+    let (_, ready) = planned::fetched(places, &target, &options.which.packages, &given)?;
     let mut made = Vec::new();
     for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
         let line = Line::begin(&ready.recipe.nvr());
@@ -236,7 +236,7 @@ fn one_target(
     let start = Instant::now();
     let buildroot = Buildroot::from(options.buildroot);
     let yard = Yard::new(places, target, options.offline, options.jobs)?.within(buildroot);
-    let ready = planned::fetched(places, target, &options.packages, given)?;
+    let (_, ready) = planned::fetched(places, target, &options.packages, given)?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     let url = options.base_url.clone().unwrap_or_else(|| address::of_folder(&folder));
     let keys = yard.keys(&ready)?;
@@ -322,7 +322,7 @@ pub(crate) fn rebuild(places: &Places, options: &RebuildOptions) -> Result<Repor
     let Which { target, packages, sources } = &options.which;
     let target = world::target(places, target)?;
     let yard = Yard::new(places, &target, options.offline, options.jobs)?;
-    let ready = planned::fetched(places, &target, packages, &Given::parse(sources, options.offline)?)?;
+    let (_, ready) = planned::fetched(places, &target, packages, &Given::parse(sources, options.offline)?)?;
     let store = store(places);
     let mut known: Vec<Linked> = Vec::new();
     let mut results = Vec::new();

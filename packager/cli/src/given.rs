@@ -6,7 +6,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use packager_recipe::Recipe;
-use packager_recipe::diagnostic::among;
 use packager_source::given;
 
 use crate::arguments::{AskedVersions, GivenSources};
@@ -48,15 +47,9 @@ impl Given {
         })
     }
 
-    /// Refuses names that no recipe has.
-    pub(crate) fn known<'r>(&self, recipes: impl Iterator<Item = &'r str> + Clone) -> Result<()> {
-        for name in self.places.keys().chain(self.versions.keys()) {
-            if recipes.clone().any(|known| known == name) {
-                continue;
-            }
-            bail!("no recipe `{name}`\nhint: {}", among(name, recipes));
-        }
-        Ok(())
+    /// Recipes that something was asked for.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        self.places.keys().chain(self.versions.keys())
     }
 
     /// Where the sources of a recipe are.

@@ -42,8 +42,13 @@ pub(crate) fn planned(
 }
 
 /// As [`planned`], with the archives of upstream releases fetched.
-pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], given: &Given) -> Result<Vec<Ready>> {
-    let (_, ready) = planned(places, target, wanted, given)?;
+pub(crate) fn fetched(
+    places: &Places,
+    target: &Target,
+    wanted: &[String],
+    given: &Given,
+) -> Result<(Plan, Vec<Ready>)> {
+    let (plan, ready) = planned(places, target, wanted, given)?;
     let archives = archives(places);
     let mut other = false;
     for ready in &ready {
@@ -80,7 +85,7 @@ pub(crate) fn fetched(places: &Places, target: &Target, wanted: &[String], given
         given.remember(&ready.recipe.name, right);
     }
     // Which copy was had decides names in the spec.
-    if other { Ok(planned(places, target, wanted, given)?.1) } else { Ok(ready) }
+    if other { planned(places, target, wanted, given) } else { Ok((plan, ready)) }
 }
 
 /// A requirement that nobody meets, with the place where a recipe has it.

@@ -19,16 +19,13 @@ pub(crate) fn shell(places: &Places, options: &ShellOptions, json: bool) -> Resu
     let target = world::target(places, &options.target)?;
     let yard = Yard::new(places, &target, options.offline, None)?;
     let wanted = [options.package.clone()];
-    let mut ready = planned::fetched(places, &target, &wanted, &Given::parse(&options.sources, options.offline)?)?;
+    let (plan, mut ready) =
+        planned::fetched(places, &target, &wanted, &Given::parse(&options.sources, options.offline)?)?;
     let mut keys = yard.keys(&ready)?;
     let store = store(places);
-    let at = ready
-        .iter()
-        .position(|ready| {
-            ready.recipe.name == options.package
-                || ready.recipe.packages.iter().any(|package| package.name == options.package)
-        })
-        .context("the plan holds no recipe of that package")?;
+    let recipe = plan.step(&options.package).map(|(_, step)| step.recipe.as_str());
+    let at = ready.iter().position(|ready| Some(ready.recipe.name.as_str()) == recipe);
+    let at = at.context("the plan holds no recipe of that package")?;
     let (ready, (inputs, _)) = (ready.swap_remove(at), keys.swap_remove(at));
     let mut linked: Vec<Linked> = Vec::new();
     for needed in &inputs.linked {

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use packager_recipe::Recipe;
-use packager_recipe::diagnostic::among;
 use packager_source::archive::{Copy, Place};
 use packager_source::mirror;
 use packager_source::stop::unless_interrupted;
@@ -29,7 +28,7 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
     for name in targets {
         let target = world::target(places, &name)?;
         let yard = Yard::new(places, &target, false, None)?;
-        let ready = planned::fetched(places, &target, &options.packages, &Given::versions(&options.asked)?)?;
+        let (_, ready) = planned::fetched(places, &target, &options.packages, &Given::versions(&options.asked)?)?;
         for (ready, (inputs, _)) in ready.iter().zip(yard.keys(&ready)?) {
             unless_interrupted()?;
             if let Sources::Copies(_) = ready.sources {
@@ -72,9 +71,8 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
 pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
     let mut recipes = world::written(places)?;
     for wanted in &options.recipes {
-        let names = recipes.iter().map(|written| written.recipe.name.value.as_str());
-        if !names.clone().any(|name| name == wanted) {
-            bail!("no recipe `{wanted}`\nhint: {}", among(wanted, names));
+        if !recipes.iter().any(|written| written.recipe.name.value == *wanted) {
+            return Err(world::no_recipe(wanted, &recipes));
         }
     }
     if !options.recipes.is_empty() {

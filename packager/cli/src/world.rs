@@ -213,20 +213,46 @@ pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
     Ok(recipes)
 }
 
-/// A name of a recipe and a name of a package stand for one thing each.
+/// A name stands for one recipe: its own, that of one of its packages, or what its makers call it.
 fn said_once(recipes: &[Written]) -> Result<(), Diagnostic> {
-    let mut names: BTreeMap<(&str, &str), &Written> = BTreeMap::new();
+    let mut known: BTreeMap<&str, (&str, &Written)> = BTreeMap::new();
     for written in recipes {
-        let recipe = [("recipe", written.recipe.name.value.as_str())];
-        let packages = written.recipe.packages.keys().map(|name| ("package", name.as_str()));
-        for (kind, name) in recipe.into_iter().chain(packages) {
-            let Some(first) = names.insert((kind, name), written) else { continue };
-            let message = format!("a second {kind} `{name}`; the first is in `{}`", first.file);
+        let Recipe { name, project, packages, .. } = &written.recipe;
+        let at = |place: &Spanned<String>, message, hint| written.page().at(place, message, Some(hint));
+        if let Some(project) =
+            project.as_ref().filter(|project| packages.contains_key(&project.value) || project.value == name.value)
+        {
+            let message = format!("`{}` is a name of this recipe already", project.value);
+            return Err(at(project, message, "remove the key".to_owned()));
+        }
+        let recipe = (!packages.contains_key(&name.value)).then_some(("recipe", name.value.as_str()));
+        let packages = packages.keys().map(|package| ("package", package.as_str()));
+        let project = project.as_ref().map(|project| ("project", project.value.as_str()));
+        for (kind, new) in recipe.into_iter().chain(packages).chain(project) {
+            let Some((first, other)) = known.insert(new, (kind, written)) else { continue };
+            let message = match first == kind {
+                true => format!("a second {kind} `{new}`; the first is in `{}`", other.file),
+                false => format!("the {kind} `{new}` has the name of a {first} of `{}`", other.file),
+            };
             let hint = "give it another name, or remove one of the recipes".to_owned();
-            return Err(written.page().at(&written.recipe.name, message, Some(hint)));
+            return Err(match kind {
+                "package" => written.page().at_key(new, message, Some(hint)),
+                "project" => at(written.recipe.project.as_ref().unwrap_or(name), message, hint),
+                _ => at(name, message, hint),
+            });
         }
     }
     Ok(())
+}
+
+/// What to say of a name that no recipe has.
+pub(crate) fn no_recipe(name: &str, recipes: &[Written]) -> anyhow::Error {
+    let called = |written: &&Written| written.recipe.project.as_ref().is_some_and(|project| project.value == name);
+    let hint = match recipes.iter().find(called) {
+        Some(written) => format!("write `{}`, which is the recipe of that project", written.recipe.name.value),
+        None => among(name, recipes.iter().map(|written| written.recipe.name.value.as_str())),
+    };
+    anyhow!("no recipe `{name}`\nhint: {hint}")
 }
 
 /// All recipes as written, for no target.
@@ -237,7 +263,10 @@ pub(crate) fn recipes(places: &Places) -> Result<Vec<Recipe>> {
 /// All recipes, evaluated for a target and rendered.
 pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<Vec<Ready>> {
     let recipes = written(places)?;
-    given.known(recipes.iter().map(|written| written.recipe.name.value.as_str()))?;
+    let is_known = |name: &&String| recipes.iter().any(|written| written.recipe.name.value == **name);
+    if let Some(name) = given.names().find(|name| !is_known(name)) {
+        return Err(no_recipe(name, &recipes));
+    }
     let wanted = |written: Written| Ok(Written { recipe: given.version_of(written.recipe)?, ..written });
     let recipes = recipes.into_iter().map(wanted).collect::<Result<Vec<_>>>()?;
     let built: BTreeSet<String> = recipes

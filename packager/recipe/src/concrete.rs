@@ -182,6 +182,11 @@ pub struct ChangelogEntry {
 }
 
 impl Concrete {
+    /// What its packages are also called, without versions.
+    pub fn provided_names(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().flat_map(|package| &package.provides).filter_map(|text| text.split_whitespace().next())
+    }
+
     /// `name-version-release` with the dist tag.
     #[must_use]
     pub fn nvr(&self) -> String {

@@ -153,7 +153,7 @@ impl Gathering<'_> {
                         self.findings.push(self.page.at(
                             spanned,
                             message,
-                            Some("use lines of kinds g, u and m".to_owned()),
+                            Some("use lines of kinds g, u and m with plain names, numbers and paths; `m` after the lines of both".to_owned()),
                         ));
                     }
                 }

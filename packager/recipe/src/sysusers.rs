@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::values::made_of;
+
 /// The users and groups that files of sysusers.d name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Made {
@@ -22,40 +24,77 @@ impl Made {
 
 /// A line that `%pre` can do.
 enum Line {
-    Group { name: String, gid: Option<String> },
-    User { name: String, uid: Option<String>, group: String, gid: Option<String>, rest: [Option<String>; 3] },
-    Member { user: String, group: String },
+    Group {
+        name: String,
+        gid: Option<String>,
+    },
+    User {
+        name: String,
+        uid: Option<String>,
+        group: String,
+        gid: Option<String>,
+        comment: Option<String>,
+        home: Option<String>,
+        shell: Option<String>,
+    },
+    Member {
+        user: String,
+        group: String,
+    },
 }
 
 impl Line {
+    /// Nothing when `%pre` cannot do what it says.
     fn read(line: &str) -> Option<Line> {
-        let fields = split(line);
-        let field = |index: usize| fields.get(index).filter(|field| *field != "-").cloned();
-        let name = field(1)?;
-        match field(0)?.as_str() {
-            "g" => Some(Line::Group { name, gid: field(2) }),
+        let fields = split(line)?;
+        let field = |index: usize| fields.get(index).map(String::as_str).filter(|field| !["-", ""].contains(field));
+        let name = named(field(1)?)?;
+        match field(0)? {
+            "g" => Some(Line::Group { name, gid: checked(field(2), is_number)? }),
             "u" => {
-                // `uid`, `uid:gid`, `uid:group`, or a path that only systemd can read an owner from.
-                let ids = field(2);
-                if ids.as_ref().is_some_and(|ids| ids.starts_with('/')) {
-                    return None;
-                }
-                let (uid, group) = match &ids {
-                    Some(ids) => ids.split_once(':').unwrap_or((ids, ids)),
-                    None => ("-", "-"),
-                };
-                let given = |id: &str| (id != "-").then(|| id.to_owned());
+                // `uid`, `uid:gid`, `uid:group`; not a path, which only systemd can read an owner from.
+                let ids = field(2).map(|ids| ids.split_once(':').unwrap_or((ids, ids)));
+                let given = |id: &'_ str| (id != "-").then(|| id.to_owned());
+                let (uid, group) = ids.map_or((None, None), |(uid, group)| (given(uid), given(group)));
                 // A user has a group of its name unless the line says another.
-                let (group, gid) = match given(group) {
-                    Some(group) if !is_number(&group) => (group, None),
+                let (group, gid) = match group {
+                    Some(group) if !is_number(&group) => (named(&group)?, None),
                     gid => (name.clone(), gid),
                 };
-                Some(Line::User { uid: given(uid), group, gid, rest: [field(3), field(4), field(5)], name })
+                let uid = checked(uid.as_deref(), is_number)?;
+                let [home, shell] = [checked(field(4), is_path)?, checked(field(5), is_path)?];
+                Some(Line::User { name, uid, group, gid, comment: checked(field(3), is_comment)?, home, shell })
             }
-            "m" => Some(Line::Member { group: field(2)?, user: name }),
+            "m" => Some(Line::Member { group: named(field(2)?)?, user: name }),
             _ => None,
         }
     }
+}
+
+fn named(text: &str) -> Option<String> {
+    let begins = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    (begins && made_of(text, "._-")).then(|| text.to_owned())
+}
+
+/// A field that is absent or right.
+fn checked(field: Option<&str>, right: impl Fn(&str) -> bool) -> Option<Option<String>> {
+    match field {
+        Some(text) if !right(text) => None,
+        other => Some(other.map(str::to_owned)),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && made_of(text, "/._+-@")
+}
+
+/// What neither a shell nor rpm reads as anything but itself between double quotes.
+fn is_comment(text: &str) -> bool {
+    !text.contains(|letter: char| letter.is_control() || "\"$`\\%!:".contains(letter))
 }
 
 /// Who is there once the lines were applied.
@@ -74,17 +113,21 @@ pub(crate) fn made(text: &str) -> Made {
     made
 }
 
-/// Shell lines for `%pre`, or the first line that is not understood.
+/// Shell lines for `%pre`, or the first line that it cannot do: one of another kind, or a member or group of `m` that no line before it makes.
 pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
+    let mut there = Made::default();
     let id = |flag: &str, id: Option<String>| id.map(|id| format!("-{flag} {id} ")).unwrap_or_default();
     let add_group = |group: &str, gid: Option<String>| {
         format!("getent group {group} >/dev/null || groupadd -r {}{group} || :", id("g", gid))
     };
     for line in entries(text) {
         match Line::read(line).ok_or_else(|| line.to_owned())? {
-            Line::Group { name, gid } => lines.push(add_group(&name, gid)),
-            Line::User { name, uid, group, gid, rest: [comment, home, shell] } => {
+            Line::Group { name, gid } => {
+                lines.push(add_group(&name, gid));
+                there.groups.insert(name);
+            }
+            Line::User { name, uid, group, gid, comment, home, shell } => {
                 let comment = comment.unwrap_or_default();
                 let home = home.unwrap_or_else(|| "/".to_owned());
                 let shell = shell.unwrap_or_else(|| "/sbin/nologin".to_owned());
@@ -93,8 +136,13 @@ pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
                     "getent passwd {name} >/dev/null || useradd -r {}-g {group} -d {home} -s {shell} -c \"{comment}\" {name} || :",
                     id("u", uid)
                 ));
+                there.users.insert(name);
+                there.groups.insert(group);
             }
-            Line::Member { user, group } => lines.push(format!("usermod -a -G {group} {user} || :")),
+            Line::Member { user, group } if there.users.contains(&user) && there.groups.contains(&group) => {
+                lines.push(format!("usermod -a -G {group} {user} || :"));
+            }
+            Line::Member { .. } => return Err(line.to_owned()),
         }
     }
     Ok(lines)
@@ -104,31 +152,24 @@ fn entries(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn is_number(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Splits at blanks, with double quotes.
-fn split(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            blank if blank.is_whitespace() && !quoted => {
-                if fields.last().is_some_and(|last| !last.is_empty()) {
-                    fields.push(String::new());
-                }
+/// Splits at blanks, with single and double quotes; nothing when one is not closed.
+fn split(line: &str) -> Option<Vec<String>> {
+    let mut fields = Vec::new();
+    let mut field: Option<String> = None;
+    let mut quote = None;
+    for letter in line.chars() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(letter);
+                field.get_or_insert_default();
             }
-            other => {
-                if let Some(last) = fields.last_mut() {
-                    last.push(other);
-                }
-            }
+            (None, blank) if blank.is_whitespace() => fields.extend(field.take()),
+            _ => field.get_or_insert_default().push(letter),
         }
     }
-    fields.retain(|field| !field.is_empty());
-    fields
+    fields.extend(field);
+    quote.is_none().then_some(fields)
 }
 
 #[cfg(test)]
@@ -158,13 +199,36 @@ mod tests {
 
     #[test]
     fn who_is_there_afterwards() {
-        let there = made("# g no\ng daemons -\nu app -\nu other 951:daemons \"Other\" /\nu third 7:8\nm app extra\n");
+        let there = made("# g no\ng daemons -\nu app -\nu other 951:daemons \"Other\" /\nu third 7:8\nm app other\n");
         assert_eq!(there.users.iter().collect::<Vec<_>>(), ["app", "other", "third"]);
         assert_eq!(there.groups.iter().collect::<Vec<_>>(), ["app", "daemons", "third"]);
     }
 
     #[test]
-    fn a_line_of_another_kind_is_named() {
-        assert_eq!(pre_install("r - 500-900"), Err("r - 500-900".to_owned()));
+    fn an_empty_field_keeps_its_place() {
+        let lines = pre_install("u app - \"\" /var/lib/app\nu other - 'Other one'\n").expect("understood");
+        assert!(lines[1].contains("-d /var/lib/app -s /sbin/nologin -c \"\" app"), "{}", lines[1]);
+        assert!(lines[3].contains("-d / -s /sbin/nologin -c \"Other one\" other"), "{}", lines[3]);
+    }
+
+    #[test]
+    fn a_line_that_would_make_nothing_or_something_else_is_named() {
+        for line in [
+            "r - 500-900",
+            "g daemons /etc/passwd",
+            "g dae$mons -",
+            "u app /usr/bin/app",
+            "u app daemons",
+            "u app 951:",
+            "u app :",
+            "u app - \"$(id)\"",
+            "u app - \"100 %x\"",
+            "u app - - home",
+            "u app - \"open",
+            "m app daemons",
+        ] {
+            assert_eq!(pre_install(line), Err(line.to_owned()));
+        }
+        assert_eq!(made("u app daemons\n").users.len(), 0);
     }
 }

@@ -216,13 +216,6 @@ impl Profile {
         if let Some((place, message, hint)) = places.unsound() {
             return Err(page.at(place, message, Some(hint)));
         }
-        if !profile.dist.starts_with('.') {
-            return Err(page.at(
-                &places.dist,
-                "a dist tag begins with a dot",
-                Some(format!("write `.{}`", profile.dist)),
-            ));
-        }
         Ok(profile)
     }
 

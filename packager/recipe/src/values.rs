@@ -3,7 +3,7 @@
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page};
-use crate::version::is_version;
+use crate::version::is_release;
 use crate::written::{Entry, Recipe};
 
 /// What names of packages have beside letters and digits.
@@ -36,7 +36,17 @@ pub(crate) fn unsound(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
         let hint = Some("write it like `Some Body <somebody@example.org>`".to_owned());
         findings.push(page.at(&recipe.maintainer, "a maintainer has a name and an address", hint));
     }
-    if let Some(rust) = recipe.cargo.as_ref().map(|cargo| &cargo.rust).filter(|rust| !is_version(&rust.value)) {
+    let patches = recipe.also.iter().flat_map(|also| &also.value.patches).chain(&recipe.patches);
+    for patch in patches {
+        if !made_of(&patch.value.file, PATH_MARKS) {
+            let hint = "write the name of a file in `files/` beside the recipe".to_owned();
+            findings.push(page.at(patch, format!("`{}` is no path for this", patch.value.file), Some(hint)));
+        }
+        if patch.value.reason.contains(char::is_control) {
+            findings.push(page.at(patch, "the reason has more than one line", Some("write one line".to_owned())));
+        }
+    }
+    if let Some(rust) = recipe.cargo.as_ref().map(|cargo| &cargo.rust).filter(|rust| !is_release(&rust.value)) {
         let hint = Some("write the oldest compiler that builds it, like `\"1.85\"`".to_owned());
         findings.push(page.at(rust, format!("`{}` is no version of Rust", rust.value), hint));
     }
@@ -78,7 +88,7 @@ fn is_name(text: &str) -> bool {
     is_word(text, NAME_MARKS)
 }
 
-fn made_of(text: &str, marks: &str) -> bool {
+pub(crate) fn made_of(text: &str, marks: &str) -> bool {
     text.chars().all(|letter| letter.is_ascii_alphanumeric() || marks.contains(letter))
 }
 

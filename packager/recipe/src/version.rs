@@ -10,6 +10,11 @@ pub(crate) fn is_version(text: &str) -> bool {
     is_word(text, MARKS)
 }
 
+/// Whether a text is numbers with dots between them.
+pub(crate) fn is_release(text: &str) -> bool {
+    text.split('.').all(|part| part.parse::<u32>().is_ok())
+}
+
 /// rpm's spelling of a version of cargo: `1.0.0-rc.1` comes before `1.0.0`, which rpm says with a tilde. Further hyphens are rare, and
 /// underscores keep their order.
 pub(crate) fn of_cargo(version: &str) -> String {
@@ -19,7 +24,7 @@ pub(crate) fn of_cargo(version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_version, of_cargo};
+    use super::{is_release, is_version, of_cargo};
 
     #[test]
     fn versions_are_what_rpm_takes() {
@@ -28,6 +33,16 @@ mod tests {
         }
         for bad in ["", "2.31-1", ".5", "~1", "1 2", "1/2", "1:2", "1%2", "é"] {
             assert!(!is_version(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn releases_are_numbers() {
+        for good in ["1", "1.85", "1.85.0"] {
+            assert!(is_release(good), "{good}");
+        }
+        for bad in ["", "stable", "1.", ".5", "1.85-beta", ">= 1"] {
+            assert!(!is_release(bad), "{bad}");
         }
     }
 

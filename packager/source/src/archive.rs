@@ -146,7 +146,8 @@ impl Archives {
         Some(verified)
     }
 
-    /// Gets the first copy that can be had, and says which one it is.
+    /// Gets the first copy that can be had, and says which one it is: of copies with one hash the first, as `verified` will say from now on, wherever
+    /// it came from. What is built must not depend on that.
     pub fn fetch(&self, copies: &[Copy], offline: bool) -> Result<usize, ArchiveError> {
         if let Some(verified) = self.verified(copies) {
             return Ok(verified);
@@ -180,7 +181,10 @@ impl Archives {
                 }
                 let got = from.transfer(&place, &part).and_then(|sum| agree(sum, sha256));
                 match got {
-                    Ok(()) => return self.keep(&part, sha256).map(|()| index),
+                    Ok(()) => {
+                        let first = copies.iter().position(|copy| copy.sha256 == *sha256);
+                        return self.keep(&part, sha256).map(|()| first.unwrap_or(index));
+                    }
                     Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
                     Err(error) => reasons.push(format!("  {place}: {error}")),
                 }
@@ -369,15 +373,15 @@ mod tests {
         assert!(text.contains("nowhere: ") && text.contains("its SHA-256 is ") && text.contains("hint: "), "{text}");
         assert_eq!(fs::read_dir(room.path().join("archives")).expect("the store").count(), 0);
         let copies = [missing, copy(&wrong), copy(&right)];
-        assert_eq!(archives.fetch(&copies, false).expect("the third is right"), 2);
-        // Now by its hash, wherever it came from.
+        // The third is right; by its hash it is the first, now and later.
+        assert_eq!(archives.fetch(&copies, false).expect("the third is right"), 0);
         assert_eq!(archives.fetch(&copies, true).expect("it is here"), 0);
         // Changed afterwards: it is not taken, and another copy takes its place.
         let kept = room.path().join("archives").join(&sha256);
         fs::write(&kept, "changed").expect("written");
         let error = archives.fetch(&copies[..2], true).expect_err("no copy is right").to_string();
         assert!(error.contains("archives/") && error.contains("its SHA-256 is "), "{error}");
-        assert_eq!(archives.fetch(&copies, true).expect("from the third copy"), 2);
+        assert_eq!(archives.fetch(&copies, true).expect("from the third copy"), 0);
         assert_eq!(fs::read(&kept).expect("kept"), b"right");
         // Of copies with other bytes the damaged one is passed over, though it is there under its name.
         let other = Copy { place: Place::Url("http://far.invalid/x".to_owned()), sha256: "11".repeat(32) };

@@ -2,8 +2,6 @@
 //! architectures, so `scripts/stack` runs it, not `scripts/test`.
 #![allow(clippy::disallowed_methods)] // a suite: it runs programs and writes files
 
-use std::path::Path;
-
 use install_suite::{Architecture, Container, Repository, Root, Source, Start, Web, libraries};
 
 /// What is built, as its makers call it.
@@ -35,7 +33,7 @@ fn on_aarch64() {
 
 fn the_stack_installs_and_works(target: &str, architecture: Architecture) {
     let root = Root::of(architecture);
-    let repository = Repository::of(&BUILT, target, Path::new(env!("CARGO_TARGET_TMPDIR")).join(target));
+    let repository = Repository::of(&BUILT, target, env!("CARGO_TARGET_TMPDIR"));
     let container = Container::start(&root, Start::Bare);
     let web = Web::serve(&container);
     let base = root.base_repository(target, &container.folder().join("base"));

@@ -48,20 +48,19 @@ impl Repository {
         Repository::in_folder(target, folder)
     }
 
-    /// A repository of packages alone, made in `folder`.
+    /// A repository of packages alone, in the folder of its target below `out`.
     #[must_use]
-    pub fn of(packages: &[&str], target: &str, folder: PathBuf) -> Repository {
+    pub fn of(packages: &[&str], target: &str, out: &str) -> Repository {
         host::ready();
-        let out = folder.to_str().expect("a folder of the test has a name in UTF-8");
         build(&[&["--target", target, "--out", out], packages].concat());
-        Repository::in_folder(target, folder)
+        Repository::in_folder(target, Path::new(out).join(target))
     }
 
     fn in_folder(target: &str, folder: PathBuf) -> Repository {
         let repository = Repository { target: target.to_owned(), folder, id: ID.to_owned() };
         assert!(
             publish::current(&repository.folder).is_some(),
-            "`{}` is no complete repository\nhint: make it with scripts/packager build --target {target}",
+            "`{}` is no complete repository\nhint: make it with scripts/packager build --target {target}, and `--out` where it belongs elsewhere",
             repository.folder.display()
         );
         let ours = signing_key().public().expect("a key has a public part");

@@ -48,7 +48,7 @@ pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
 }
 
 fn near(plan: &Plan, name: &str) -> String {
-    let built = plan.steps().flat_map(|(_, step)| step.packages.iter().chain([&step.recipe]));
+    let built = plan.steps().flat_map(|(_, step)| step.packages.iter().chain([&step.recipe]).chain(&step.project));
     let mut known: Vec<&str> =
         built.chain(plan.provided.iter().map(|provided| &provided.package)).map(String::as_str).collect();
     known.sort_unstable();

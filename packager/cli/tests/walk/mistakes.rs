@@ -92,6 +92,9 @@ fn gates_are_explained_and_named_rightly() {
     fs::write(&recipe, waived).expect("written");
     let text = yard.bad(&["spec", "--target", TARGET], 1);
     assert!(text.contains("there is no finding `rpaht`") && text.contains("hint: write `rpath`"), "{text}");
+    fs::remove_file(&profile).expect("removed");
+    let text = yard.bad(&["targets", "list"], 1);
+    assert!(text.contains("almalinux-8/target.yaml: there is no such file") && text.contains("hint: "), "{text}");
     fs::remove_dir_all(yard.path("root/specs/targets/almalinux-8")).expect("removed");
     let text = yard.bad(&["check", "--explain", "isa-baselin"], 1);
     assert!(text.contains("there is no gate `isa-baselin`") && text.contains("hint: write `isa-baseline`"), "{text}");

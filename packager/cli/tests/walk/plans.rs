@@ -149,6 +149,10 @@ fn what_cannot_be_planned_is_named() {
     assert!(text.contains("hint: write `fabric-devel`"), "{text}");
     let text = bad("", "  fabric: {}\n  fabric-devel: {}\n  raft: {}");
     assert!(text.contains("a second package `raft`; the first is in `specs/fabric/recipe.yaml`"), "{text}");
+    let text = bad("project: raft", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("the package `raft` has the name of a project of `specs/fabric/recipe.yaml`"), "{text}");
+    let text = bad("project: fabric-devel", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("`fabric-devel` is a name of this recipe already"), "{text}");
     let text = bad("", "  fabric: { requires: [ofi >= 2] }\n  fabric-devel: {}");
     assert!(text.contains("AlmaLinux 8 has ofi 1.20.0 (EPEL)"), "{text}");
     let text = bad("instead: [{ package: ofi, at-lest: '2' }]", "  fabric: {}\n  fabric-devel: {}");

@@ -25,7 +25,7 @@ fn what_does_not_need_a_failed_recipe_is_built() {
     let yard = Yard::new();
     library(&yard, "broken", "this is not C", "");
     library(&yard, "needing", "", "libraries: [broken]\n");
-    library(&yard, "apart", "", "");
+    library(&yard, "apart", "", "project: libapart\n");
     let all = ["apart", "broken", "needing"];
 
     let build = |more: &[&str]| yard.packager(&[&["build", "--target", TARGET, "--jobs", "2"], more, &all].concat());
@@ -45,7 +45,9 @@ fn what_does_not_need_a_failed_recipe_is_built() {
     // A recipe that did not fail: its sources are unpacked, nothing is built.
     let told = yard.good(&["shell", "--target", TARGET, "apart", "--", "ls"]);
     assert_eq!(told, "LICENSE\nMakefile\napart.c\n");
-    yard.bad(&["shell", "--target", TARGET, "apart", "--", "exit 3"], 3);
+    yard.bad(&["shell", "--target", TARGET, "libapart", "--", "exit 3"], 3);
+    let text = yard.bad(&["lock", "--verify", "libapart"], 1);
+    assert!(text.contains("no recipe `libapart`\nhint: write `apart`"), "{text}");
     let told = yard.good(&["shell", "--target", TARGET, "apart", "--", "sh", "-c", "echo $0-$1", "it's", "a b"]);
     assert_eq!(told.trim(), "it's-a b", "arguments arrive as they are");
     let text = yard.bad(&["shell", "--target", TARGET, "needing"], 1);

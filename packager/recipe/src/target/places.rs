@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{Arch, GlibcVersion, ThreeNumbers};
+use crate::version::is_version;
 
 /// A value with its place, whether it is right, what it is not otherwise, and what to write.
 type Check<'p> = (&'p Spanned<String>, bool, &'static str, String);
@@ -29,7 +30,7 @@ fn is_line(text: &str) -> bool {
 pub(super) struct Places {
     title: Spanned<String>,
     vendor: Spanned<String>,
-    pub(super) dist: Spanned<String>,
+    dist: Spanned<String>,
     glibc: Spanned<String>,
     glibcxx: Spanned<String>,
     cxxabi: Spanned<String>,
@@ -47,7 +48,7 @@ impl Places {
         let quoted = |example: &str| format!("write it like `\"{example}\"`, in quotes");
         let one_of = |known: &[&str]| format!("one of `{}`", known.join("`, `"));
         let symbols = |place: &Spanned<String>| ThreeNumbers::parse(&place.value).is_some();
-        let Places { title, vendor, glibc, glibcxx, cxxabi, rpm, build_id_links, image, .. } = self;
+        let Places { title, vendor, dist, glibc, glibcxx, cxxabi, rpm, build_id_links, image, .. } = self;
         let an_image = is_line(&image.value) && !image.value.contains(' ');
         let links = BUILD_ID_LINKS.contains(&build_id_links.value.as_str());
         let mut checks: Vec<Check<'_>> = vec![
@@ -56,6 +57,7 @@ impl Places {
             (cxxabi, symbols(cxxabi), "is no symbol version", quoted("3.4.25")),
             line(title),
             line(vendor),
+            (dist, is_dist(&dist.value), "is no dist tag", "write it like `.el9`".to_owned()),
             (rpm, symbols(rpm), "is no version of rpm", quoted("4.16.1")),
             (build_id_links, links, "is no kind of build-id links", one_of(&BUILD_ID_LINKS)),
             (image, an_image, "is no image", "write an address like `docker.io/library/almalinux:9`".to_owned()),
@@ -73,6 +75,11 @@ impl Places {
 
 /// What rpm knows as `_build_id_links`.
 const BUILD_ID_LINKS: [&str; 4] = ["none", "alldebug", "separate", "compat"];
+
+/// Whether a text can end a release.
+fn is_dist(text: &str) -> bool {
+    text.strip_prefix('.').is_some_and(is_version)
+}
 
 /// Whether rpm takes a text as flags for a payload: `w2.xzdio`.
 fn is_payload(text: &str) -> bool {

@@ -138,6 +138,7 @@ impl<'m, 'r> Making<'m, 'r> {
             evr: recipe.evr(),
             state: State::Built,
             packages: recipe.packages.iter().map(|package| package.name.clone()).collect(),
+            provides: recipe.provided_names().map(str::to_owned).collect(),
             why: reason.why.clone(),
             not_instead,
             needs: self.needs(recipe)?,

@@ -112,6 +112,9 @@ pub struct Step {
     pub state: State,
     /// Binary packages.
     pub packages: Vec<String>,
+    /// What these are also called.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<String>,
     /// Why it is in the plan.
     pub why: String,
     /// Why the distribution's packages do not make it unnecessary, where the recipe names some.
@@ -166,12 +169,13 @@ impl Plan {
         (1..).zip(&self.waves).flat_map(|(number, wave)| wave.iter().map(move |step| (number, step)))
     }
 
-    /// The step of a recipe, of one of its packages, or of what its makers call it.
+    /// The step that a person means, by the same names as those by which it is asked for.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<(usize, &Step)> {
         let first = |named: &dyn Fn(&Step) -> bool| self.steps().find(|(_, step)| named(step));
-        first(&|step| step.recipe == name)
-            .or_else(|| first(&|step| step.packages.iter().any(|package| package == name)))
+        first(&|step| step.packages.iter().any(|package| package == name))
+            .or_else(|| first(&|step| step.recipe == name))
             .or_else(|| first(&|step| step.project.as_deref() == Some(name)))
+            .or_else(|| first(&|step| step.provides.iter().any(|provided| provided == name)))
     }
 }

@@ -63,11 +63,11 @@ impl<'r> Ours<'r> {
         Some((self.maker(package)?, package))
     }
 
-    /// The recipe that a person means: of a package, of its own name, or of what its makers call it.
+    /// The recipe that a person means: of a package, of its own name, of what its makers call it, or of what a package provides.
     pub(super) fn called(&self, name: &str) -> Option<&'r Concrete> {
-        let owner = self.owner(name).map(|(recipe, _)| recipe);
         let project = || self.recipes().find(|recipe| recipe.project.as_deref() == Some(name));
-        owner.or_else(|| self.recipe(name)).or_else(project)
+        let owner = || self.owner(name).map(|(recipe, _)| recipe);
+        self.maker(name).or_else(|| self.recipe(name)).or_else(project).or_else(owner)
     }
 
     /// What is built under a name at any version, in words.

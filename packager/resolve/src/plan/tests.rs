@@ -102,11 +102,11 @@ fn what_is_needed_is_built_before_or_is_there() {
 fn a_recipe_is_found_by_its_name_and_by_what_its_makers_call_it() {
     let texts = [
         recipe("pmdk", "1.13.1", "", "  libpmem: {}"),
-        recipe("daos-dpdk", "22.11", "project: dpdk", "  daos-dpdk: {}\n  dpdk-tools: {}"),
+        // A name that is somebody's own is not another's because he provides it.
+        recipe("daos-dpdk", "22.11", "project: dpdk", "  daos-dpdk: {}\n  dpdk-tools: { provides: [pmdk, dpdk-daos] }"),
     ];
-    for (asked, found) in
-        [("pmdk", "pmdk"), ("dpdk", "daos-dpdk"), ("daos-dpdk", "daos-dpdk"), ("dpdk-tools", "daos-dpdk")]
-    {
+    let names = ["daos-dpdk", "dpdk", "dpdk-tools", "dpdk-daos"].map(|name| (name, "daos-dpdk"));
+    for (asked, found) in [("pmdk", "pmdk"), ("libpmem", "pmdk")].into_iter().chain(names) {
         let plan = planned(&texts, &[asked]).expect("a plan");
         assert_eq!(waves(&plan), [[found]]);
         assert_eq!(plan.step(asked).expect("it").1.recipe, found);
