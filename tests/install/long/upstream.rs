@@ -15,7 +15,7 @@ const INSTALLED: [&str; 4] = ["ucx", "pmempool", "libpmemobj", "daos-dpdk"];
 const EAL: &str = "\
 from ctypes import CDLL, c_char_p
 eal = CDLL('/usr/lib64/daos_srv/librte_eal.so.23')
-words = [b'eal', b'--no-huge', b'--no-pci', b'--in-memory', b'-m', b'64', b'-l', b'0']
+words = [b'eal', b'--no-huge', b'--no-pci', b'--no-shconf', b'-m', b'64', b'-l', b'0']
 assert eal.rte_eal_init(len(words), (c_char_p * len(words))(*words)) >= 0
 eal.rte_version.restype = c_char_p
 print(eal.rte_version().decode())
