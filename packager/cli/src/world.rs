@@ -218,27 +218,26 @@ fn said_once(recipes: &[Written]) -> Result<(), Diagnostic> {
     let mut known: BTreeMap<&str, (&str, &Written)> = BTreeMap::new();
     for written in recipes {
         let Recipe { name, project, packages, .. } = &written.recipe;
-        let at = |place: &Spanned<String>, message, hint| written.page().at(place, message, Some(hint));
-        if let Some(project) =
-            project.as_ref().filter(|project| packages.contains_key(&project.value) || project.value == name.value)
-        {
-            let message = format!("`{}` is a name of this recipe already", project.value);
-            return Err(at(project, message, "remove the key".to_owned()));
-        }
-        let recipe = (!packages.contains_key(&name.value)).then_some(("recipe", name.value.as_str()));
-        let packages = packages.keys().map(|package| ("package", package.as_str()));
-        let project = project.as_ref().map(|project| ("project", project.value.as_str()));
-        for (kind, new) in recipe.into_iter().chain(packages).chain(project) {
+        // A recipe may have a package of its own name.
+        let recipe = (!packages.contains_key(&name.value)).then_some(("recipe", name.value.as_str(), Some(name)));
+        let packages = packages.keys().map(|package| ("package", package.as_str(), None));
+        let project = project.as_ref().map(|project| ("project", project.value.as_str(), Some(project)));
+        for (kind, new, place) in recipe.into_iter().chain(packages).chain(project) {
             let Some((first, other)) = known.insert(new, (kind, written)) else { continue };
-            let message = match first == kind {
-                true => format!("a second {kind} `{new}`; the first is in `{}`", other.file),
-                false => format!("the {kind} `{new}` has the name of a {first} of `{}`", other.file),
+            let (message, hint) = if std::ptr::eq(other, written) {
+                (format!("`{new}` is a name of this recipe already"), "remove the key")
+            } else {
+                let message = if first == kind {
+                    format!("a second {kind} `{new}`; the first is in `{}`", other.file)
+                } else {
+                    format!("the {kind} `{new}` has the name of a {first} of `{}`", other.file)
+                };
+                (message, "give it another name, or remove one of the recipes")
             };
-            let hint = "give it another name, or remove one of the recipes".to_owned();
-            return Err(match kind {
-                "package" => written.page().at_key(new, message, Some(hint)),
-                "project" => at(written.recipe.project.as_ref().unwrap_or(name), message, hint),
-                _ => at(name, message, hint),
+            let (page, hint) = (written.page(), Some(hint.to_owned()));
+            return Err(match place {
+                Some(place) => page.at(place, message, hint),
+                None => page.at_key(new, message, hint),
             });
         }
     }

@@ -20,6 +20,18 @@ impl Made {
         self.users.append(&mut other.users);
         self.groups.append(&mut other.groups);
     }
+
+    /// Takes what a line makes.
+    fn by(&mut self, line: &Line) {
+        match line {
+            Line::Group { name, .. } => drop(self.groups.insert(name.clone())),
+            Line::User { name, group, .. } => {
+                self.users.insert(name.clone());
+                self.groups.insert(group.clone());
+            }
+            Line::Member { .. } => {}
+        }
+    }
 }
 
 /// A line that `%pre` can do.
@@ -101,14 +113,7 @@ fn is_comment(text: &str) -> bool {
 pub(crate) fn made(text: &str) -> Made {
     let mut made = Made::default();
     for line in entries(text).filter_map(Line::read) {
-        match line {
-            Line::Group { name, .. } => drop(made.groups.insert(name)),
-            Line::User { name, group, .. } => {
-                made.users.insert(name);
-                made.groups.insert(group);
-            }
-            Line::Member { .. } => {}
-        }
+        made.by(&line);
     }
     made
 }
@@ -121,12 +126,11 @@ pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
     let add_group = |group: &str, gid: Option<String>| {
         format!("getent group {group} >/dev/null || groupadd -r {}{group} || :", id("g", gid))
     };
-    for line in entries(text) {
-        match Line::read(line).ok_or_else(|| line.to_owned())? {
-            Line::Group { name, gid } => {
-                lines.push(add_group(&name, gid));
-                there.groups.insert(name);
-            }
+    for text in entries(text) {
+        let line = Line::read(text).ok_or_else(|| text.to_owned())?;
+        there.by(&line);
+        match line {
+            Line::Group { name, gid } => lines.push(add_group(&name, gid)),
             Line::User { name, uid, group, gid, comment, home, shell } => {
                 let comment = comment.unwrap_or_default();
                 let home = home.unwrap_or_else(|| "/".to_owned());
@@ -136,13 +140,11 @@ pub fn pre_install(text: &str) -> Result<Vec<String>, String> {
                     "getent passwd {name} >/dev/null || useradd -r {}-g {group} -d {home} -s {shell} -c \"{comment}\" {name} || :",
                     id("u", uid)
                 ));
-                there.users.insert(name);
-                there.groups.insert(group);
             }
             Line::Member { user, group } if there.users.contains(&user) && there.groups.contains(&group) => {
                 lines.push(format!("usermod -a -G {group} {user} || :"));
             }
-            Line::Member { .. } => return Err(line.to_owned()),
+            Line::Member { .. } => return Err(text.to_owned()),
         }
     }
     Ok(lines)

@@ -15,6 +15,9 @@ const PATH_MARKS: &str = "/._+-@~^,:=";
 /// What patterns of paths have beside that.
 const PATTERN_MARKS: &str = "*?[]{}!";
 
+/// What to write for a file that comes with the recipe.
+const BESIDE_HINT: &str = "write the name of a file in `files/` beside the recipe";
+
 /// Values of a recipe that would become something else in a spec.
 pub(crate) fn unsound(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
@@ -39,8 +42,8 @@ pub(crate) fn unsound(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
     let patches = recipe.also.iter().flat_map(|also| &also.value.patches).chain(&recipe.patches);
     for patch in patches {
         if !made_of(&patch.value.file, PATH_MARKS) {
-            let hint = "write the name of a file in `files/` beside the recipe".to_owned();
-            findings.push(page.at(patch, format!("`{}` is no path for this", patch.value.file), Some(hint)));
+            let message = format!("`{}` is no path for this", patch.value.file);
+            findings.push(page.at(patch, message, Some(BESIDE_HINT.to_owned())));
         }
         if patch.value.reason.contains(char::is_control) {
             findings.push(page.at(patch, "the reason has more than one line", Some("write one line".to_owned())));
@@ -159,7 +162,7 @@ fn paths(page: Page<'_>, spanned: &Spanned<Entry>) -> Vec<Diagnostic> {
     check(&[installed], true, true, "write a path or pattern from the root, like `/usr/lib64/libapp.so.*`");
     check(&[built, licence, doc], false, true, "write a path or pattern in the source tree, like `docs/app.conf`");
     let beside = [file, unit, sysctl, tmpfiles, sysusers, firewalld];
-    check(&beside, false, false, "write the name of a file in `files/` beside the recipe");
+    check(&beside, false, false, BESIDE_HINT);
     check(&[binary], false, false, "write the name of a program");
     findings
 }

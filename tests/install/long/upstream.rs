@@ -1,5 +1,5 @@
-//! The upstream projects that copies are at hand of, installed together from one repository: what each is for works. Hours of compiling for both
-//! architectures, so `scripts/stack` runs it, not `scripts/test`.
+//! The upstream projects that copies are at hand of, installed together from one repository: what each is for works. Many minutes of compiling for
+//! each architecture, so `scripts/stack` runs it, not `scripts/test`.
 #![allow(clippy::disallowed_methods)] // a suite: it runs programs and writes files
 
 use install_suite::{Architecture, Container, Repository, Root, Source, Start, Web, libraries};

@@ -172,10 +172,23 @@ impl Plan {
     /// The step that a person means, by the same names as those by which it is asked for.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<(usize, &Step)> {
-        let first = |named: &dyn Fn(&Step) -> bool| self.steps().find(|(_, step)| named(step));
-        first(&|step| step.packages.iter().any(|package| package == name))
-            .or_else(|| first(&|step| step.recipe == name))
-            .or_else(|| first(&|step| step.project.as_deref() == Some(name)))
-            .or_else(|| first(&|step| step.provides.iter().any(|provided| provided == name)))
+        called(
+            name,
+            self.steps().map(|(wave, step)| {
+                let project = step.project.as_deref().into_iter().collect();
+                ((wave, step), [words(&step.packages), vec![step.recipe.as_str()], project, words(&step.provides)])
+            }),
+        )
     }
+}
+
+fn words(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+/// What a person means by a name: the first whose package has it, else whose recipe, else what its makers call it, else what a package provides.
+fn called<'n, T>(name: &str, all: impl Iterator<Item = (T, [Vec<&'n str>; 4])>) -> Option<T> {
+    all.filter_map(|(one, names)| Some((names.iter().position(|names| names.contains(&name))?, one)))
+        .min_by_key(|(rank, _)| *rank)
+        .map(|(_, one)| one)
 }

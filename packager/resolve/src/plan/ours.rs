@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use packager_recipe::Concrete;
 
+use super::called;
 use crate::capability::Capability;
 use crate::repository::{Answer, CapabilityList, Repository};
 
@@ -63,11 +64,16 @@ impl<'r> Ours<'r> {
         Some((self.maker(package)?, package))
     }
 
-    /// The recipe that a person means: of a package, of its own name, of what its makers call it, or of what a package provides.
+    /// The recipe that a person means.
     pub(super) fn called(&self, name: &str) -> Option<&'r Concrete> {
-        let project = || self.recipes().find(|recipe| recipe.project.as_deref() == Some(name));
-        let owner = || self.owner(name).map(|(recipe, _)| recipe);
-        self.maker(name).or_else(|| self.recipe(name)).or_else(project).or_else(owner)
+        called(
+            name,
+            self.recipes().map(|recipe| {
+                let packages = recipe.packages.iter().map(|package| package.name.as_str()).collect();
+                let project = recipe.project.as_deref().into_iter().collect();
+                (recipe, [packages, vec![recipe.name.as_str()], project, recipe.provided_names().collect()])
+            }),
+        )
     }
 
     /// What is built under a name at any version, in words.
