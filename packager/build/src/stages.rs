@@ -11,7 +11,7 @@ use std::process::Command;
 use packager_recipe::concrete::Archive;
 use packager_recipe::{Concrete, Target};
 use packager_source::vendor::{VendorError, Vendored};
-use packager_source::{Digest, Room, Workspace, digest, keep, mirror};
+use packager_source::{Digest, Room, Workspace, digest, keep, mirror, tarball};
 
 use crate::budget::{Acquired, Budget};
 use crate::buildroot::Buildroot;
@@ -215,7 +215,12 @@ impl Job<'_> {
 
     fn source_key(&self) -> Result<String, BuildError> {
         match (self.origin, &self.recipe.archive) {
-            (Origin::Workspace(workspace), _) => workspace.digest().map_err(BuildError::at(&workspace.root)),
+            (Origin::Workspace(workspace), _) => {
+                let mut key = Digest::new();
+                key.part("tarball generation", tarball::GENERATION.as_bytes());
+                key.part("tree", workspace.digest().map_err(BuildError::at(&workspace.root))?.as_bytes());
+                Ok(key.hex())
+            }
             (Origin::Archive(_), Some(Archive { sha256: Some(sum), .. })) => Ok(sum.clone()),
             (Origin::Archive(path), _) => digest::file(path).map_err(BuildError::at(path)),
         }
@@ -354,7 +359,7 @@ impl Job<'_> {
     /// Documents, made or from an earlier run with the same sources, crates and compiler.
     fn documents(
         &self,
-        contents: &packager_source::tarball::Contents,
+        contents: &tarball::Contents,
         vendored: &Vendored,
         to: &Path,
         log: &Path,
@@ -579,6 +584,7 @@ mod tests {
                 features: features.iter().map(|feature| (*feature).to_owned()).collect(),
                 manual: Vec::new(),
                 completions: Vec::new(),
+                lto: Vec::new(),
             });
             let job = super::Job { origin: Origin::Workspace(&workspace), ..fixture.job() };
             job.vendored_home().expect("a key")

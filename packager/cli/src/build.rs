@@ -236,7 +236,7 @@ fn one_target(
     let start = Instant::now();
     let buildroot = Buildroot::from(options.buildroot);
     let yard = Yard::new(places, target, options.offline, options.jobs)?.within(buildroot);
-    let (_, ready) = planned::fetched(places, target, &options.packages, given)?;
+    let (steps, ready) = planned::fetched(places, target, &options.packages, given)?;
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     let url = options.base_url.clone().unwrap_or_else(|| address::of_folder(&folder));
     let keys = yard.keys(&ready)?;
@@ -271,7 +271,8 @@ fn one_target(
             .with_context(|| format!("cannot remove what is old from `{}`", kept.display()))?;
     }
     let signer = Signer { fingerprint: &public.facts().fingerprint, development };
-    Ok(publication::closing(target, &built, &folder, signer, start.elapsed().as_secs_f64()))
+    let install = steps.to_install(&options.packages);
+    Ok(publication::closing(target, &built, &install, &folder, signer, start.elapsed().as_secs_f64()))
 }
 
 /// What the repository holds now of the packages that are to be replaced; a folder that is no repository of ours has nothing to compare

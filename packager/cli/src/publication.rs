@@ -174,10 +174,11 @@ fn bill(repository: &Path, package: &Inspected, done: &[Done], target: &Target) 
     Ok((format!("{}.spdx.json", below.display()), serde_json::to_vec_pretty(&document)?))
 }
 
-/// What was published and how to install it.
+/// What was published and how to install what was asked for.
 pub(crate) fn closing(
     target: &Target,
     built: &Built,
+    install: &[&str],
     folder: &Path,
     signer: Signer<'_>,
     seconds: f64,
@@ -192,12 +193,10 @@ pub(crate) fn closing(
             values.push(json!({ "nevra": nevra, "bytes": bytes, "installed_bytes": installed, "state": done.state }));
         }
     }
-    let installable: Vec<&str> =
-        built.packages.iter().filter(|package| !package.is_debug()).map(|package| package.name.as_str()).collect();
     let repo_file = folder.join(format!("{REPOSITORY}.repo"));
     let install = [
         format!("sudo cp {} /etc/yum.repos.d/", repo_file.display()),
-        format!("sudo dnf install {}", installable.join(" ")),
+        format!("sudo dnf install {}", install.join(" ")),
     ];
     let modified = built.done.iter().any(|done| done.ready.modified);
     let mut text = table(&rows);

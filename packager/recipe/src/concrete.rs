@@ -104,6 +104,8 @@ pub struct CargoBuild {
     pub manual: Vec<String>,
     /// Programs with completions.
     pub completions: Vec<String>,
+    /// What rustc calls the crates of the programs that are optimised across crates when they are linked.
+    pub lto: Vec<String>,
 }
 
 /// The archive of an upstream release.

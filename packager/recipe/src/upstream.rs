@@ -167,6 +167,7 @@ fn cargo_names(cargo: &Cargo, page: Page<'_>, facts: &Facts, findings: &mut Vec<
     check(&cargo.packages, &facts.cargo_packages, "cargo package");
     check(&cargo.manual, &facts.programs, "program");
     check(&cargo.completions, &facts.programs, "program");
+    check(&cargo.lto, &facts.programs, "program");
 }
 
 /// Options of a cargo workspace are features of its packages: `package/feature`, which cargo knows how to leave out.
@@ -197,6 +198,7 @@ fn cargo_build(recipe: &Recipe, cargo: &Cargo, version: &str, target: &Target, f
         features,
         manual: plain(&cargo.manual),
         completions: plain(&cargo.completions),
+        lto: cargo.lto.iter().map(|program| program.value.replace('-', "_")).collect(),
     }
 }
 

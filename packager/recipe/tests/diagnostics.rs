@@ -56,6 +56,17 @@ fn a_misspelt_key() {
 }
 
 #[test]
+fn a_program_to_optimise_that_nobody_builds() {
+    insta::assert_snapshot!(messages("lto: [hello]", "lto: [helo]"), @r"
+    specs/demo/recipe.yaml:19:9: the source tree has no program `helo`
+       |
+    19 |   lto: [helo]
+       |         ^
+    hint: write `hello`
+    ");
+}
+
+#[test]
 fn keys_that_nothing_would_read_are_refused() {
     for (key, text) in
         [("tools", "tools: [nasm]"), ("flags", "flags: [-g0]"), ("no-debug-packages", "no-debug-packages: true")]

@@ -1,15 +1,26 @@
-//! Tarballs whose bytes depend on names, contents and one time only: sorted, no owners, plain modes, one xz thread.
+//! Tarballs whose bytes depend on names, contents and one time only: sorted, no owners, plain modes, xz blocks of one size.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use liblzma::stream::{Check, MtStreamBuilder};
 use liblzma::write::XzEncoder;
+
+/// Raised when the same contents become other bytes.
+pub const GENERATION: &str = "2";
 
 /// xz preset: higher ones gain little on sources and cost much time.
 const XZ_PRESET: u32 = 6;
+
+/// Each block is compressed alone, so any number of threads makes the same bytes; three dictionaries of the preset, as xz itself does.
+const XZ_BLOCK_BYTES: u64 = 24 << 20;
+
+/// Each thread takes about 170 MiB.
+const XZ_THREADS_MAX: usize = 8;
 
 /// What a tarball holds, by path inside it.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +97,18 @@ impl Contents {
 
     /// Writes `.tar.xz`; every member gets the same time. It is on its disk afterwards, so that it can be renamed to its place.
     pub fn write(&self, to: &Path, time: i64) -> io::Result<()> {
-        let mut xz = XzEncoder::new(BufWriter::new(File::create(to)?), XZ_PRESET);
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(XZ_THREADS_MAX);
+        self.write_xz(to, time, threads)
+    }
+
+    fn write_xz(&self, to: &Path, time: i64, threads: usize) -> io::Result<()> {
+        let stream = MtStreamBuilder::new()
+            .threads(u32::try_from(threads).unwrap_or(1))
+            .block_size(XZ_BLOCK_BYTES)
+            .preset(XZ_PRESET)
+            .check(Check::Crc64)
+            .encoder()?;
+        let mut xz = XzEncoder::new_stream(BufWriter::new(File::create(to)?), stream);
         self.write_plain(&mut xz, time)?;
         xz.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
     }
@@ -127,7 +149,23 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
-    use super::Contents;
+    use super::{Contents, XZ_BLOCK_BYTES};
+
+    /// More than two blocks, by one thread and by several: the same bytes.
+    #[test]
+    fn bytes_do_not_depend_on_threads() {
+        let mut contents = Contents::new();
+        for file in 0..5_u8 {
+            contents.text(file.to_string(), vec![file; XZ_BLOCK_BYTES as usize / 2]);
+        }
+        let written = [1, 2, 5].map(|threads| {
+            let out = tempfile::NamedTempFile::new().expect("temporary file");
+            contents.write_xz(out.path(), 0, threads).expect("written");
+            fs::read(out.path()).expect("read back")
+        });
+        assert!(written[0].len() > 1 << 10);
+        assert!(written[0] == written[1] && written[0] == written[2]);
+    }
 
     /// The same members at two places, made in another order and with other times and modes, give the same bytes.
     #[test]

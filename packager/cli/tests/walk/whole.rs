@@ -12,7 +12,7 @@ use crate::yard::{TARGET, Yard, copy, run, said};
 fn from_recipe_to_an_accepted_repository() {
     let yard = Yard::new();
     let text = yard.good(&["build", "--target", TARGET]);
-    assert!(text.contains("demo-1.2.3-1.el8.x86_64") && text.contains("sudo dnf install demo"), "{text}");
+    assert!(text.contains("demo-1.2.3-1.el8.x86_64") && text.ends_with("sudo dnf install demo\n"), "{text}");
     let repo = yard.path("root/dist").join(TARGET);
     let package = repo.join("Packages/demo-1.2.3-1.el8.x86_64.rpm");
 

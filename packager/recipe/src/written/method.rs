@@ -19,6 +19,9 @@ pub struct Cargo {
     /// Binaries with `completion bash|zsh|fish`.
     #[serde(default)]
     pub completions: Vec<Spanned<String>>,
+    /// Binaries that are optimised across crates when they are linked; the others are not, which takes a fraction of the time.
+    #[serde(default)]
+    pub lto: Vec<Spanned<String>>,
     /// Oldest compiler that builds it.
     pub rust: Spanned<String>,
 }

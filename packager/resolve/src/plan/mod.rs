@@ -12,6 +12,7 @@ mod stand_in;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use packager_recipe::concrete::Chosen;
@@ -179,6 +180,31 @@ impl Plan {
                 ((wave, step), [words(&step.packages), vec![step.recipe.as_str()], project, words(&step.provides)])
             }),
         )
+    }
+
+    /// The packages a person installs of what was asked for: a package by its own name, else those of the recipe that are not for compiling.
+    /// When nothing was named, those of recipes that no other one links against. dnf adds what they require.
+    #[must_use]
+    pub fn to_install<'p>(&'p self, asked: &'p [String]) -> Vec<&'p str> {
+        let running = |step: &'p Step| {
+            words(&step.packages).into_iter().filter(|name| !name.ends_with("-devel")).collect::<Vec<_>>()
+        };
+        let mut packages = Vec::new();
+        if asked.is_empty() {
+            let linked: BTreeSet<&String> = self.steps().flat_map(|(_, step)| &step.links).collect();
+            let tops = self.steps().filter(|(_, step)| !linked.contains(&step.recipe));
+            packages.extend(tops.flat_map(|(_, step)| running(step)));
+        }
+        for name in asked {
+            let Some((_, step)) = self.step(name) else { continue };
+            match *name == step.recipe || !step.packages.contains(name) {
+                true => packages.extend(running(step)),
+                false => packages.push(name),
+            }
+        }
+        let mut seen = BTreeSet::new();
+        packages.retain(|package| seen.insert(*package));
+        packages
     }
 }
 

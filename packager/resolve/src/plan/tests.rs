@@ -116,6 +116,26 @@ fn a_recipe_is_found_by_its_name_and_by_what_its_makers_call_it() {
 }
 
 #[test]
+fn a_person_installs_what_was_asked_for() {
+    let texts = [
+        recipe("na", "1.0", "", "  na: {}\n  na-tools: {}\n  na-devel: { requires: [na] }"),
+        recipe("store", "2.4", "libraries: [na-devel]\nproject: big", "  store: {}\n  server: {}\n  store-devel: {}"),
+    ];
+    for (asked, installed) in [
+        (&[][..], &["server", "store"][..]),
+        (&["na"], &["na", "na-tools"]),
+        (&["server", "na-devel"], &["na-devel", "server"]),
+        (&["store", "server"], &["server", "store"]),
+        (&["big", "na-tools"], &["na-tools", "server", "store"]),
+    ] {
+        let words: Vec<String> = asked.iter().map(|name| (*name).to_owned()).collect();
+        let plan = planned(&texts, asked).expect("a plan");
+        let found: BTreeSet<&str> = plan.to_install(&words).into_iter().collect();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), *installed, "{asked:?}");
+    }
+}
+
+#[test]
 fn a_package_of_the_distribution_stands_in_when_it_is_enough() {
     let libfabric = |oldest: &str| {
         let keys = format!("instead: [{{ package: libfabric, at-least: '{oldest}' }}]");
