@@ -158,6 +158,17 @@ pub(crate) enum RepoCommand {
         #[command(flatten)]
         options: MetadataOptions,
     },
+    /// Remove old versions, never what a package that stays requires
+    Prune(PruneOptions),
+    /// Show which packages came, went or were rebuilt from one repository to another
+    Diff {
+        /// Folder with `repodata/`, or the address of one
+        #[arg(value_name = "DIR|URL")]
+        first: String,
+        /// The other
+        #[arg(value_name = "DIR|URL")]
+        second: String,
+    },
     /// Show what metadata says
     Info {
         /// Folder with `repodata/`
@@ -166,6 +177,26 @@ pub(crate) enum RepoCommand {
         #[arg(long)]
         packages: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneOptions {
+    /// Folder with `repodata/`
+    pub(crate) folder: PathBuf,
+    /// Versions that stay of each name and architecture
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: NonZeroUsize,
+    /// Also keep what was built in the last DAYS days
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) days: Option<u32>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leave the package files, or they lie elsewhere
+    #[arg(long)]
+    pub(crate) metadata_only: bool,
+    #[command(flatten)]
+    pub(crate) options: MetadataOptions,
 }
 
 /// How metadata is made.

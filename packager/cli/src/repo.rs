@@ -1,20 +1,29 @@
-//! `repo`: metadata of repositories, made, brought up to date, changed and shown.
+//! `repo`: metadata of repositories, made, brought up to date, changed, compared and shown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread::available_parallelism;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
-use packager_repo::operations::{self, Outcome, Settings};
+use anyhow::{Result, bail};
+use packager_repo::operations::{self, Files, Outcome, Settings};
+use packager_repo::publish;
 use packager_repo::stored::Stored;
 use packager_repodata::Compression;
+use packager_repodata::model::Package;
+use packager_resolve::difference::{Change, Difference, differences};
+use packager_resolve::retention::{Fate, Rule, retention};
 use packager_rpm::SigningKey;
 use serde_json::json;
 
-use crate::arguments::{self, MetadataOptions, RepoCommand};
+use crate::arguments::{self, MetadataOptions, PruneOptions, RepoCommand};
 use crate::report::{Report, size, table};
+use crate::repository::Repository;
+
+/// What is said when a signature went away.
+const UNSIGNED: &str = "the metadata was signed before and is not now\nhint: sign it with `--sign-key`\n";
 
 /// Any of them.
 pub(crate) fn operate(command: &RepoCommand) -> Result<Report> {
@@ -31,6 +40,8 @@ pub(crate) fn operate(command: &RepoCommand) -> Result<Report> {
         RepoCommand::Remove { folder, packages, options } => {
             with(options, folder, |settings| Ok(operations::remove(folder, packages, settings)?))
         }
+        RepoCommand::Prune(options) => prune(options),
+        RepoCommand::Diff { first, second } => diff(first, second),
         RepoCommand::Info { folder, packages } => info(folder, *packages),
     }
 }
@@ -41,16 +52,19 @@ fn with(
     folder: &Path,
     operation: impl FnOnce(&Settings<'_>) -> Result<Outcome>,
 ) -> Result<Report> {
-    let MetadataOptions { workers, compression, revision, sign_key } = options;
-    let key = sign_key.as_deref().map(SigningKey::load).transpose()?;
+    let key = options.sign_key.as_deref().map(SigningKey::load).transpose()?;
+    let outcome = operation(&settings(options, key.as_ref()))?;
+    Ok(Report::new(told(folder, &outcome), serde_json::to_value(&outcome)?))
+}
+
+fn settings<'k>(options: &MetadataOptions, key: Option<&'k SigningKey>) -> Settings<'k> {
+    let MetadataOptions { workers, compression, revision, sign_key: _ } = options;
     let workers = workers.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let compression = compression.map(|compression| match compression {
         arguments::Compression::Gzip => Compression::Gzip,
         arguments::Compression::Zstd => Compression::Zstd,
     });
-    let settings = Settings { workers, compression, revision: *revision, latest: None, key: key.as_ref() };
-    let outcome = operation(&settings)?;
-    Ok(Report::new(told(folder, &outcome), serde_json::to_value(&outcome)?))
+    Settings { workers, compression, revision: *revision, latest: None, key }
 }
 
 fn told(folder: &Path, outcome: &Outcome) -> String {
@@ -62,9 +76,90 @@ fn told(folder: &Path, outcome: &Outcome) -> String {
     let mut text =
         format!("{folder}: {packages} packages, {} read, {} removed, revision {revision}\n", read.len(), removed.len());
     if *unsigned {
-        text.push_str("the metadata was signed before and is not now\nhint: sign it with `--sign-key`\n");
+        text.push_str(UNSIGNED);
     }
     text
+}
+
+/// `repo prune`.
+fn prune(options: &PruneOptions) -> Result<Report> {
+    let PruneOptions { folder, keep, days, dry_run, metadata_only, options } = options;
+    if publish::is_ours(folder) {
+        bail!(
+            "`{}` was published by `packager build`, as a whole and with one version of each package\nhint: build again to replace it; to keep \
+             several versions, collect packages in a folder of their own and use `packager repo update` there",
+            folder.display()
+        );
+    }
+    let key = options.sign_key.as_deref().map(SigningKey::load).transpose()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let built_since = days.map(|days| i64::try_from(now).unwrap_or(i64::MAX) - i64::from(days) * 86_400);
+    let rule = Rule { newest: *keep, built_since };
+    let mut listed = Vec::new();
+    let mut decide = |packages: &[Package]| {
+        let fates = retention(packages, &rule);
+        let stays = fates.iter().map(|fate| *fate != Fate::Old).collect();
+        let described = |package: &Package| (package.nevra(), package.location.href.clone(), package.size.package);
+        listed = packages.iter().map(described).zip(fates).collect();
+        stays
+    };
+    let outcome = if *dry_run {
+        let stored = Stored::open(folder)?;
+        let mut packages = stored.primary()?;
+        stored.complete(&mut packages)?;
+        decide(&packages);
+        None
+    } else {
+        let files = if *metadata_only { Files::Leave } else { Files::Delete };
+        Some(operations::retain(folder, files, &settings(options, key.as_ref()), decide)?)
+    };
+    let (mut rows, mut values, mut gone, mut bytes_gone) = (Vec::new(), Vec::new(), 0, 0);
+    for ((nevra, location, bytes), fate) in listed {
+        match &fate {
+            Fate::Old => {
+                gone += 1;
+                bytes_gone += bytes;
+                rows.push(vec!["goes".to_owned(), nevra.clone(), size(bytes)]);
+            }
+            Fate::Required { by, requirement } => {
+                rows.push(vec!["stays".to_owned(), nevra.clone(), format!("{by} requires {requirement}")]);
+            }
+            Fate::Source { of } => rows.push(vec!["stays".to_owned(), nevra.clone(), format!("source of {of}")]),
+            Fate::Newest | Fate::Young => {}
+        }
+        let mut value = serde_json::to_value(&fate)?;
+        value["package"] = nevra.into();
+        value["location"] = location.into();
+        value["bytes"] = bytes.into();
+        values.push(value);
+    }
+    let (would, stay) = (if *dry_run { "would " } else { "" }, values.len() - gone);
+    let mut text = table(&rows);
+    writeln!(text, "{}: {stay} packages {would}stay, {gone} {would}go ({})", folder.display(), size(bytes_gone))?;
+    if outcome.as_ref().is_some_and(|outcome| outcome.unsigned) {
+        text.push_str(UNSIGNED);
+    }
+    let value = json!({ "dry_run": dry_run, "packages": values, "bytes_gone": bytes_gone, "outcome": outcome });
+    Ok(Report::new(text, value))
+}
+
+/// `repo diff`.
+fn diff(first: &str, second: &str) -> Result<Report> {
+    let [first, second] = [first, second].map(|place| Repository::open(place)?.primary());
+    let found = differences(&first?, &second?);
+    let (mut text, mut counts) = (String::new(), [0; 3]);
+    for Difference { name, arch, evr, change } in &found {
+        let (kind, sign, why) = match change {
+            Change::Added => (0, '+', ""),
+            Change::Removed => (1, '-', ""),
+            Change::Rebuilt { .. } => (2, '~', "  rebuilt: other bytes"),
+        };
+        counts[kind] += 1;
+        writeln!(text, "{sign} {name}-{evr}.{arch}{why}")?;
+    }
+    let [added, removed, rebuilt] = counts;
+    writeln!(text, "{added} added, {removed} removed, {rebuilt} rebuilt")?;
+    Ok(Report::new(text, json!({ "differences": found, "added": added, "removed": removed, "rebuilt": rebuilt })))
 }
 
 /// `repo info`.

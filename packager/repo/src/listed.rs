@@ -57,6 +57,15 @@ pub(crate) struct Listed {
     pub(crate) sha256: String,
 }
 
+/// Where something that metadata lists lies below a folder; a path that leads out of it is refused.
+pub(crate) fn place(location: &str, folder: &Path, by: &Path) -> Result<PathBuf, ListedError> {
+    let inside = Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
+    if !inside || location.is_empty() {
+        return Err(ListedError::Outside { by: by.to_owned(), location: location.to_owned() });
+    }
+    Ok(folder.join(location))
+}
+
 impl From<&Data> for Listed {
     fn from(data: &Data) -> Listed {
         Listed { location: data.location.clone(), bytes: Some(data.bytes), sha256: data.sha256.clone() }
@@ -64,13 +73,9 @@ impl From<&Data> for Listed {
 }
 
 impl Listed {
-    /// Where it lies below a folder; a path that leads out of it is refused.
+    /// See [`place`].
     pub(crate) fn place(&self, folder: &Path, by: &Path) -> Result<PathBuf, ListedError> {
-        let inside = Path::new(&self.location).components().all(|part| matches!(part, Component::Normal(_)));
-        if !inside || self.location.is_empty() {
-            return Err(ListedError::Outside { by: by.to_owned(), location: self.location.clone() });
-        }
-        Ok(folder.join(&self.location))
+        place(&self.location, folder, by)
     }
 
     /// The file, if it is what the metadata says. It is read through, not kept.

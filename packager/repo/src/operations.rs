@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use packager_repodata::model::{Data, Package};
+use packager_repodata::model::{Data, Location, Package};
 use packager_repodata::read::Place;
 use packager_repodata::{Compression, model};
 use packager_rpm::SigningKey;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::exchange::{self, exchange};
 use crate::found::{self, Found, ROOM};
+use crate::listed;
 use crate::metadata::{self, MetadataError};
 use crate::stored::Stored;
 use crate::written::{self, Origin};
@@ -147,6 +149,55 @@ pub fn remove(folder: &Path, wanted: &[String], settings: &Settings<'_>) -> Resu
     let removed = gone.into_iter().map(|package| package.location.href).collect();
     let left = left.into_iter().map(Box::new).map(Origin::Known).collect();
     replace(folder, left, removed, Some(&stored), settings)
+}
+
+/// What becomes of package files that are listed no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// They are removed, once no metadata lists them.
+    Delete,
+    /// They are left, or lie elsewhere.
+    Leave,
+}
+
+/// Keeps the packages for which `stays` answers true, in the order in which it is given them; the others go.
+pub fn retain(
+    folder: &Path,
+    files: Files,
+    settings: &Settings<'_>,
+    stays: impl FnOnce(&[Package]) -> Vec<bool>,
+) -> Result<Outcome, MetadataError> {
+    let _held = lock(folder)?;
+    let stored = Stored::open(folder)?;
+    let mut packages = stored.primary()?;
+    stored.complete(&mut packages)?;
+    let stays = stays(&packages);
+    if stays.iter().all(|stays| *stays) && as_asked(folder, &stored, settings)? {
+        return Ok(unchanged(&stored, packages.len()));
+    }
+    let (mut kept, mut gone) = (Vec::new(), Vec::new());
+    for (package, stays) in packages.into_iter().zip(stays) {
+        if stays { kept.push(package) } else { gone.push(package.location) }
+    }
+    let listed: BTreeSet<String> = kept.iter().map(|package| package.location.href.clone()).collect();
+    // Before anything changes: a path that leads out of the repository.
+    let repomd = folder.join("repodata/repomd.xml");
+    let mut unlisted = Vec::new();
+    for Location { href, .. } in gone.iter().filter(|gone| gone.base.is_empty() && !listed.contains(&gone.href)) {
+        unlisted.push(listed::place(href, folder, &repomd)?);
+    }
+    let removed = gone.into_iter().map(|location| location.href).collect();
+    let kept = kept.into_iter().map(Box::new).map(Origin::Known).collect();
+    let outcome = replace(folder, kept, removed, Some(&stored), settings)?;
+    if files == Files::Delete {
+        for file in unlisted {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(MetadataError::at(&file)(error)),
+                _ => {}
+            }
+        }
+    }
+    Ok(outcome)
 }
 
 /// The lock of a repository: its own folder, so nothing is left lying in what is served. Metadata that a stop left aside is put back.

@@ -5,6 +5,7 @@ mod architecture;
 pub mod asked;
 pub mod capability;
 pub mod dependency;
+pub mod difference;
 pub mod distribution;
 pub mod evr;
 pub mod fault;
@@ -13,6 +14,7 @@ pub mod met;
 mod metadata;
 pub mod plan;
 mod repository;
+pub mod retention;
 pub mod solve;
 pub mod universe;
 

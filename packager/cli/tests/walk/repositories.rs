@@ -66,3 +66,65 @@ fn metadata_is_made_shown_and_changed() {
     packager(&["repo", "create", "repo", "--workers", "0"], 2);
     packager(&["repo", "create", "nowhere"], 1);
 }
+
+/// Packages of three versions, of which a newer one requires an old one.
+fn versions(room: &Path, repo: &Path) {
+    let topdir = format!("--define=_topdir {}", room.display());
+    for (name, version, more) in [
+        ("tool", "1", "Requires: plug = 1"),
+        ("tool", "2", ""),
+        ("tool", "10", "Requires: plug = 1"),
+        ("plug", "1", ""),
+        ("plug", "2", ""),
+        ("plug", "3", ""),
+    ] {
+        let spec = room.join(format!("{name}.spec"));
+        let head = format!(
+            "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: s\nLicense: MIT\nBuildArch: noarch\n{more}\n"
+        );
+        fs::write(&spec, format!("{head}%description\nd\n%files\n")).expect("spec");
+        run(Command::new("rpmbuild").args(["-bb", "--quiet", &topdir]).arg(&spec));
+    }
+    fs::rename(room.join("RPMS/noarch"), repo).expect("moved");
+}
+
+#[test]
+fn old_versions_go_but_not_what_others_require() {
+    let room = tempfile::tempdir().expect("temporary folder");
+    let (repo, before) = (room.path().join("repo"), room.path().join("before"));
+    versions(room.path(), &repo);
+    let packager = |arguments: &[&str], code| packager(room.path(), arguments, code);
+    packager(&["repo", "create", "repo"], 0);
+    run(Command::new("cp").arg("-a").args([&repo, &before]));
+
+    assert!(packager(&["repo", "prune", "repo"], 2).contains("--keep"));
+    assert!(packager(&["repo", "prune", "repo", "--keep", "0"], 2).contains("--keep"));
+    let told = packager(&["repo", "prune", "repo", "--keep", "1", "--dry-run"], 0);
+    assert!(told.contains("plug-1-1.noarch  tool-10-1.noarch requires plug = 1"), "{told}");
+    assert!(told.contains("repo: 3 packages would stay, 3 would go"), "{told}");
+    assert_eq!(packager(&["repo", "diff", "before", "repo"], 0), "0 added, 0 removed, 0 rebuilt\n");
+    // Everything was built just now.
+    let young = packager(&["repo", "prune", "repo", "--keep", "1", "--days", "1"], 0);
+    assert!(young.contains("repo: 6 packages stay, 0 go"), "{young}");
+
+    let pruned = value(&packager(&["--json", "repo", "prune", "repo", "--keep", "1"], 0));
+    let fate = |nevra: &str| {
+        let all = pruned["packages"].as_array().expect("packages");
+        all.iter().find(|package| package["package"] == nevra).expect("it")["fate"].clone()
+    };
+    assert_eq!([fate("tool-10-1.noarch"), fate("plug-1-1.noarch")], ["newest", "required"]);
+    assert_eq!([fate("tool-2-1.noarch"), fate("plug-2-1.noarch")], ["old", "old"]);
+    assert_eq!(pruned["outcome"]["packages"], 3);
+    assert!(!repo.join("plug-2-1.noarch.rpm").exists() && repo.join("plug-1-1.noarch.rpm").exists());
+    assert_eq!(packager(&["repo", "update", "repo"], 0), "repo: nothing to do, 3 packages\n");
+    assert!(packager(&["repo", "prune", "repo", "--keep", "1"], 0).contains("3 packages stay, 0 go"));
+    assert_eq!(
+        packager(&["repo", "diff", "before", "repo"], 0),
+        "- plug-2-1.noarch\n- tool-1-1.noarch\n- tool-2-1.noarch\n0 added, 3 removed, 0 rebuilt\n"
+    );
+    assert!(packager(&["repo", "diff", "repo", "nowhere"], 1).contains("`nowhere` cannot be read"));
+
+    // What is left can be installed.
+    let told = packager(&["resolve", "--repo", "pruned=repo", "--install", "tool"], 0);
+    assert!(told.contains("tool-10-1.noarch") && told.contains("plug-1-1.noarch"), "{told}");
+}

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use packager_repo::operations::{add, create, remove, update};
+use packager_repo::operations::{Files, add, create, remove, retain, update};
 use packager_repo::stored::Stored;
 use packager_repo::{ListedError, MetadataError, Settings};
 use packager_repodata::Compression;
+use packager_repodata::model::Package;
 use packager_rpm::SigningKey;
 
 use crate::yard::{bytes, packages, repository, settings};
@@ -90,6 +91,37 @@ fn an_update_reads_what_changed_and_writes_nothing_when_nothing_did() {
     // Where there is no metadata all is described.
     fs::remove_dir_all(room.path().join("repodata")).expect("removed");
     assert_eq!(update(room.path(), &settings()).expect("described").read.len(), 8);
+}
+
+#[test]
+fn what_does_not_stay_goes_from_metadata_and_disk() {
+    let (room, whole) = (repository(), repository());
+    create(room.path(), &settings()).expect("described");
+    let first = bytes(room.path());
+    let all = |packages: &[Package]| vec![true; packages.len()];
+    assert!(!retain(room.path(), Files::Delete, &settings(), all).expect("nothing to do").written);
+    let some = |packages: &[Package]| packages.iter().map(|package| !package.name.starts_with("odd")).collect();
+    let outcome = retain(room.path(), Files::Delete, &settings(), some).expect("pruned");
+    assert!(outcome.written && !outcome.removed.is_empty(), "{outcome:?}");
+    for location in &outcome.removed {
+        assert!(!room.path().join(location).exists(), "{location}");
+        fs::remove_file(whole.path().join(location)).expect("removed");
+    }
+    create(whole.path(), &settings()).expect("described");
+    let pruned = bytes(room.path());
+    assert!(pruned == bytes(whole.path()) && pruned != first);
+    // With nothing on the disk: the files are somewhere else, and the result is the same.
+    let elsewhere = repository();
+    create(elsewhere.path(), &settings()).expect("described");
+    without_packages(elsewhere.path());
+    retain(elsewhere.path(), Files::Delete, &settings(), some).expect("pruned");
+    assert!(bytes(elsewhere.path()) == pruned);
+    // Or they are left.
+    let left = repository();
+    create(left.path(), &settings()).expect("described");
+    let outcome = retain(left.path(), Files::Leave, &settings(), some).expect("pruned");
+    assert!(outcome.removed.iter().all(|location| left.path().join(location).exists()));
+    assert!(bytes(left.path()) == pruned);
 }
 
 #[test]
