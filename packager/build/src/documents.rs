@@ -22,6 +22,10 @@ use crate::stages::BuildError;
 /// The list of crates.
 const CRATES: &str = "docs/crates";
 
+/// The programs run for a moment, and once: what takes the least time to compile.
+const QUICK: [&str; 5] =
+    ["opt-level=0", "debug=false", "debug-assertions=false", "incremental=false", "panic=\"abort\""];
+
 /// What a document is called, who makes it, and with which arguments.
 fn wanted(recipe: &Concrete) -> Vec<(String, &str, Vec<&'static str>)> {
     let mut documents = Vec::new();
@@ -53,7 +57,9 @@ pub(crate) fn make(
         let mut cargo = sandbox.command("sh");
         cargo.args(["-c", "cd \"$1\" && shift && exec cargo \"$@\"", "sh"]).arg(&tree);
         cargo.args(["build", "--frozen", "--target-dir", "/build/target"]);
-        cargo.args(["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"]);
+        for setting in QUICK {
+            cargo.args(["--config", &format!("profile.dev.{setting}")]);
+        }
         for package in recipe.cargo.iter().flat_map(|build| &build.packages) {
             cargo.args(["-p", package]);
         }
