@@ -19,7 +19,8 @@ pub struct Cargo {
     /// Binaries with `completion bash|zsh|fish`.
     #[serde(default)]
     pub completions: Vec<Spanned<String>>,
-    /// Binaries that are optimised across crates when they are linked; the others are not, which takes a fraction of the time.
+    /// Binaries that are optimised across crates when they are linked; when any is named, the others are not, which takes a fraction of the
+    /// time. When none is, the workspace's profile decides.
     #[serde(default)]
     pub lto: Vec<Spanned<String>>,
     /// Oldest compiler that builds it.
