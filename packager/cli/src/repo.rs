@@ -96,23 +96,18 @@ fn prune(options: &PruneOptions) -> Result<Report> {
     let built_since = days.map(|days| i64::try_from(now).unwrap_or(i64::MAX) - i64::from(days) * 86_400);
     let rule = Rule { newest: *keep, built_since };
     let mut listed = Vec::new();
-    let mut decide = |packages: &[Package]| {
+    let files = match (*dry_run, *metadata_only) {
+        (true, _) => Files::Untouched,
+        (false, true) => Files::Leave,
+        (false, false) => Files::Delete,
+    };
+    let outcome = operations::retain(folder, files, &settings(options, key.as_ref()), |packages| {
         let fates = retention(packages, &rule);
         let stays = fates.iter().map(|fate| *fate != Fate::Old).collect();
         let described = |package: &Package| (package.nevra(), package.location.href.clone(), package.size.package);
         listed = packages.iter().map(described).zip(fates).collect();
         stays
-    };
-    let outcome = if *dry_run {
-        let stored = Stored::open(folder)?;
-        let mut packages = stored.primary()?;
-        stored.complete(&mut packages)?;
-        decide(&packages);
-        None
-    } else {
-        let files = if *metadata_only { Files::Leave } else { Files::Delete };
-        Some(operations::retain(folder, files, &settings(options, key.as_ref()), decide)?)
-    };
+    })?;
     let (mut rows, mut values, mut gone, mut bytes_gone) = (Vec::new(), Vec::new(), 0, 0);
     for ((nevra, location, bytes), fate) in listed {
         match &fate {
@@ -135,8 +130,13 @@ fn prune(options: &PruneOptions) -> Result<Report> {
     }
     let (would, stay) = (if *dry_run { "would " } else { "" }, values.len() - gone);
     let mut text = table(&rows);
-    writeln!(text, "{}: {stay} packages {would}stay, {gone} {would}go ({})", folder.display(), size(bytes_gone))?;
-    if outcome.as_ref().is_some_and(|outcome| outcome.unsigned) {
+    writeln!(
+        text,
+        "{}: {stay} packages {would}stay, {gone} {would}go ({} of packages)",
+        folder.display(),
+        size(bytes_gone)
+    )?;
+    if outcome.unsigned {
         text.push_str(UNSIGNED);
     }
     let value = json!({ "dry_run": dry_run, "packages": values, "bytes_gone": bytes_gone, "outcome": outcome });

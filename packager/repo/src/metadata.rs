@@ -68,6 +68,24 @@ pub enum MetadataError {
     /// A file that is not what metadata lists.
     #[error(transparent)]
     Listed(#[from] ListedError),
+    /// Versions of several streams.
+    #[error(
+        "`{0}` has module streams, whose versions do not follow each other\nhint: remove packages by name with `packager repo remove`"
+    )]
+    Modular(PathBuf),
+    /// Package files that the metadata lists no longer and that are still there.
+    #[error(
+        "cannot remove `{path}` and {others} others, which the metadata lists no longer\nhint: remove them by hand, or let `packager repo update` list them again"
+    )]
+    Left {
+        /// The first.
+        path: PathBuf,
+        /// How many more.
+        others: usize,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Something to remove that is not there.
     #[error("no package of `{folder}` is `{wanted}`\nhint: {near}")]
     Unknown {

@@ -9,16 +9,16 @@ use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use packager_repodata::model::{Data, Location, Package};
+use packager_repodata::model::{Data, Package};
 use packager_repodata::read::Place;
 use packager_repodata::{Compression, model};
 use packager_rpm::SigningKey;
-use packager_source::Room;
+use packager_source::{Room, keep as disk};
 use serde::Serialize;
 
 use crate::exchange::{self, exchange};
 use crate::found::{self, Found, ROOM};
-use crate::listed;
+use crate::listed::{self, ListedError};
 use crate::metadata::{self, MetadataError};
 use crate::stored::Stored;
 use crate::written::{self, Origin};
@@ -158,6 +158,8 @@ pub enum Files {
     Delete,
     /// They are left, or lie elsewhere.
     Leave,
+    /// Nothing is done at all; what would be done is looked at.
+    Untouched,
 }
 
 /// Keeps the packages for which `stays` answers true, in the order in which it is given them; the others go.
@@ -169,35 +171,69 @@ pub fn retain(
 ) -> Result<Outcome, MetadataError> {
     let _held = lock(folder)?;
     let stored = Stored::open(folder)?;
+    if stored.repomd.data.iter().any(|data| data.kind == "modules") {
+        return Err(MetadataError::Modular(folder.to_owned()));
+    }
     let mut packages = stored.primary()?;
     stored.complete(&mut packages)?;
     let stays = stays(&packages);
     if stays.iter().all(|stays| *stays) && as_asked(folder, &stored, settings)? {
         return Ok(unchanged(&stored, packages.len()));
     }
-    let (mut kept, mut gone) = (Vec::new(), Vec::new());
-    for (package, stays) in packages.into_iter().zip(stays) {
-        if stays { kept.push(package) } else { gone.push(package.location) }
+    let (kept, gone): (Vec<_>, Vec<_>) = packages.into_iter().zip(stays).partition(|(_, stays)| *stays);
+    let ours = |packages: &[(Package, bool)]| -> Vec<String> {
+        let here = packages.iter().filter(|(package, _)| package.location.base.is_empty());
+        here.map(|(package, _)| package.location.href.clone()).collect()
+    };
+    // As paths: the same one can be written in several ways.
+    let listed: BTreeSet<PathBuf> = ours(&kept).into_iter().map(|href| folder.join(href)).collect();
+    let unlisted = own_files(folder, &ours(&gone))?;
+    let removed: Vec<String> = gone.into_iter().map(|(package, _)| package.location.href).collect();
+    if files == Files::Untouched {
+        return Ok(Outcome { removed, ..unchanged(&stored, kept.len()) });
     }
-    let listed: BTreeSet<String> = kept.iter().map(|package| package.location.href.clone()).collect();
-    // Before anything changes: a path that leads out of the repository.
-    let repomd = folder.join("repodata/repomd.xml");
-    let mut unlisted = Vec::new();
-    for Location { href, .. } in gone.iter().filter(|gone| gone.base.is_empty() && !listed.contains(&gone.href)) {
-        unlisted.push(listed::place(href, folder, &repomd)?);
-    }
-    let removed = gone.into_iter().map(|location| location.href).collect();
-    let kept = kept.into_iter().map(Box::new).map(Origin::Known).collect();
+    let kept = kept.into_iter().map(|(package, _)| Origin::Known(Box::new(package))).collect();
     let outcome = replace(folder, kept, removed, Some(&stored), settings)?;
     if files == Files::Delete {
-        for file in unlisted {
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(MetadataError::at(&file)(error)),
-                _ => {}
-            }
-        }
+        // No power loss brings metadata back that lists what is gone.
+        disk::settle(folder).map_err(MetadataError::at(folder))?;
+        delete(unlisted.into_iter().filter(|file| !listed.contains(file)))?;
     }
     Ok(outcome)
+}
+
+/// Where packages of a repository lie that may be removed: a location that leads out of it, also by a link to a folder, is refused. Those
+/// that are not there are left out.
+fn own_files(folder: &Path, locations: &[String]) -> Result<Vec<PathBuf>, MetadataError> {
+    let repomd = folder.join("repodata/repomd.xml");
+    let root = folder.canonicalize().map_err(MetadataError::at(folder))?;
+    let mut files = Vec::new();
+    for location in locations {
+        let file = listed::place(location, folder, &repomd)?;
+        let parent = file.parent().unwrap_or(folder);
+        match parent.canonicalize() {
+            Ok(parent) if !parent.starts_with(&root) => {
+                return Err(ListedError::Outside { by: repomd, location: location.clone() }.into());
+            }
+            Ok(_) => files.push(file),
+            Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {}
+            Err(error) => return Err(MetadataError::at(parent)(error)),
+        }
+    }
+    Ok(files)
+}
+
+/// Removes all that can be removed, then says what could not.
+fn delete(files: impl Iterator<Item = PathBuf>) -> Result<(), MetadataError> {
+    let mut left = Vec::new();
+    for file in files {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => left.push((file, error)),
+            _ => {}
+        }
+    }
+    let others = left.len().saturating_sub(1);
+    left.into_iter().next().map_or(Ok(()), |(path, source)| Err(MetadataError::Left { path, others, source }))
 }
 
 /// The lock of a repository: its own folder, so nothing is left lying in what is served. Metadata that a stop left aside is put back.

@@ -38,7 +38,8 @@ pub fn met(text: &str, repositories: &[&dyn Repository]) -> Result<Vec<Met>, Unm
     parts(&dependency, repositories).map_err(UnmetError::Missing)
 }
 
-fn parts(dependency: &Dependency, repositories: &[&dyn Repository]) -> Result<Vec<Met>, Vec<Dependency>> {
+/// [`met`] for a dependency that was read.
+pub(crate) fn parts(dependency: &Dependency, repositories: &[&dyn Repository]) -> Result<Vec<Met>, Vec<Dependency>> {
     let parts = |dependency: &Dependency| parts(dependency, repositories);
     match dependency {
         // What rpm itself must be able to do.

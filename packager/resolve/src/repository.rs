@@ -47,8 +47,12 @@ impl CapabilityList {
     /// Adds what a package provides, as rpm writes it: capabilities and paths.
     pub fn add(&mut self, package: &str, provides: impl IntoIterator<Item = String>) {
         for capability in provides.into_iter().map(|text| Capability::parse(&text)) {
-            self.provides.entry(capability.name.clone()).or_default().push((package.to_owned(), capability));
+            self.insert(package, capability);
         }
+    }
+
+    pub(crate) fn insert(&mut self, package: &str, capability: Capability) {
+        self.provides.entry(capability.name.clone()).or_default().push((package.to_owned(), capability));
     }
 
     /// What is provided under a name, at any version.

@@ -2,15 +2,17 @@
 //! packager/docs/retention.md has the rules.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 
 use packager_repodata::model::Package;
 use serde::Serialize;
 
-use crate::capability::compare;
-use crate::met::met;
-use crate::repository::{CapabilityList, Repository};
+use crate::architecture::{Architectures, NOARCH};
+use crate::capability::{Capability, compare};
+use crate::dependency::Dependency;
+use crate::met::{capabilities, parts};
+use crate::repository::{Answer, CapabilityList, Repository};
 
 /// Which packages stay by themselves.
 #[derive(Debug, Clone, Copy)]
@@ -48,64 +50,179 @@ pub enum Fate {
 /// What becomes of each package, in the order in which they are given.
 #[must_use]
 pub fn retention(packages: &[Package], rule: &Rule) -> Vec<Fate> {
-    let mut fates = by_rule(packages, rule);
-    let mut kept = CapabilityList::new("kept");
-    let mut waiting: VecDeque<usize> = VecDeque::new();
-    let mut old: Vec<usize> = Vec::new();
-    for (index, fate) in fates.iter().enumerate() {
-        match fate {
-            Fate::Old => old.push(index),
-            _ => {
-                kept.add(&index.to_string(), capabilities(&packages[index]));
-                waiting.push_back(index);
-            }
-        }
+    let mut keeping = Keeping::new(packages, by_rule(packages, rule));
+    while let Some(index) = keeping.waiting.pop_front() {
+        keeping.needs_of(index);
     }
-    // The newest first: of several that would do, that one stays.
-    old.sort_by(|one, other| versions(&packages[*other], &packages[*one]));
-    let mut candidates = CapabilityList::new("old");
-    for index in &old {
-        candidates.add(&index.to_string(), capabilities(&packages[*index]));
-    }
-    let sources: BTreeMap<&str, usize> = old
-        .iter()
-        .filter(|index| packages[**index].arch == "src")
-        .map(|index| (packages[*index].file_name(), *index))
-        .collect();
-    while let Some(index) = waiting.pop_front() {
-        let package = &packages[index];
-        let mut stays = Vec::new();
-        if let Some(source) = sources.get(package.source_rpm.as_str()) {
-            stays.push((*source, Fate::Source { of: package.nevra() }));
-        }
-        for requirement in package.requires.iter().map(ToString::to_string) {
-            for needed in needed(&requirement, &kept, &candidates) {
-                let fate = Fate::Required { by: package.nevra(), requirement: requirement.clone() };
-                stays.push((needed, fate));
-            }
-        }
-        for (index, fate) in stays {
-            if fates[index] == Fate::Old {
-                fates[index] = fate;
-                kept.add(&index.to_string(), capabilities(&packages[index]));
-                waiting.push_back(index);
-            }
-        }
-    }
-    fates
+    keeping.fates
 }
 
-/// The packages among the old ones without which a requirement would no longer be met here. What nobody here meets is the distribution's.
-fn needed(requirement: &str, kept: &CapabilityList, candidates: &CapabilityList) -> Vec<usize> {
-    if met(requirement, &[kept]).is_ok() {
-        return Vec::new();
+/// What a machine of one architecture finds: what stays, and what may go.
+struct Machine {
+    architectures: Architectures,
+    kept: CapabilityList,
+    /// The newest first: of several that would do, that one stays.
+    old: CapabilityList,
+    /// Requirements that were looked at. What stays grows only, so what is met stays met.
+    seen: BTreeSet<String>,
+}
+
+struct Keeping<'p> {
+    packages: &'p [Package],
+    fates: Vec<Fate>,
+    /// Those that stay and whose needs were not looked at.
+    waiting: VecDeque<usize>,
+    machines: Vec<Machine>,
+    /// Capabilities and paths that somebody requires: of millions of files few are.
+    required: BTreeSet<String>,
+    /// Source packages by file name.
+    sources: BTreeMap<&'p str, Vec<usize>>,
+    /// One version may lie in several places.
+    same: BTreeMap<String, Vec<usize>>,
+}
+
+impl<'p> Keeping<'p> {
+    fn new(packages: &'p [Package], fates: Vec<Fate>) -> Keeping<'p> {
+        let mut required = BTreeSet::new();
+        let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut same: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for (index, package) in packages.iter().enumerate() {
+            same.entry(package.nevra()).or_default().push(index);
+            if is_source(package) {
+                sources.entry(package.file_name()).or_default().push(index);
+                continue;
+            }
+            names.insert(&package.arch);
+            for text in package.requires.iter().map(ToString::to_string) {
+                required.extend(capabilities(&read(&text)).into_iter().map(|capability| capability.name.clone()));
+            }
+        }
+        if names.len() > 1 {
+            names.remove(NOARCH);
+        }
+        let machine = |name: &&str| Machine {
+            architectures: Architectures::new(name),
+            kept: CapabilityList::new("kept"),
+            old: CapabilityList::new("old"),
+            seen: BTreeSet::new(),
+        };
+        let machines = names.iter().map(machine).collect();
+        let mut keeping = Keeping { packages, fates, waiting: VecDeque::new(), machines, required, sources, same };
+        let mut newest: Vec<usize> = (0..packages.len()).collect();
+        newest.sort_by(|one, other| versions(&packages[*other], &packages[*one]));
+        for index in newest {
+            if keeping.fates[index] == Fate::Old {
+                keeping.offer(index, |machine| &mut machine.old);
+            } else {
+                keeping.stays(index);
+            }
+        }
+        keeping
     }
-    let parts = met(requirement, &[kept, candidates]).unwrap_or_default();
-    let preferred = parts.iter().filter_map(|part| part.answers.first());
-    preferred
-        .filter(|answer| answer.repository == candidates.name())
-        .filter_map(|answer| answer.package.parse().ok())
-        .collect()
+
+    /// Adds what a package provides to a list of every machine that it is for. Source packages provide nothing that can be installed, although
+    /// they say that they do.
+    fn offer(&mut self, index: usize, list: impl Fn(&mut Machine) -> &mut CapabilityList) {
+        let package = &self.packages[index];
+        if is_source(package) {
+            return;
+        }
+        let mut provides: Vec<Capability> =
+            package.provides.iter().map(|provided| Capability::parse(&provided.to_string())).collect();
+        provides.extend(package.files.iter().map(|file| Capability { name: file.path.clone(), version: None }));
+        provides.retain(|capability| self.required.contains(&capability.name));
+        for machine in &mut self.machines {
+            if machine.architectures.rank(&package.arch).is_some() {
+                for capability in &provides {
+                    list(machine).insert(&index.to_string(), capability.clone());
+                }
+            }
+        }
+    }
+
+    /// A package that stays by itself, or for another one.
+    fn stays(&mut self, index: usize) {
+        self.offer(index, |machine| &mut machine.kept);
+        self.waiting.push_back(index);
+    }
+
+    /// Keeps a package that would go, wherever it lies.
+    fn keep(&mut self, index: usize, fate: &Fate) {
+        for index in self.same.get(&self.packages[index].nevra()).cloned().unwrap_or_default() {
+            if self.fates[index] == Fate::Old {
+                self.fates[index] = fate.clone();
+                self.stays(index);
+            }
+        }
+    }
+
+    /// Keeps what a package needs.
+    fn needs_of(&mut self, index: usize) {
+        let package = &self.packages[index];
+        if is_source(package) {
+            return; // what it is built with is not what it is there for
+        }
+        for source in self.sources.get(package.source_rpm.as_str()).cloned().unwrap_or_default() {
+            self.keep(source, &Fate::Source { of: package.nevra() });
+        }
+        for requirement in package.requires.iter().map(ToString::to_string) {
+            for machine in 0..self.machines.len() {
+                let machine = &mut self.machines[machine];
+                if machine.architectures.rank(&package.arch).is_none() || !machine.seen.insert(requirement.clone()) {
+                    continue;
+                }
+                let mut needed = Vec::new();
+                needs(&read(&requirement), machine, self.packages, &mut needed);
+                for needed in needed {
+                    self.keep(needed, &Fate::Required { by: package.nevra(), requirement: requirement.clone() });
+                }
+            }
+        }
+    }
+}
+
+/// The packages among the old ones without which a dependency would no longer be met here. What nobody here meets is the distribution's; who
+/// else will be on a system is not known, so of a condition everything is wanted that it may ask for.
+fn needs(dependency: &Dependency, machine: &Machine, packages: &[Package], found: &mut Vec<usize>) {
+    let Machine { kept, old, .. } = machine;
+    match dependency {
+        Dependency::And(all) => all.iter().for_each(|part| needs(part, machine, packages, found)),
+        Dependency::If(then, _, otherwise) | Dependency::Unless(then, _, otherwise) => {
+            [then].into_iter().chain(otherwise).for_each(|part| needs(part, machine, packages, found));
+        }
+        Dependency::Or(all) => {
+            let any = |lists: &[&dyn Repository]| all.iter().find(|part| parts(part, lists).is_ok());
+            if let Some(part) = any(&[kept]).or_else(|| any(&[kept, old])) {
+                needs(part, machine, packages, found);
+            }
+        }
+        Dependency::Capability(_) | Dependency::With(_) | Dependency::Without(..) => {
+            // Of the machine's own architecture rather than of one that it also runs; of what stays rather than of what would go.
+            let rank = |answer: &Answer| {
+                let index = answer.package.parse::<usize>().ok()?;
+                let foreign = machine.architectures.rank(&packages[index].arch)? > 1;
+                Some((foreign, answer.repository == old.name(), index))
+            };
+            let answers = parts(dependency, &[kept, old]).unwrap_or_default();
+            let best = answers
+                .iter()
+                .flat_map(|part| &part.answers)
+                .filter_map(rank)
+                .min_by_key(|(foreign, old, _)| (*foreign, *old));
+            found.extend(best.filter(|(_, old, _)| *old).map(|(_, _, index)| index));
+        }
+    }
+}
+
+/// A requirement that is no dependency, like a path with a blank in it, is taken by its whole text.
+fn read(text: &str) -> Dependency {
+    let whole = || Dependency::Capability(Capability { name: text.to_owned(), version: None });
+    Dependency::parse(text).unwrap_or_else(|_| whole())
+}
+
+fn is_source(package: &Package) -> bool {
+    ["src", "nosrc"].contains(&package.arch.as_str())
 }
 
 fn by_rule(packages: &[Package], rule: &Rule) -> Vec<Fate> {
@@ -135,11 +252,6 @@ fn by_rule(packages: &[Package], rule: &Rule) -> Vec<Fate> {
 /// As rpm compares them.
 fn versions(one: &Package, other: &Package) -> Ordering {
     compare(&one.evr.to_string(), &other.evr.to_string())
-}
-
-fn capabilities(package: &Package) -> Vec<String> {
-    let provides = package.provides.iter().map(ToString::to_string);
-    provides.chain(package.files.iter().map(|file| file.path.clone())).collect()
 }
 
 #[cfg(test)]
@@ -249,12 +361,34 @@ mod tests {
             package("user", "2", &["tool = 1"]),
             package("tool", "1", &[]),
             package("tool", "2", &[]),
-            source("tool", "1"),
-            source("tool", "2"),
             source("user", "1"),
             source("user", "2"),
         ];
-        assert_eq!(kept(&all, 1, None), ["user 2", "tool 1", "tool 2", "tool 1", "tool 2", "user 2"]);
+        // Source packages say that they provide what is built from them, and come first in metadata.
+        let all: Vec<Package> = [source("tool", "1"), source("tool", "2")].into_iter().chain(all).collect();
+        assert_eq!(kept(&all, 1, None), ["tool 1", "tool 2", "user 2", "tool 1", "tool 2", "user 2"]);
+    }
+
+    #[test]
+    fn each_machine_needs_its_own() {
+        let of = |arch: &str, mut package: Package| {
+            package.arch = arch.to_owned();
+            package
+        };
+        let mut all = vec![of("noarch", package("user", "3", &["fabric = 1"]))];
+        for version in ["1", "2"] {
+            for arch in ["aarch64", "i686", "x86_64"] {
+                all.push(of(arch, package("fabric", version, &[])));
+            }
+        }
+        let fates = retention(&all, &Rule { newest: NonZeroUsize::MIN, built_since: None });
+        let gone = all.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Old).count();
+        assert_eq!(gone, 0, "of all three somebody needs the first version");
+        all[0].arch = "aarch64".to_owned();
+        let fates = retention(&all, &Rule { newest: NonZeroUsize::MIN, built_since: None });
+        let gone: Vec<&str> =
+            all.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Old).map(|(old, _)| old.arch.as_str()).collect();
+        assert_eq!(gone, ["i686", "x86_64"]);
     }
 
     #[test]
@@ -267,7 +401,12 @@ mod tests {
             package("c", "1", &[]),
             package("c", "2", &[]),
         ];
-        // `b = 2` is there, and of the condition `a` is, so `c = 1` has to stay.
+        // `b = 2` is there; whether `a` will be on a system nobody knows, so `c = 1` has to stay.
         assert_eq!(kept(&all, 1, None), ["user 1", "a 2", "b 2", "c 1", "c 2"]);
+        // What the distribution has of it does not hide what we have.
+        for requirement in ["(a = 1 and glibc)", "(a = 1 if glibc)", "(a = 1 unless glibc)", "(glibc or a = 1)"] {
+            let all = [package("user", "1", &[requirement]), package("a", "1", &[]), package("a", "2", &[])];
+            assert_eq!(kept(&all, 1, None), ["user 1", "a 1", "a 2"], "{requirement}");
+        }
     }
 }

@@ -110,6 +110,12 @@ fn what_does_not_stay_goes_from_metadata_and_disk() {
     create(whole.path(), &settings()).expect("described");
     let pruned = bytes(room.path());
     assert!(pruned == bytes(whole.path()) && pruned != first);
+    // Looked at, with nothing done.
+    let seen = repository();
+    create(seen.path(), &settings()).expect("described");
+    let looked = retain(seen.path(), Files::Untouched, &settings(), some).expect("looked at");
+    assert_eq!((looked.written, &looked.removed, looked.packages), (false, &outcome.removed, outcome.packages));
+    assert!(bytes(seen.path()) == first);
     // With nothing on the disk: the files are somewhere else, and the result is the same.
     let elsewhere = repository();
     create(elsewhere.path(), &settings()).expect("described");

@@ -182,7 +182,7 @@ impl Plan {
         )
     }
 
-    /// The packages a person installs of what was asked for: a package by its own name, else those of the recipe that are not for compiling.
+    /// The packages a person installs of what was asked for: of a recipe those that are not for compiling, else what has or provides the name.
     /// When nothing was named, those of recipes that no other one links against. dnf adds what they require.
     #[must_use]
     pub fn to_install<'p>(&'p self, asked: &'p [String]) -> Vec<&'p str> {
@@ -197,7 +197,8 @@ impl Plan {
         }
         for name in asked {
             let Some((_, step)) = self.step(name) else { continue };
-            match *name == step.recipe || !step.packages.contains(name) {
+            let own = step.packages.contains(name) || step.provides.contains(name);
+            match *name == step.recipe || !own {
                 true => packages.extend(running(step)),
                 false => packages.push(name),
             }
