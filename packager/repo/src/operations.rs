@@ -1,4 +1,5 @@
-//! What is done with metadata: create it for a folder of packages, bring it up to date, add and remove packages that need not be there.
+//! What is done with metadata: create it for a folder of packages, bring it up to date, add and remove packages that need not be there,
+//! keep some of them and remove the files of the others.
 //!
 //! New metadata is made beside the old and takes its place by one exchange of names, after which the old is gone. One operation at a
 //! time: the folder itself is locked. When nothing changed nothing is written.

@@ -131,6 +131,45 @@ fn what_does_not_stay_goes_from_metadata_and_disk() {
 }
 
 #[test]
+fn what_cannot_be_pruned_is_refused_or_named() {
+    let none = |packages: &[Package]| vec![false; packages.len()];
+    let refused = |folder: &Path| {
+        let before = bytes(folder);
+        let error = retain(folder, Files::Delete, &settings(), none).expect_err("refused");
+        assert!(bytes(folder) == before);
+        error
+    };
+    // A folder that leads out of the repository.
+    let (room, outside) = (repository(), tempfile::tempdir().expect("temporary folder"));
+    create(room.path(), &settings()).expect("described");
+    let elsewhere = outside.path().join("Packages");
+    fs::rename(room.path().join("Packages"), &elsewhere).expect("moved");
+    std::os::unix::fs::symlink(&elsewhere, room.path().join("Packages")).expect("link");
+    let error = refused(room.path());
+    assert!(matches!(error, MetadataError::Listed(ListedError::Outside { .. })), "{error}");
+    assert!(!crate::yard::files(&elsewhere).is_empty());
+    // Versions of several streams.
+    let room = repository();
+    create(room.path(), &settings()).expect("described");
+    let repomd = room.path().join("repodata/repomd.xml");
+    let text = fs::read_to_string(&repomd).expect("readable");
+    fs::write(&repomd, text.replace("type=\"other\"", "type=\"modules\"")).expect("written");
+    let error = refused(room.path());
+    assert!(matches!(error, MetadataError::Modular(_)), "{error}");
+    // Something that is no file where a package should be: the others go.
+    let room = repository();
+    create(room.path(), &settings()).expect("described");
+    let stuck = crate::yard::files(room.path()).pop().expect("a package");
+    fs::remove_file(&stuck).expect("removed");
+    fs::create_dir(&stuck).expect("folder");
+    let error = retain(room.path(), Files::Delete, &settings(), none).expect_err("one is left");
+    assert!(matches!(&error, MetadataError::Left { path, others: 0, .. } if *path == stuck), "{error}");
+    assert_eq!(crate::yard::files(room.path()), [stuck]);
+    assert!(crate::yard::files(&room.path().join("Packages")).is_empty());
+    assert_eq!(Stored::open(room.path()).expect("readable").primary().expect("read"), []);
+}
+
+#[test]
 fn other_metadata_is_kept_and_databases_are_not() {
     let room = repository();
     create(room.path(), &settings()).expect("described");

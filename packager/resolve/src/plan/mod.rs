@@ -182,12 +182,15 @@ impl Plan {
         )
     }
 
-    /// The packages a person installs of what was asked for: of a recipe those that are not for compiling, else what has or provides the name.
+    /// The packages a person installs of what was asked for: of a recipe those that are not for compiling, if there are others; else what has or
+    /// provides the name.
     /// When nothing was named, those of recipes that no other one links against. dnf adds what they require.
     #[must_use]
     pub fn to_install<'p>(&'p self, asked: &'p [String]) -> Vec<&'p str> {
         let running = |step: &'p Step| {
-            words(&step.packages).into_iter().filter(|name| !name.ends_with("-devel")).collect::<Vec<_>>()
+            let (compiling, running): (Vec<&str>, Vec<&str>) =
+                words(&step.packages).into_iter().partition(|name| name.ends_with("-devel"));
+            if running.is_empty() { compiling } else { running }
         };
         let mut packages = Vec::new();
         if asked.is_empty() {

@@ -119,7 +119,13 @@ fn a_recipe_is_found_by_its_name_and_by_what_its_makers_call_it() {
 fn a_person_installs_what_was_asked_for() {
     let texts = [
         recipe("na", "1.0", "", "  na: {}\n  na-tools: {}\n  na-devel: { requires: [na], provides: [na-dev] }"),
-        recipe("store", "2.4", "libraries: [na-devel]\nproject: big", "  store: {}\n  server: {}\n  store-devel: {}"),
+        recipe("headers", "1.0", "", "  headers-devel: {}"),
+        recipe(
+            "store",
+            "2.4",
+            "libraries: [na-devel, headers-devel]\nproject: big",
+            "  store: {}\n  server: {}\n  store-devel: {}",
+        ),
     ];
     for (asked, installed) in [
         (&[][..], &["server", "store"][..]),
@@ -127,6 +133,7 @@ fn a_person_installs_what_was_asked_for() {
         (&["server", "na-devel"], &["na-devel", "server"]),
         (&["store", "server"], &["server", "store"]),
         (&["na-dev"], &["na-dev"]),
+        (&["headers"], &["headers-devel"]),
         (&["big", "na-tools"], &["na-tools", "server", "store"]),
     ] {
         let words: Vec<String> = asked.iter().map(|name| (*name).to_owned()).collect();
