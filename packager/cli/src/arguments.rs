@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Resolve(ResolveOptions),
     /// Make and change the metadata of repositories
     #[command(subcommand)]
-    Repo(RepoCommand),
+    Repo(crate::repo::arguments::RepoCommand),
     /// Print a completion script
     Completion {
         /// For this shell
@@ -117,112 +117,6 @@ pub(crate) struct SyncOptions {
 pub(crate) enum KeysCommand {
     /// Make an RSA-4096 key pair
     New(NewKeyOptions),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RepoCommand {
-    /// Make metadata for all packages below a folder
-    Create {
-        /// Folder of the repository
-        folder: PathBuf,
-        #[command(flatten)]
-        options: MetadataOptions,
-    },
-    /// Bring metadata up to date; packages with the same place, size and time are not read again
-    Update {
-        /// Folder of the repository
-        folder: PathBuf,
-        #[command(flatten)]
-        options: MetadataOptions,
-    },
-    /// Add packages to metadata; the others need not be there
-    Add {
-        /// Folder with `repodata/`
-        folder: PathBuf,
-        /// Package files
-        #[arg(required = true, value_name = "RPM")]
-        packages: Vec<PathBuf>,
-        /// Where in the repository packages are listed that lie outside of it
-        #[arg(long, value_name = "PATH", default_value = "")]
-        prefix: String,
-        #[command(flatten)]
-        options: MetadataOptions,
-    },
-    /// Remove packages from metadata; none needs to be there
-    Remove {
-        /// Folder with `repodata/`
-        folder: PathBuf,
-        /// Locations, file names, names or NEVRAs
-        #[arg(required = true, value_name = "PKG")]
-        packages: Vec<String>,
-        #[command(flatten)]
-        options: MetadataOptions,
-    },
-    /// Remove old versions, never what a package that stays requires
-    Prune(PruneOptions),
-    /// Show which packages came, went or were rebuilt from one repository to another
-    Diff {
-        /// Folder with `repodata/`, or the address of one
-        #[arg(value_name = "DIR|URL")]
-        first: String,
-        /// The other
-        #[arg(value_name = "DIR|URL")]
-        second: String,
-    },
-    /// Show what metadata says
-    Info {
-        /// Folder with `repodata/`
-        folder: PathBuf,
-        /// List the packages
-        #[arg(long)]
-        packages: bool,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PruneOptions {
-    /// Folder with `repodata/`
-    pub(crate) folder: PathBuf,
-    /// Versions that stay of each name and architecture
-    #[arg(long, value_name = "N")]
-    pub(crate) keep: NonZeroUsize,
-    /// Also keep what was built in the last DAYS days
-    #[arg(long, value_name = "DAYS")]
-    pub(crate) days: Option<u32>,
-    /// Only say what would be done
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Leave the package files, or they lie elsewhere
-    #[arg(long)]
-    pub(crate) metadata_only: bool,
-    #[command(flatten)]
-    pub(crate) options: MetadataOptions,
-}
-
-/// How metadata is made.
-#[derive(Debug, Args)]
-pub(crate) struct MetadataOptions {
-    /// Packages that are read at the same time; one per processor when absent
-    #[arg(long, value_name = "N")]
-    pub(crate) workers: Option<NonZeroUsize>,
-    /// Of the metadata; as it was, else gzip, when absent
-    #[arg(long, value_enum)]
-    pub(crate) compression: Option<Compression>,
-    /// Revision and times of the metadata, in seconds since 1970; the time of the newest package when absent
-    #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS")]
-    pub(crate) revision: Option<i64>,
-    /// Armored OpenPGP secret key that signs the metadata; it is not signed when absent
-    #[arg(long, value_name = "FILE")]
-    pub(crate) sign_key: Option<PathBuf>,
-}
-
-/// What metadata can be written as.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Compression {
-    /// Every dnf and yum reads it
-    Gzip,
-    /// Smaller; EL 8, openEuler 22.03 and later read it
-    Zstd,
 }
 
 /// A target and packages.

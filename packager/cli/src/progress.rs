@@ -73,3 +73,34 @@ impl Drop for Line {
         }
     }
 }
+
+/// How many of many things are done: a bar on a terminal, nothing elsewhere.
+pub(crate) struct Counter(Option<ProgressBar>);
+
+impl Counter {
+    /// Begins.
+    pub(crate) fn begin(subject: &str) -> Counter {
+        Counter(std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{prefix}: {pos}/{len} {wide_msg} ({elapsed})");
+            let bar = LINES.add(ProgressBar::new(0).with_prefix(subject.to_owned()));
+            bar.with_style(style.expect("the template is constant"))
+        }))
+    }
+
+    /// One more is done, of so many.
+    pub(crate) fn next(&self, what: &str, of: usize) {
+        if let Some(bar) = &self.0 {
+            bar.set_length(of as u64);
+            bar.set_message(what.to_owned());
+            bar.inc(1);
+        }
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -45,9 +45,18 @@ impl Report {
         Report::new(text, value)
     }
 
+    /// Everything was said already.
+    pub(crate) fn silent() -> Report {
+        Report::new("", Value::Null)
+    }
+
     /// Prints to standard output.
     pub(crate) fn print(self, as_json: bool) -> ExitCode {
-        let text = if as_json { format!("{:#}\n", self.value) } else { self.text };
+        let text = match self.value {
+            Value::Null => String::new(),
+            value if as_json => format!("{value:#}\n"),
+            _ => self.text,
+        };
         let mut out = std::io::stdout().lock();
         // A reader that went away, as `head` does, is no failure.
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())

@@ -3,17 +3,20 @@
 //! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
 //! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`listed`] holds files against
 //! metadata, [`operations`] puts them together. [`verify`] follows a signature to every
-//! package.
+//! package, [`destination`] brings a repository to where hosts take it from, [`serve`] gives it out.
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
 pub mod attested;
+pub mod destination;
 mod exchange;
 mod found;
 mod listed;
 pub mod metadata;
 pub mod operations;
+
 pub mod publish;
+pub mod serve;
 pub mod stored;
 pub mod verify;
 mod written;

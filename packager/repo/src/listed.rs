@@ -98,7 +98,7 @@ impl Listed {
         Ok((file, bytes))
     }
 
-    fn of_size(&self, folder: &Path, by: &Path) -> Result<PathBuf, ListedError> {
+    pub(crate) fn of_size(&self, folder: &Path, by: &Path) -> Result<PathBuf, ListedError> {
         let file = self.place(folder, by)?;
         let bytes = fs::metadata(&file).map_err(unreadable(&file, by))?.len();
         if let Some(listed) = self.bytes.filter(|listed| *listed != bytes) {

@@ -1,4 +1,8 @@
-//! `repo`: metadata of repositories, made, brought up to date, changed, compared and shown.
+//! `repo`: metadata of repositories, made, brought up to date, changed, compared, published, served and shown.
+
+pub(crate) mod arguments;
+mod publish;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 use packager_repo::operations::{self, Files, Outcome, Settings};
-use packager_repo::publish;
+use packager_repo::publish::is_ours;
 use packager_repo::stored::Stored;
 use packager_repodata::Compression;
 use packager_repodata::model::Package;
@@ -18,7 +22,7 @@ use packager_resolve::retention::{Fate, Rule, retention};
 use packager_rpm::SigningKey;
 use serde_json::json;
 
-use crate::arguments::{self, MetadataOptions, PruneOptions, RepoCommand};
+use self::arguments::{MetadataOptions, PruneOptions, RepoCommand};
 use crate::report::{Report, size, table};
 use crate::repository::Repository;
 
@@ -26,7 +30,7 @@ use crate::repository::Repository;
 const UNSIGNED: &str = "the metadata was signed before and is not now\nhint: sign it with `--sign-key`\n";
 
 /// Any of them.
-pub(crate) fn operate(command: &RepoCommand) -> Result<Report> {
+pub(crate) fn operate(command: &RepoCommand, json: bool) -> Result<Report> {
     match command {
         RepoCommand::Create { folder, options } => {
             with(options, folder, |settings| Ok(operations::create(folder, settings)?))
@@ -42,6 +46,8 @@ pub(crate) fn operate(command: &RepoCommand) -> Result<Report> {
         }
         RepoCommand::Prune(options) => prune(options),
         RepoCommand::Diff { first, second } => diff(first, second),
+        RepoCommand::Publish(options) => publish::publish(options),
+        RepoCommand::Serve(options) => serve::serve(options, json),
         RepoCommand::Info { folder, packages } => info(folder, *packages),
     }
 }
@@ -84,7 +90,7 @@ fn told(folder: &Path, outcome: &Outcome) -> String {
 /// `repo prune`.
 fn prune(options: &PruneOptions) -> Result<Report> {
     let PruneOptions { folder, keep, days, dry_run, metadata_only, options } = options;
-    if publish::is_ours(folder) {
+    if is_ours(folder) {
         bail!(
             "`{}` was published by `packager build`, as a whole and with one version of each package\nhint: build again to replace it; to keep \
              several versions, collect packages in a folder of their own and use `packager repo update` there",

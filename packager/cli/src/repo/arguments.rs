@@ -1,0 +1,174 @@
+//! What `packager repo` takes from the command line.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepoCommand {
+    /// Make metadata for all packages below a folder
+    Create {
+        /// Folder of the repository
+        folder: PathBuf,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Bring metadata up to date; packages with the same place, size and time are not read again
+    Update {
+        /// Folder of the repository
+        folder: PathBuf,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Add packages to metadata; the others need not be there
+    Add {
+        /// Folder with `repodata/`
+        folder: PathBuf,
+        /// Package files
+        #[arg(required = true, value_name = "RPM")]
+        packages: Vec<PathBuf>,
+        /// Where in the repository packages are listed that lie outside of it
+        #[arg(long, value_name = "PATH", default_value = "")]
+        prefix: String,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Remove packages from metadata; none needs to be there
+    Remove {
+        /// Folder with `repodata/`
+        folder: PathBuf,
+        /// Locations, file names, names or NEVRAs
+        #[arg(required = true, value_name = "PKG")]
+        packages: Vec<String>,
+        #[command(flatten)]
+        options: MetadataOptions,
+    },
+    /// Remove old versions, never what a package that stays requires
+    Prune(PruneOptions),
+    /// Show which packages came, went or were rebuilt from one repository to another
+    Diff {
+        /// Folder with `repodata/`, or the address of one
+        #[arg(value_name = "DIR|URL")]
+        first: String,
+        /// The other
+        #[arg(value_name = "DIR|URL")]
+        second: String,
+    },
+    /// Bring a repository to where hosts take it from; they see the old one or the new one at every moment
+    Publish(PublishOptions),
+    /// Serve a folder over HTTP, until it is stopped
+    Serve(ServeOptions),
+    /// Show what metadata says
+    Info {
+        /// Folder with `repodata/`
+        folder: PathBuf,
+        /// List the packages
+        #[arg(long)]
+        packages: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneOptions {
+    /// Folder with `repodata/`
+    pub(crate) folder: PathBuf,
+    /// Versions that stay of each name and architecture
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: NonZeroUsize,
+    /// Also keep what was built in the last DAYS days
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) days: Option<u32>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leave the package files, or they lie elsewhere
+    #[arg(long)]
+    pub(crate) metadata_only: bool,
+    #[command(flatten)]
+    pub(crate) options: MetadataOptions,
+}
+
+/// How metadata is made.
+#[derive(Debug, Args)]
+pub(crate) struct MetadataOptions {
+    /// Packages that are read at the same time; one per processor when absent
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// Of the metadata; as it was, else gzip, when absent
+    #[arg(long, value_enum)]
+    pub(crate) compression: Option<Compression>,
+    /// Revision and times of the metadata, in seconds since 1970; the time of the newest package when absent
+    #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS")]
+    pub(crate) revision: Option<i64>,
+    /// Armored OpenPGP secret key that signs the metadata; it is not signed when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
+}
+
+/// What metadata can be written as.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Compression {
+    /// Every dnf and yum reads it
+    Gzip,
+    /// Smaller; EL 8, openEuler 22.03 and later read it
+    Zstd,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishOptions {
+    /// Folder with `repodata/`
+    pub(crate) folder: PathBuf,
+    /// A folder, `ssh://[USER@]HOST[:PORT]/DIR`, or `s3://BUCKET/PREFIX`
+    #[arg(value_name = "DESTINATION")]
+    pub(crate) destination: String,
+    /// Repositories whose files stay there, for hosts that know the metadata of before
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub(crate) keep_generations: NonZeroUsize,
+    /// Put packages also in place of other ones of the same name, and files in place of those that others put there
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Publish metadata that nobody signed
+    #[arg(long)]
+    pub(crate) allow_unsigned: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long to wait for another publisher
+    #[arg(long, value_name = "SECONDS", default_value = "600")]
+    pub(crate) wait: u64,
+    /// How a host is reached
+    #[arg(long, value_name = "COMMAND", default_value = "ssh")]
+    pub(crate) ssh: String,
+    /// Address of the server of buckets; AWS_ENDPOINT_URL, else Amazon's, when absent
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// How long the lock of a bucket is good for when its holder is not heard of
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(crate) lease: NonZeroU64,
+    /// Take no lock in a bucket
+    #[arg(long)]
+    pub(crate) unlocked: bool,
+    /// Files that are put at the same time
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) jobs: NonZeroUsize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// Folder of the repository, or one above several
+    pub(crate) folder: PathBuf,
+    /// Where to listen: this machine only, unless another address is given; port 0 for any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Certificate in PEM: serve HTTPS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Key of the certificate in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Do not show requests
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}

@@ -1,0 +1,109 @@
+//! Publishers that are killed at any moment, while dnf reads all the time.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::bucket::{BUCKET, server};
+use crate::yard::{Yard, ends, packager};
+
+/// Kills per place; `--features long` makes it many.
+const KILLS: usize = if cfg!(feature = "long") { 200 } else { 15 };
+
+/// Publishes one repository after the other and kills each publisher after another while; dnf never meets anything but a whole
+/// repository. The run after each kill completes.
+fn killed(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Command)) {
+    let folders = [yard.repository("a", &[1, 2]), yard.repository("b", &[2, 3]), yard.repository("c", &[1, 3])];
+    let publish = |folder: &str| {
+        let mut command = packager(&["repo", "publish", folder, destination]);
+        reached(&mut command);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let begun = std::time::Instant::now();
+    ends(&mut publish(&folders[0]), 0);
+    // The time in which a publication is killed: as long as the first one took, and a little more.
+    let longest = begun.elapsed() + Duration::from_millis(20);
+    let (done, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let client = yard.client("killed", address);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let versions = client.versions();
+                let whole = [["1", "2"], ["2", "3"], ["1", "3"]].iter().any(|whole| versions == *whole);
+                if !whole {
+                    done.store(true, Ordering::Relaxed);
+                    panic!("{versions:?}");
+                }
+                looks.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let stop = Stopped(&done);
+        let mut ended = 0;
+        for number in 0..KILLS {
+            let folder = &folders[(number + 1) % folders.len()];
+            let mut publisher = publish(folder).spawn().expect("it runs");
+            // Spread over the whole of it, in no order that repeats with the repositories.
+            let part = u32::try_from((number * 7919) % KILLS).expect("small");
+            std::thread::sleep(longest * part / u32::try_from(KILLS).expect("small"));
+            ended += usize::from(publisher.try_wait().expect("looked at").is_some());
+            let _gone = publisher.kill(); // it may have ended
+            publisher.wait().expect("it ends");
+            if number % 2 == 1 {
+                ends(&mut publish(folder), 0);
+            }
+        }
+        assert!(ended < KILLS, "most were killed while they worked");
+        let last = &folders[0];
+        ends(&mut publish(last), 0);
+        ends(&mut publish(last), 0);
+        drop(stop);
+    });
+    assert!(looks.load(Ordering::Relaxed) > 0);
+    // What the killed ones had put is gone.
+    let mut command = packager(&["--json", "repo", "publish", &folders[0], destination, "--keep-generations", "1"]);
+    reached(&mut command);
+    ends(&mut command, 0);
+    assert_eq!(client.versions(), ["1", "2"]);
+}
+
+/// Ends the reader also when the publishers' side panics.
+struct Stopped<'d>(&'d AtomicBool);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Package files and metadata below a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in ["Packages", "repodata"] {
+        for entry in std::fs::read_dir(folder.join(part)).expect("a folder") {
+            found.push(entry.expect("an entry").file_name().into_string().expect("text"));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn in_a_folder() {
+    let yard = Yard::new();
+    let place = yard.text("place");
+    killed(&yard, &place, &format!("file://{place}"), &|_| {});
+    assert_eq!(files(&yard.path("place")), files(&yard.path("a")));
+}
+
+#[test]
+fn in_a_bucket() {
+    let yard = Yard::new();
+    let server = server(&yard.path("buckets"));
+    let reached = |command: &mut Command| {
+        server.allow(command);
+    };
+    killed(&yard, &format!("s3://{BUCKET}/r"), &server.address("r"), &reached);
+    assert_eq!(files(&yard.path("buckets").join(BUCKET).join("r")), files(&yard.path("a")));
+}

@@ -1,0 +1,12 @@
+//! Publishing as its users see it: to a folder, to a host by `ssh`, to a bucket of a real server, read by dnf meanwhile.
+//!
+//! Needs dnf, rpmbuild, rsync and sshd; `scripts/test` installs them. Servers listen on loopback and end with their test.
+
+#![allow(clippy::disallowed_methods)] // a suite: it runs other programs
+
+mod bucket;
+mod host;
+mod kills;
+mod places;
+mod serving;
+mod yard;

@@ -1,0 +1,469 @@
+//! A bucket of S3-compatible object storage as a place.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
+use object_store::buffered::BufWriter;
+use object_store::path::Path as Key;
+use object_store::{
+    Attribute, Attributes, ClientOptions, Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions,
+    PutPayload, RetryConfig, UpdateVersion,
+};
+use packager_source::stop::{Interrupted, unless_interrupted};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncWriteExt as _, copy};
+use tokio::runtime::Runtime;
+
+use super::place::{Held, Place, PlaceError, Reach, Source};
+
+/// Name of the lock.
+const LOCK: &str = ".packager-lock";
+
+/// Larger files go up in parts.
+const PART_BYTES: usize = 8 << 20;
+
+/// How long a server may keep us from an answer before we give up, tries of the same request together, and how many tries there are: the
+/// pauses between them double, so that a server that is not there is known after ten seconds.
+const SERVER_PATIENCE: Duration = Duration::from_secs(120);
+const TRIES: usize = 6;
+
+/// How often a lock of another is looked at.
+const POLL: Duration = Duration::from_secs(1);
+
+/// What may help where the server was reached and refused.
+const HINT: &str = "see that AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION are set and may write there, and that \
+                    `--endpoint` or AWS_ENDPOINT_URL names the server (with AWS_ALLOW_HTTP=true for plain HTTP)";
+
+pub(super) struct Bucket {
+    address: String,
+    store: Arc<AmazonS3>,
+    /// Without `/` at its end.
+    prefix: String,
+    runtime: Runtime,
+    lease: Duration,
+    unlocked: bool,
+    jobs: usize,
+}
+
+/// What the lock object says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Holder {
+    id: uuid::Uuid,
+    host: String,
+    /// Of the running kernel: process ids mean something within it only.
+    boot: String,
+    process: u32,
+    /// When that process began, in ticks since the kernel did.
+    begun: String,
+    lease_seconds: u64,
+}
+
+impl Holder {
+    fn new(lease: Duration) -> Holder {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        let process = std::process::id();
+        Holder {
+            id: uuid::Uuid::new_v4(),
+            host: read("/proc/sys/kernel/hostname"),
+            boot: read("/proc/sys/kernel/random/boot_id"),
+            process,
+            begun: begun(process).unwrap_or_default(),
+            lease_seconds: lease.as_secs().max(1),
+        }
+    }
+
+    /// Whether it ran on this machine and does not any more.
+    fn is_gone(&self, us: &Holder) -> bool {
+        !self.boot.is_empty() && self.boot == us.boot && begun(self.process).as_ref() != Some(&self.begun)
+    }
+}
+
+/// The time at which a process began, if it runs.
+fn begun(process: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program, in parentheses, may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?;
+    (state != "Z" && state != "X").then(|| fields.nth(18).map(str::to_owned))?
+}
+
+impl Bucket {
+    pub(super) fn new(address: &str, reach: &Reach) -> Result<Bucket, PlaceError> {
+        let lacks = |lacks| PlaceError::Incomplete { address: address.to_owned(), lacks };
+        let rest = address.strip_prefix("s3://").ok_or_else(|| PlaceError::Address(address.to_owned()))?;
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if name.is_empty() {
+            return Err(lacks("it names no bucket"));
+        }
+        let prefix = prefix.trim_end_matches('/').to_owned();
+        if prefix.split('/').any(|part| part == "." || part == "..") {
+            return Err(lacks("its prefix has `.` or `..`"));
+        }
+        let failed = |source: Error| PlaceError::Bucket {
+            what: "use".to_owned(),
+            place: address.to_owned(),
+            hint: HINT,
+            source: Box::new(source),
+        };
+        // The one library for TLS of this program; another part of it may have said so before.
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let retry = RetryConfig { retry_timeout: SERVER_PATIENCE, max_retries: TRIES, ..RetryConfig::default() };
+        let mut builder = AmazonS3Builder::from_env()
+            .with_bucket_name(name)
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_retry(retry);
+        if let Some(endpoint) = &reach.endpoint {
+            builder = builder.with_endpoint(endpoint);
+            if endpoint.starts_with("http://") {
+                builder = builder.with_client_options(ClientOptions::new().with_allow_http(true));
+            }
+        }
+        let store = Arc::new(builder.build().map_err(failed)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let io = |source| PlaceError::Io { path: "/proc/self/task".into(), source };
+        let (lease, unlocked, jobs) = (reach.lease, reach.unlocked, reach.jobs.max(1));
+        Ok(Bucket { address: address.to_owned(), store, prefix, runtime: runtime.map_err(io)?, lease, unlocked, jobs })
+    }
+
+    fn key(&self, name: &str) -> Key {
+        // Names are what `Place` says, so that nothing is lost by this.
+        if self.prefix.is_empty() { Key::from(name) } else { Key::from(format!("{}/{name}", self.prefix)) }
+    }
+
+    fn error(&self, what: &str) -> impl FnOnce(Error) -> PlaceError + use<> {
+        let (what, place) = (what.to_owned(), self.address.clone());
+        move |source| match &source {
+            Error::Generic { source: inner, .. } if inner.is::<Interrupted>() => PlaceError::Interrupted(Interrupted),
+            _ => PlaceError::Bucket { what, place, hint: HINT, source: Box::new(source) },
+        }
+    }
+
+    /// Runs it, unless the user asks to stop.
+    fn block<T>(&self, work: impl Future<Output = Result<T, PlaceError>>) -> Result<T, PlaceError> {
+        self.runtime.block_on(async {
+            tokio::pin!(work);
+            loop {
+                tokio::select! {
+                    done = &mut work => return done,
+                    () = tokio::time::sleep(Duration::from_millis(50)) => unless_interrupted()?,
+                }
+            }
+        })
+    }
+
+    /// One try at the lock: whether it is ours now.
+    async fn take(&self, us: &Holder, mode: PutMode) -> Result<Option<UpdateVersion>, Error> {
+        let body = PutPayload::from(serde_json::to_vec(us).unwrap_or_default());
+        let options = PutOptions { mode, attributes: attributes(LOCK), ..PutOptions::default() };
+        match self.store.put_opts(&self.key(LOCK), body, options).await {
+            Ok(put) => Ok(Some(put.into())),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The lock as it is.
+    async fn held(&self) -> Result<Option<(UpdateVersion, Option<Holder>)>, Error> {
+        match self.store.get(&self.key(LOCK)).await {
+            Ok(found) => {
+                let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+                let holder = serde_json::from_slice(&found.bytes().await?).ok();
+                Ok(Some((version, holder)))
+            }
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the lock.
+    async fn wait(&self, us: &Holder, patience: Duration) -> Result<UpdateVersion, PlaceError> {
+        let asked = Instant::now();
+        let mut watched: Option<(UpdateVersion, Instant)> = None;
+        loop {
+            if let Some(version) = self.take(us, PutMode::Create).await.map_err(self.error("lock"))? {
+                return Ok(version);
+            }
+            let Some((version, holder)) = self.held().await.map_err(self.error("lock"))? else { continue };
+            let since = match &watched {
+                Some((before, since)) if *before == version => *since,
+                _ => Instant::now(),
+            };
+            let lease = holder.as_ref().map_or(self.lease, |holder| Duration::from_secs(holder.lease_seconds));
+            let gone = holder.as_ref().is_some_and(|holder| holder.is_gone(us)) || since.elapsed() > lease;
+            if gone
+                && let Some(version) =
+                    self.take(us, PutMode::Update(version.clone())).await.map_err(self.error("lock"))?
+            {
+                return Ok(version);
+            }
+            watched = Some((version, since));
+            if asked.elapsed() >= patience {
+                let by = holder.map(|holder| format!(": process {} of `{}`", holder.process, holder.host));
+                let by = by.unwrap_or_default();
+                return Err(PlaceError::Held { place: self.address.clone(), waited: patience, by });
+            }
+            tokio::time::sleep(POLL.min(patience)).await;
+        }
+    }
+}
+
+/// How a file is served.
+fn attributes(name: &str) -> Attributes {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let kind = match file.rsplit('.').next().unwrap_or_default() {
+        "rpm" => "application/x-rpm",
+        "xml" => "text/xml; charset=utf-8",
+        "gz" => "application/gzip",
+        "zst" => "application/zstd",
+        "html" => "text/html; charset=utf-8",
+        "json" => "application/json",
+        "repo" | "asc" | "pem" => "text/plain; charset=utf-8",
+        _ if file.starts_with("RPM-GPG-KEY") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    };
+    // What carries its hash in its name never changes. Everything else is asked for again.
+    let hashed = name.starts_with("repodata/") && file.split('-').next().is_some_and(|hash| hash.len() == 64);
+    let cache = if hashed { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let mut attributes = Attributes::new();
+    attributes.insert(Attribute::ContentType, kind.into());
+    attributes.insert(Attribute::CacheControl, cache.into());
+    attributes
+}
+
+impl Place for Bucket {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn lock(&self, patience: Duration) -> Result<Box<dyn Held + '_>, PlaceError> {
+        if self.unlocked {
+            return Ok(Box::new(Unlocked));
+        }
+        let us = Holder::new(self.lease);
+        let version = self.block(async {
+            let version = self.wait(&us, patience).await?;
+            // A server that does not know the condition would let everybody in.
+            match self.take(&us, PutMode::Create).await.map_err(self.error("lock"))? {
+                None => Ok(version),
+                Some(_) => {
+                    let _left = self.store.delete(&self.key(LOCK)).await; // the error counts
+                    Err(PlaceError::NoLock { place: self.address.clone() })
+                }
+            }
+        })?;
+        let state = Arc::new(Mutex::new(State { version, heard: Instant::now(), lost: false }));
+        let renewal = self.runtime.spawn(renewed(Arc::clone(&self.store), self.key(LOCK), us, Arc::clone(&state)));
+        Ok(Box::new(Locked { bucket: self, state, renewal }))
+    }
+
+    fn list(&self) -> Result<BTreeMap<String, u64>, PlaceError> {
+        let prefix = (!self.prefix.is_empty()).then(|| Key::from(self.prefix.as_str()));
+        let found = self.block(async {
+            self.store.list(prefix.as_ref()).try_collect::<Vec<_>>().await.map_err(self.error("list"))
+        })?;
+        let start = if self.prefix.is_empty() { 0 } else { self.prefix.len() + 1 };
+        let named = found.into_iter().filter_map(|object| {
+            let name = object.location.as_ref().get(start..)?.to_owned();
+            Some((name, object.size))
+        });
+        Ok(named.collect())
+    }
+
+    fn read(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, PlaceError> {
+        self.block(async {
+            let found = match self.store.get(&self.key(name)).await {
+                Err(Error::NotFound { .. }) => return Ok(None),
+                other => other.map_err(self.error("read from"))?,
+            };
+            if found.meta.size > most {
+                return Err(PlaceError::Large { place: self.address.clone(), name: name.to_owned(), most });
+            }
+            Ok(Some(found.bytes().await.map_err(self.error("read from"))?.to_vec()))
+        })
+    }
+
+    fn put_all(&self, files: &[Source], put: &mut dyn FnMut(&Source)) -> Result<(), PlaceError> {
+        self.block(async {
+            let one = async |file: &Source| -> Result<usize, PlaceError> {
+                let io = |source| PlaceError::Io { path: file.path.clone(), source };
+                let mut from = tokio::fs::File::open(&file.path).await.map_err(io)?;
+                let store: Arc<dyn object_store::ObjectStore> = Arc::clone(&self.store) as _;
+                let mut to = BufWriter::with_capacity(store, self.key(&file.name), PART_BYTES)
+                    .with_max_concurrency(2)
+                    .with_attributes(attributes(&file.name));
+                let what = format!("write `{}` to", file.name);
+                let failed = |source: std::io::Error| {
+                    self.error(&what)(Error::Generic { store: "S3", source: Box::new(source) })
+                };
+                if let Err(error) = copy(&mut from, &mut to).await {
+                    let _left = to.abort().await; // the first error counts
+                    return Err(failed(error));
+                }
+                to.shutdown().await.map_err(failed)?;
+                Ok(0)
+            };
+            let mut running = futures_util::stream::iter(files)
+                .map(|file| {
+                    let work = one(file);
+                    async move { work.await.map(|_| file) }
+                })
+                .buffer_unordered(self.jobs);
+            while let Some(file) = running.try_next().await? {
+                put(file);
+            }
+            Ok(())
+        })
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), PlaceError> {
+        let options = PutOptions { attributes: attributes(name), ..PutOptions::default() };
+        self.block(async {
+            let body = PutPayload::from(bytes.to_vec());
+            let put = self.store.put_opts(&self.key(name), body, options).await;
+            put.map(drop).map_err(self.error(&format!("write `{name}` to")))
+        })
+    }
+
+    fn remove(&self, names: &[String]) -> Result<(), PlaceError> {
+        self.block(async {
+            let removed = futures_util::stream::iter(names)
+                .map(|name| async move {
+                    match self.store.delete(&self.key(name)).await {
+                        Err(Error::NotFound { .. }) => Ok(()),
+                        other => other.map_err(self.error(&format!("remove `{name}` from"))),
+                    }
+                })
+                .buffer_unordered(self.jobs);
+            removed.try_collect::<Vec<()>>().await.map(drop)
+        })
+    }
+
+    /// Servers answer when what they were given is safe.
+    fn settle(&self) -> Result<(), PlaceError> {
+        Ok(())
+    }
+}
+
+/// Of a lock that is held.
+struct State {
+    version: UpdateVersion,
+    /// When the server last said that it is ours.
+    heard: Instant,
+    lost: bool,
+}
+
+/// Renews the lock until it is lost.
+async fn renewed(store: Arc<AmazonS3>, key: Key, us: Holder, state: Arc<Mutex<State>>) {
+    let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+    let lease = Duration::from_secs(us.lease_seconds);
+    let mut round = 0_u64;
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        let version = lock().version.clone();
+        round += 1;
+        // Other contents each time: an entity tag is a hash of them.
+        let mut body = serde_json::to_value(&us).unwrap_or_default();
+        body["renewed"] = round.into();
+        let options =
+            PutOptions { mode: PutMode::Update(version), attributes: attributes(LOCK), ..PutOptions::default() };
+        match store.put_opts(&key, PutPayload::from(body.to_string()), options).await {
+            Ok(put) => {
+                let mut state = lock();
+                state.version = put.into();
+                state.heard = Instant::now();
+            }
+            Err(Error::Precondition { .. } | Error::NotFound { .. } | Error::AlreadyExists { .. }) => {
+                lock().lost = true;
+                return;
+            }
+            Err(_) => {} // tried again; `check` sees when it takes too long
+        }
+    }
+}
+
+struct Locked<'b> {
+    bucket: &'b Bucket,
+    state: Arc<Mutex<State>>,
+    renewal: tokio::task::JoinHandle<()>,
+}
+
+impl Held for Locked<'_> {
+    fn check(&self) -> Result<(), PlaceError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.lost || state.heard.elapsed() > self.bucket.lease {
+            return Err(PlaceError::Lost { place: self.bucket.address.clone() });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.renewal.abort();
+        let ended = &mut self.renewal;
+        let key = self.bucket.key(LOCK);
+        self.bucket.runtime.block_on(async {
+            let _aborted = ended.await; // then no renewal is under way
+            let ours = self.state.lock().unwrap_or_else(PoisonError::into_inner).version.clone();
+            // It stays when it is another's. One that stays of us is known to be gone.
+            if self.bucket.store.head(&key).await.is_ok_and(|there| there.e_tag == ours.e_tag) {
+                let _left = self.bucket.store.delete(&key).await;
+            }
+        });
+    }
+}
+
+/// No lock was asked for.
+struct Unlocked;
+
+impl Held for Unlocked {
+    fn check(&self) -> Result<(), PlaceError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use object_store::Attribute;
+
+    use super::{Bucket, Holder, attributes};
+    use crate::destination::place::{PlaceError, Reach};
+
+    #[test]
+    fn addresses_of_buckets() {
+        let reach = Reach { endpoint: Some("http://127.0.0.1:1".to_owned()), ..Reach::default() };
+        for (address, key) in [("s3://b", "x"), ("s3://b/", "x"), ("s3://b/a/c/", "a/c/x")] {
+            assert_eq!(Bucket::new(address, &reach).expect("an address").key("x").as_ref(), key);
+        }
+        for bad in ["s3://", "s3:///a", "s3://b/../c"] {
+            assert!(matches!(Bucket::new(bad, &reach), Err(PlaceError::Incomplete { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_carries_its_hash_is_kept_by_readers() {
+        let cached = |name: &str| attributes(name).get(&Attribute::CacheControl).expect("it is set").to_string();
+        assert_eq!(cached("repodata/repomd.xml"), "no-cache");
+        assert_eq!(
+            cached(&format!("repodata/{}-primary.xml.gz", "0".repeat(64))),
+            "public, max-age=31536000, immutable"
+        );
+        assert_eq!(cached("Packages/a-1-1.noarch.rpm"), "no-cache");
+    }
+
+    #[test]
+    fn a_holder_is_gone_when_its_process_is() {
+        let us = Holder::new(Duration::from_secs(60));
+        assert!(!us.is_gone(&us));
+        let began_earlier = Holder { begun: "1".to_owned(), ..us.clone() };
+        assert!(began_earlier.is_gone(&us), "another process with the same number");
+        let elsewhere = Holder { boot: "another kernel".to_owned(), ..began_earlier };
+        assert!(!elsewhere.is_gone(&us), "nothing is known of other machines");
+    }
+}

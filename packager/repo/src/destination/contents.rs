@@ -1,0 +1,192 @@
+//! What a folder has to publish, in the order in which readers may come to know of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use packager_repodata::model::{Data, Package};
+use packager_source::digest;
+use packager_source::stop::unless_interrupted;
+use sha2::{Digest as _, Sha256};
+
+use super::PublishError;
+use super::place::Source;
+use super::record::{Entry, Files};
+use crate::listed::{self, Listed};
+use crate::stored::Stored;
+
+pub(super) const REPOMD: &str = "repodata/repomd.xml";
+pub(super) const SIGNATURE: &str = "repodata/repomd.xml.asc";
+
+/// What changes when a repository is published again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Never changes under its name.
+    Package,
+    /// Never changes under its name.
+    Metadata,
+    /// Keys, pages, provenance.
+    Other,
+}
+
+/// One file.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) kind: Kind,
+    pub(super) source: Source,
+    /// As metadata says it, or as it is.
+    pub(super) sha256: String,
+}
+
+/// Everything that is to be published of a folder.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) revision: String,
+    pub(super) packages: usize,
+    pub(super) files: Vec<Wanted>,
+    /// `repomd.xml`.
+    pub(super) repomd: Vec<u8>,
+    /// The first signature of it.
+    pub(super) signature: Option<String>,
+}
+
+impl Contents {
+    /// Of a folder, which must be a whole repository. Packages and metadata are looked at by size only.
+    pub(super) fn of(folder: &Path) -> Result<Contents, PublishError> {
+        let stored = Stored::open(folder)?;
+        let packages = stored.primary()?;
+        let path = folder.join(REPOMD);
+        let repomd = fs::read(&path).map_err(PublishError::at(&path))?;
+        let mut files = Vec::new();
+        let mut known = BTreeMap::new();
+        for (kind, listed) in listed_files(&packages, &stored.repomd.data) {
+            if kind == Kind::Metadata && !listed.location.contains(&listed.sha256) {
+                return Err(PublishError::Unhashed { folder: folder.to_owned(), location: listed.location });
+            }
+            let path = listed.of_size(folder, &path)?;
+            let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
+            // One file may be listed several times, and in several ways.
+            let name = named(&path, folder)?;
+            if known.insert(name.clone(), listed.sha256.clone()).is_none() {
+                files.push(Wanted { kind, source: Source { name, path, bytes }, sha256: listed.sha256 });
+            }
+        }
+        for (name, path) in others(folder)? {
+            if known.contains_key(&name) {
+                continue;
+            }
+            unless_interrupted()?;
+            let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
+            let sha256 = digest::file(&path).map_err(PublishError::at(&path))?;
+            files.push(Wanted { kind: Kind::Other, source: Source { name, path, bytes }, sha256 });
+        }
+        files.sort_by(|one, other| (one.kind, &one.source.name).cmp(&(other.kind, &other.source.name)));
+        let signature = signature(folder)?;
+        Ok(Contents { revision: stored.repomd.revision.clone(), packages: packages.len(), files, repomd, signature })
+    }
+
+    pub(super) fn repomd_sha256(&self) -> String {
+        sha256(&self.repomd)
+    }
+
+    /// As the record has them.
+    pub(super) fn entries(&self) -> Files {
+        let entry =
+            |file: &Wanted| (file.source.name.clone(), Entry { sha256: file.sha256.clone(), bytes: file.source.bytes });
+        self.files.iter().map(entry).collect()
+    }
+}
+
+impl Wanted {
+    /// The file again, if it is what it should be.
+    pub(super) fn checked(&self, folder: &Path) -> Result<(), PublishError> {
+        let listed =
+            Listed { location: self.source.name.clone(), bytes: Some(self.source.bytes), sha256: self.sha256.clone() };
+        listed.check(folder, &folder.join(REPOMD))?;
+        Ok(())
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    digest::hex(&Sha256::digest(bytes))
+}
+
+/// What metadata lists below its own place.
+pub(super) fn listed_files<'l>(packages: &'l [Package], data: &'l [Data]) -> impl Iterator<Item = (Kind, Listed)> + 'l {
+    let here = packages.iter().filter(|package| package.location.base.is_empty());
+    let packages = here.map(|package| Listed {
+        location: package.location.href.clone(),
+        bytes: Some(package.size.package),
+        sha256: package.sha256.clone(),
+    });
+    let packages = packages.map(|listed| (Kind::Package, listed));
+    packages.chain(data.iter().map(|data| (Kind::Metadata, Listed::from(data))))
+}
+
+/// The name of a file below a folder.
+fn named(path: &Path, folder: &Path) -> Result<String, PublishError> {
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    let parts: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
+    parts.map(|parts| parts.join("/")).ok_or_else(|| PublishError::Name(path.to_owned()))
+}
+
+/// All other files of the folder: what is hidden and other metadata is left out.
+fn others(folder: &Path) -> Result<Vec<(String, PathBuf)>, PublishError> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(&at).map_err(PublishError::at(&at))? {
+            let entry = entry.map_err(PublishError::at(&at))?;
+            let path = entry.path();
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if hidden || path == folder.join("repodata") {
+                continue;
+            }
+            let kind = entry.file_type().map_err(PublishError::at(&path))?;
+            let real = fs::metadata(&path).map_err(PublishError::at(&path))?;
+            if kind.is_symlink() && real.is_dir() {
+                return Err(PublishError::Link(path));
+            } else if real.is_dir() {
+                folders.push(path);
+            } else if real.is_file() {
+                found.push((named(&path, folder)?, path));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The first signature of the metadata: a folder that was fetched from a place where it was published has several.
+fn signature(folder: &Path) -> Result<Option<String>, PublishError> {
+    let path = folder.join(SIGNATURE);
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(PublishError::at(&path)(error)),
+        Ok(text) => first_block(&text).map(Some).ok_or(PublishError::Signature(path)),
+    }
+}
+
+/// The first of several signatures, ending with a line feed.
+pub(super) fn first_block(text: &str) -> Option<String> {
+    packager_rpm::signatures(text).next().map(|block| format!("{}\n", block.trim_end()))
+}
+
+/// See [`listed::place`].
+pub(super) fn inside(location: &str) -> Result<(), crate::ListedError> {
+    listed::place(location, Path::new(""), Path::new(REPOMD)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_block;
+
+    #[test]
+    fn the_first_of_several_signatures() {
+        let one = "-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n";
+        let two = "-----BEGIN PGP SIGNATURE-----\n\ndef\n-----END PGP SIGNATURE-----\n";
+        assert_eq!(first_block(one).as_deref(), Some(one));
+        assert_eq!(first_block(&format!("\n{one}\n\n{two}")).as_deref(), Some(one));
+        assert_eq!(first_block("text"), None);
+    }
+}

@@ -1,0 +1,305 @@
+//! A folder of another host as a place: `rsync` brings files, which it renames when they are whole; `ssh` does the rest.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use packager_source::stop::{self, unless_interrupted};
+
+use super::place::{Held, Place, PlaceError, Reach, Source};
+
+/// How often a running program is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// The most that a host may say about which files there are: 200 bytes for each of ten million.
+const LIST_BYTES_MAX: u64 = 2 << 30;
+
+/// What the host says when the lock is held.
+const LOCKED: &[u8] = b"locked\n";
+
+/// The status with which `flock` ends when another has the lock, and one of no program here.
+const BUSY: i32 = 75;
+
+pub(super) struct Host {
+    address: String,
+    /// `[user@]host`.
+    host: String,
+    port: Option<u16>,
+    /// Absolute, without `/` at its end.
+    folder: String,
+    ssh: String,
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+impl Host {
+    pub(super) fn new(address: &str, reach: &Reach) -> Result<Host, PlaceError> {
+        let lacks = |lacks| PlaceError::Incomplete { address: address.to_owned(), lacks };
+        let url = url::Url::parse(address).map_err(|_| PlaceError::Address(address.to_owned()))?;
+        let name = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| lacks("it names no host"))?;
+        if name.starts_with('-') || url.username().starts_with('-') {
+            return Err(lacks("a name that begins with `-` is an option to `ssh`"));
+        }
+        if url.password().is_some() {
+            return Err(lacks("it holds a password; `ssh` takes keys and asks for passwords itself"));
+        }
+        let folder = percent_encoding::percent_decode_str(url.path())
+            .decode_utf8()
+            .map_err(|_| lacks("its path is not UTF-8"))?;
+        let folder = folder.trim_end_matches('/').to_owned();
+        if folder.is_empty() {
+            return Err(lacks("it names no folder"));
+        }
+        let host = if url.username().is_empty() { name.to_owned() } else { format!("{}@{name}", url.username()) };
+        Ok(Host { address: address.to_owned(), host, port: url.port(), folder, ssh: reach.ssh.clone() })
+    }
+
+    /// `ssh` as `rsync` is to use it: one line, split at blanks.
+    fn shell(&self) -> String {
+        self.port.map_or_else(|| self.ssh.clone(), |port| format!("{} -p {port}", self.ssh))
+    }
+
+    /// A script on the host, in its folder as `$d`.
+    fn command(&self, script: &str) -> Command {
+        let line = self.shell();
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().unwrap_or("ssh"));
+        command.args(words).arg(&self.host);
+        command.arg(format!("d={}; {script}", quoted(&self.folder)));
+        command
+    }
+
+    /// Runs it to its end; its input is all there, its output has a bound.
+    fn run(&self, what: &'static str, mut command: Command, input: &[u8], most: u64) -> Result<Vec<u8>, PlaceError> {
+        unless_interrupted()?;
+        let program = command.get_program().to_string_lossy().into_owned();
+        let stream = |source| PlaceError::Program { program: program.clone(), remedy: "", source };
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|source| {
+                PlaceError::Program { program: program.clone(), remedy: stop::remedy(&source), source }
+            })?;
+        let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (output, said, status) = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // One that ends early does not read it all, and says why by its status.
+                let _unread = stdin.take().map(|mut pipe| pipe.write_all(input));
+            });
+            let read = |pipe: Option<Box<dyn std::io::Read + Send>>, most: u64| {
+                scope.spawn(move || {
+                    let mut bytes = Vec::new();
+                    let read = pipe.map_or(Ok(0), |pipe| pipe.take(most).read_to_end(&mut bytes));
+                    read.map(|_| bytes)
+                })
+            };
+            let output = read(stdout.map(|pipe| Box::new(pipe) as _), most + 1);
+            let said = read(stderr.map(|pipe| Box::new(pipe) as _), 1 << 16);
+            let status = stop::wait(&mut child);
+            let joined = |thread: std::thread::ScopedJoinHandle<'_, std::io::Result<Vec<u8>>>| {
+                thread.join().unwrap_or_else(|_| Ok(Vec::new()))
+            };
+            (joined(output), joined(said), status)
+        });
+        let status = status.map_err(stream)?.ok_or(stop::Interrupted)?;
+        if !status.success() {
+            return Err(self.failed(what, &program, &status.to_string(), &said.unwrap_or_default()));
+        }
+        output.map_err(stream)
+    }
+
+    fn failed(&self, what: &'static str, program: &str, status: &str, said: &[u8]) -> PlaceError {
+        let said: String = String::from_utf8_lossy(said).trim_end().lines().map(|line| format!("\n  {line}")).collect();
+        PlaceError::Failed {
+            what,
+            place: self.address.clone(),
+            program: program.to_owned(),
+            status: status.to_owned(),
+            said,
+        }
+    }
+
+    /// Brings files of one folder here to the same names there.
+    fn rsync(&self, what: &'static str, from: &Path, names: &[&str]) -> Result<(), PlaceError> {
+        let mut command = Command::new("rsync");
+        command.args(["--archive", "--no-owner", "--no-group", "--copy-links", "--chmod=D755,F644", "--protect-args"]);
+        // Whole files: pieces of the old one are not compared. Times are ours, so that a second run has less to do.
+        command.args(["--whole-file", "--ignore-times", "--files-from=-", "--from0"]);
+        command.arg("-e").arg(self.shell());
+        command.arg(from).arg(format!("{}:{}/", self.host, self.folder));
+        let mut input = Vec::new();
+        for name in names {
+            input.extend(name.as_bytes());
+            input.push(0);
+        }
+        self.run(what, command, &input, LIST_BYTES_MAX).map(drop)
+    }
+}
+
+impl Place for Host {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn lock(&self, patience: Duration) -> Result<Box<dyn Held + '_>, PlaceError> {
+        let begun = Instant::now();
+        loop {
+            unless_interrupted()?;
+            // The lock is held as long as this runs, and it runs as long as we hold its input open.
+            let script =
+                format!(r#"mkdir -p "$d" && exec flock -n -E {BUSY} "$d" sh -c 'echo locked; exec cat >/dev/null'"#);
+            let mut command = self.command(&script);
+            let program = command.get_program().to_string_lossy().into_owned();
+            let mut child =
+                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(
+                    |source| PlaceError::Program { remedy: stop::remedy(&source), program: program.clone(), source },
+                )?;
+            let mut said = vec![0; LOCKED.len()];
+            let read = child.stdout.as_mut().map(|pipe| pipe.read_exact(&mut said));
+            if matches!(read, Some(Ok(()))) && said == LOCKED {
+                return Ok(Box::new(Locked { host: self, child: std::sync::Mutex::new(child) }));
+            }
+            drop(child.stdin.take());
+            let output = child.wait_with_output().map_err(|source| PlaceError::Program {
+                program: program.clone(),
+                remedy: "",
+                source,
+            })?;
+            if output.status.code() != Some(BUSY) {
+                return Err(self.failed("lock", &program, &output.status.to_string(), &output.stderr));
+            }
+            if begun.elapsed() >= patience {
+                return Err(PlaceError::Held { place: self.address.clone(), waited: patience, by: String::new() });
+            }
+            std::thread::sleep(Duration::from_secs(1).min(patience));
+        }
+    }
+
+    fn list(&self) -> Result<BTreeMap<String, u64>, PlaceError> {
+        let script = r#"[ ! -e "$d" ] || find "$d/" -type f -printf '%s %P\0'"#;
+        let output = self.run("list", self.command(script), b"", LIST_BYTES_MAX)?;
+        let mut files = BTreeMap::new();
+        for line in output.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+            let line = String::from_utf8_lossy(line);
+            let file = line.split_once(' ').and_then(|(size, name)| Some((name.to_owned(), size.parse().ok()?)));
+            let (name, size) =
+                file.ok_or_else(|| PlaceError::Name { place: self.address.clone(), name: line.to_string() })?;
+            files.insert(name, size);
+        }
+        Ok(files)
+    }
+
+    fn read(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, PlaceError> {
+        // A byte first, which tells an empty file from none.
+        let script = format!(r#"f="$d"/{}; [ ! -e "$f" ] || {{ printf +; head -c {} "$f"; }}"#, quoted(name), most + 1);
+        let mut output = self.run("read from", self.command(&script), b"", most + 2)?;
+        if output.is_empty() {
+            return Ok(None);
+        }
+        output.remove(0);
+        if output.len() as u64 > most {
+            return Err(PlaceError::Large { place: self.address.clone(), name: name.to_owned(), most });
+        }
+        Ok(Some(output))
+    }
+
+    fn put_all(&self, files: &[Source], put: &mut dyn FnMut(&Source)) -> Result<(), PlaceError> {
+        // One `rsync` for all that lie below one folder by their names, as files of a repository do.
+        let root = |file: &Source| {
+            let depth = Path::new(&file.name).components().count();
+            file.path.ancestors().nth(depth).map(Path::to_owned)
+        };
+        for together in files.chunk_by(|one, other| root(one) == root(other)) {
+            let from = root(&together[0]).unwrap_or_default();
+            let from = if from.as_os_str().is_empty() { Path::new(".") } else { &from };
+            let names: Vec<&str> = together.iter().map(|file| file.name.as_str()).collect();
+            self.rsync("write to", from, &names)?;
+            together.iter().for_each(&mut *put);
+        }
+        Ok(())
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), PlaceError> {
+        let io = |source| PlaceError::Io { path: std::env::temp_dir(), source };
+        let room = tempfile::tempdir().map_err(io)?;
+        let path = room.path().join(name);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io)?;
+        std::fs::write(&path, bytes).map_err(io)?;
+        self.rsync("write to", room.path(), &[name])
+    }
+
+    fn remove(&self, names: &[String]) -> Result<(), PlaceError> {
+        let mut input = Vec::new();
+        for name in names {
+            input.extend(name.as_bytes());
+            input.push(0);
+        }
+        // Then the folders that nothing is in any more; others refuse.
+        let script = r#"cd "$d" && xargs -0 -r sh -c 'rm -f -- "$@" || exit 1
+            for f; do rmdir -p --ignore-fail-on-non-empty -- "$(dirname -- "$f")" 2>/dev/null; done; :' sh"#;
+        self.run("remove from", self.command(script), &input, LIST_BYTES_MAX).map(drop)
+    }
+
+    fn settle(&self) -> Result<(), PlaceError> {
+        self.run("settle", self.command(r#"sync -f "$d""#), b"", LIST_BYTES_MAX).map(drop)
+    }
+}
+
+struct Locked<'h> {
+    host: &'h Host,
+    child: std::sync::Mutex<Child>,
+}
+
+impl Held for Locked<'_> {
+    fn check(&self) -> Result<(), PlaceError> {
+        let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match child.try_wait() {
+            Ok(None) => Ok(()),
+            _ => Err(PlaceError::Lost { place: self.host.address.clone() }),
+        }
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        drop(child.stdin.take());
+        let begun = Instant::now();
+        // Without its input it ends; a connection that is gone does not keep us.
+        while begun.elapsed() < Duration::from_secs(5) {
+            if child.try_wait().is_ok_and(|status| status.is_some()) {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
+        let _gone = child.kill();
+        let _ended = child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::{PlaceError, Reach};
+    use super::{Host, quoted};
+
+    #[test]
+    fn addresses_of_hosts() {
+        let reach = Reach::default();
+        let host = Host::new("ssh://me@host:2222/srv/a%20b/", &reach).expect("an address");
+        assert_eq!((host.host.as_str(), host.folder.as_str()), ("me@host", "/srv/a b"));
+        assert_eq!(host.shell(), "ssh -p 2222");
+        for bad in ["ssh://host", "ssh://host/", "ssh:///srv", "ssh://-oProxyCommand=x/srv", "ssh://me:secret@host/srv"]
+        {
+            let error = Host::new(bad, &reach).err();
+            assert!(matches!(error, Some(PlaceError::Incomplete { .. } | PlaceError::Address(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_are_one_word_to_a_shell() {
+        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
+    }
+}

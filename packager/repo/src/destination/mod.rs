@@ -1,0 +1,406 @@
+//! Bringing a repository to where readers take it from, so that they see the old one or the new one at every moment
+//! (packager/docs/publishing.md).
+//!
+//! [`place`] is what the protocol needs of a destination, [`folder`], [`host`] and [`bucket`] are destinations, [`contents`] is
+//! what a folder has to publish, [`record`] what was published before. The protocol itself is here.
+
+mod bucket;
+mod contents;
+mod folder;
+mod host;
+pub mod place;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use packager_repodata::read;
+use packager_source::stop::{Interrupted, unless_interrupted};
+use serde::Serialize;
+
+use crate::ListedError;
+use crate::metadata::MetadataError;
+use crate::stored::{METADATA_BYTES_MAX, Stored};
+use contents::{Contents, Kind, REPOMD, SIGNATURE, Wanted};
+use place::{Held, Place, PlaceError, Source};
+use record::{Entry, Files, Generation, RECORD, RECORD_BYTES_MAX, Record, RecordError};
+
+/// Files put by others that are looked at whether they are the same: keys and pages, not packages.
+const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
+
+/// Why a repository was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The destination.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// Its record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The metadata of the folder.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// A file that is not what metadata lists.
+    #[error(transparent)]
+    Listed(#[from] ListedError),
+    /// A file of the folder.
+    #[error("cannot use `{path}`")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A name that no address can carry.
+    #[error("the name of `{}` is not UTF-8\nhint: rename it: addresses cannot carry it", .0.display())]
+    Name(PathBuf),
+    /// A link to a folder.
+    #[error("`{}` is a link to a folder\nhint: put the folder itself there", .0.display())]
+    Link(PathBuf),
+    /// No signature.
+    #[error("the metadata of `{}` is not signed\nhint: sign it: `packager repo update --sign-key FILE`; or let hosts accept it unsigned, with `--allow-unsigned`", .0.display())]
+    Unsigned(PathBuf),
+    /// Something else instead of a signature.
+    #[error("`{}` is no armored signature\nhint: sign the metadata again: `packager repo update --sign-key FILE`", .0.display())]
+    Signature(PathBuf),
+    /// Metadata that changes under its name.
+    #[error(
+        "the metadata `{location}` of `{folder}` does not carry its SHA-256 in its name\nhint: make it again with `packager repo create`, or `createrepo_c --unique-md-filenames`"
+    )]
+    Unhashed {
+        /// The repository.
+        folder: PathBuf,
+        /// The file.
+        location: String,
+    },
+    /// A package that changed under its name.
+    #[error(
+        "`{name}` is at `{place}` with other contents (SHA-256 {there} there, {here} here)\nhint: raise its release; or give `--replace`, and readers that know the old one fail until they refresh"
+    )]
+    Changed {
+        /// The file.
+        name: String,
+        /// The destination.
+        place: String,
+        /// Its hash there.
+        there: String,
+        /// Its hash here.
+        here: String,
+    },
+    /// A file of others.
+    #[error(
+        "`{name}` is at `{place}`, and was not put there by `packager repo publish`\nhint: move it away, or give `--replace`"
+    )]
+    Foreign {
+        /// The file.
+        name: String,
+        /// The destination.
+        place: String,
+    },
+    /// Metadata at the destination that cannot be taken over.
+    #[error(
+        "the repository at `{place}` cannot be taken over: {why}\nhint: publish at another place, or remove it first"
+    )]
+    TakeOver {
+        /// The destination.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl PublishError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> PublishError + use<> {
+        let path = path.to_owned();
+        move |source| PublishError::Io { path, source }
+    }
+}
+
+/// How a repository is published.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Generations whose files stay.
+    pub keep: usize,
+    /// Whether files may change under their names.
+    pub replace: bool,
+    /// Whether metadata without signature is good enough.
+    pub allow_unsigned: bool,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// How long another publisher is waited for.
+    pub patience: Duration,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Files that were put, in this order, without what leads to them.
+    pub put: Vec<String>,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were there.
+    pub there: usize,
+    /// Files that were removed.
+    pub removed: Vec<String>,
+    /// Packages in the metadata.
+    pub packages: usize,
+    /// Of the metadata.
+    pub revision: String,
+    /// Whether anything was written.
+    pub written: bool,
+    /// Generations at the destination.
+    pub generations: usize,
+}
+
+/// What there is to do.
+struct Plan {
+    /// Where the destination is now.
+    record: Record,
+    /// Where it will be.
+    next: Record,
+    /// Whether it says so already.
+    recorded: bool,
+    put: Vec<Wanted>,
+    there: usize,
+    /// What leads to the rest, where it changes.
+    signature: Option<String>,
+    repomd: bool,
+    /// No signature is to stay.
+    unsign: bool,
+    remove: Vec<String>,
+}
+
+impl Plan {
+    fn is_done(&self) -> bool {
+        let Plan { put, remove, signature, repomd, unsign, recorded, .. } = self;
+        *recorded && put.is_empty() && remove.is_empty() && signature.is_none() && !repomd && !unsign
+    }
+}
+
+/// Publishes the repository in a folder; `told` hears of each file that was put and of how many there are.
+pub fn publish(
+    folder: &Path,
+    place: &dyn Place,
+    options: &Options,
+    told: &mut dyn FnMut(&Source, usize),
+) -> Result<Done, PublishError> {
+    // Commands that change it wait for us.
+    let held = File::open(folder).map_err(PublishError::at(folder))?;
+    held.lock_shared().map_err(PublishError::at(folder))?;
+    let contents = Contents::of(folder)?;
+    if contents.signature.is_none() && !options.allow_unsigned {
+        return Err(PublishError::Unsigned(folder.to_owned()));
+    }
+    if options.dry_run {
+        let plan = plan(&contents, place, options)?;
+        return Ok(done(&contents, &plan, false));
+    }
+    let lock = place.lock(options.patience)?;
+    let plan = plan(&contents, place, options)?;
+    if plan.is_done() {
+        return Ok(done(&contents, &plan, false));
+    }
+    put(folder, &contents, &plan, place, &*lock, told)?;
+    Ok(done(&contents, &plan, true))
+}
+
+fn done(contents: &Contents, plan: &Plan, written: bool) -> Done {
+    Done {
+        put: plan.put.iter().map(|file| file.source.name.clone()).collect(),
+        bytes: plan.put.iter().map(|file| file.source.bytes).sum(),
+        there: plan.there,
+        removed: plan.remove.clone(),
+        packages: contents.packages,
+        revision: contents.revision.clone(),
+        written,
+        generations: plan.next.generations.len(),
+    }
+}
+
+fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Plan, PublishError> {
+    let there = place.list()?;
+    let stored = place.read(RECORD, RECORD_BYTES_MAX)?;
+    let written = stored.as_deref().map(|text| Record::parse(text, place.address())).transpose()?;
+    let mut record = written.clone().unwrap_or_default();
+    let repomd = place.read(REPOMD, METADATA_BYTES_MAX)?;
+    let signature = place.read(SIGNATURE, LOOKED_AT_BYTES_MAX)?;
+    if let Some(repomd) = &repomd {
+        served(&mut record, repomd, signature.as_deref(), place)?;
+    }
+    let mut put = Vec::new();
+    for file in &contents.files {
+        if !is_there(file, &record, &there, place, options)? {
+            put.push(file.clone());
+        }
+    }
+    let newest = Generation {
+        revision: contents.revision.clone(),
+        repomd: contents.repomd_sha256(),
+        signature: contents.signature.clone().unwrap_or_default(),
+        files: contents.entries(),
+    };
+    let mut next = record.clone();
+    next.advance(newest, options.keep.max(1));
+    let wanted: String = next.generations.iter().map(|generation| generation.signature.as_str()).collect();
+    let signed = contents.signature.is_some();
+    let remove: Vec<String> = next.pending.keys().filter(|name| there.contains_key(*name)).cloned().collect();
+    next.pending.clear();
+    Ok(Plan {
+        signature: (signed && signature.as_deref() != Some(wanted.as_bytes())).then_some(wanted),
+        unsign: !signed && signature.is_some(),
+        repomd: repomd.as_deref() != Some(&contents.repomd),
+        recorded: written.as_ref() == Some(&next),
+        there: contents.files.len() - put.len(),
+        record,
+        next,
+        put,
+        remove,
+    })
+}
+
+/// Makes the generation that readers see the first one of the record. One that it does not know comes of a publication that was
+/// killed before it wrote the record, or of another program: what its metadata lists is taken over.
+fn served(record: &mut Record, repomd: &[u8], signature: Option<&[u8]>, place: &dyn Place) -> Result<(), PublishError> {
+    let sha256 = contents::sha256(repomd);
+    let known = record.generations.iter().position(|generation| generation.repomd == sha256);
+    let generation = match known {
+        Some(at) => record.generations.remove(at),
+        None => match taken_over(repomd, sha256, signature, place) {
+            // Damaged: what was published is known, and is put in order again.
+            Err(PublishError::TakeOver { .. } | PublishError::Metadata(_)) if !record.generations.is_empty() => {
+                return Ok(());
+            }
+            other => other?,
+        },
+    };
+    record.generations.insert(0, generation);
+    Ok(())
+}
+
+fn taken_over(
+    repomd: &[u8],
+    sha256: String,
+    signature: Option<&[u8]>,
+    place: &dyn Place,
+) -> Result<Generation, PublishError> {
+    let cannot = |why: String| PublishError::TakeOver { place: place.address().to_owned(), why };
+    let room = tempfile::tempdir().map_err(PublishError::at(&std::env::temp_dir()))?;
+    let listed = read::repomd(repomd).map_err(|error| cannot(error.to_string()))?;
+    for data in &listed.data {
+        contents::inside(&data.location)?;
+        if data.kind == "primary" {
+            let bytes = place.read(&data.location, METADATA_BYTES_MAX)?;
+            let bytes = bytes.ok_or_else(|| cannot(format!("`{}` is missing", data.location)))?;
+            write(&room.path().join(&data.location), &bytes)?;
+        }
+    }
+    write(&room.path().join(REPOMD), repomd)?;
+    let packages = Stored::open(room.path())?.primary()?;
+    let mut files = Files::new();
+    for (_, file) in contents::listed_files(&packages, &listed.data) {
+        contents::inside(&file.location)?;
+        files.insert(file.location, Entry { sha256: file.sha256, bytes: file.bytes.unwrap_or(0) });
+    }
+    let signature = signature.map(String::from_utf8_lossy);
+    let signature = signature.and_then(|text| contents::first_block(&text)).unwrap_or_default();
+    Ok(Generation { revision: listed.revision, repomd: sha256, signature, files })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(PublishError::at(folder))?;
+    std::fs::write(path, bytes).map_err(PublishError::at(path))
+}
+
+/// Whether a file need not be put. What must not be put is an error.
+fn is_there(
+    file: &Wanted,
+    record: &Record,
+    there: &BTreeMap<String, u64>,
+    place: &dyn Place,
+    options: &Options,
+) -> Result<bool, PublishError> {
+    let Source { name, bytes, .. } = &file.source;
+    let Some(size) = there.get(name) else { return Ok(false) };
+    if let Some((_, seen)) = record.seen(name).filter(|(_, seen)| seen.sha256 != file.sha256)
+        && file.kind != Kind::Other
+        && !options.replace
+    {
+        let (name, place, there) = (name.clone(), place.address().to_owned(), seen.sha256.clone());
+        return Err(PublishError::Changed { name, place, there, here: file.sha256.clone() });
+    }
+    let known = record.known(name);
+    if known.is_empty() && !options.replace {
+        let small = *size == *bytes && *size <= LOOKED_AT_BYTES_MAX;
+        let same = small && place.read(name, *size)?.is_some_and(|there| contents::sha256(&there) == file.sha256);
+        return if same {
+            Ok(true)
+        } else {
+            Err(PublishError::Foreign { name: name.clone(), place: place.address().to_owned() })
+        };
+    }
+    Ok(size == bytes && known == BTreeSet::from([file.sha256.as_str()]))
+}
+
+/// The order is the protocol: see packager/docs/publishing.md.
+fn put(
+    folder: &Path,
+    contents: &Contents,
+    plan: &Plan,
+    place: &dyn Place,
+    lock: &dyn Held,
+    told: &mut dyn FnMut(&Source, usize),
+) -> Result<(), PublishError> {
+    let mut about = plan.record.clone();
+    for file in &plan.put {
+        let entry = Entry { sha256: file.sha256.clone(), bytes: file.source.bytes };
+        about.pending.insert(file.source.name.clone(), entry);
+    }
+    if !plan.put.is_empty() {
+        place.put(RECORD, &about.text())?;
+    }
+    for kind in [Kind::Package, Kind::Metadata, Kind::Other] {
+        let files: Vec<&Wanted> = plan.put.iter().filter(|file| file.kind == kind).collect();
+        for file in &files {
+            unless_interrupted()?;
+            file.checked(folder)?;
+        }
+        let sources: Vec<Source> = files.iter().map(|file| file.source.clone()).collect();
+        if !sources.is_empty() {
+            place.put_all(&sources, &mut |file| told(file, plan.put.len()))?;
+        }
+    }
+    place.settle()?;
+    lock.check()?;
+    if let Some(signature) = &plan.signature {
+        place.put(SIGNATURE, signature.as_bytes())?;
+    }
+    if plan.repomd {
+        place.put(REPOMD, &contents.repomd)?;
+    }
+    if plan.unsign {
+        place.remove(&[SIGNATURE.to_owned()])?;
+    }
+    place.settle()?;
+    let mut now = plan.next.clone();
+    let leaving = |name: &String| {
+        let entry = about.pending.get(name).or_else(|| about.seen(name).map(|(_, entry)| entry));
+        entry.map(|entry| (name.clone(), entry.clone()))
+    };
+    now.pending = plan.remove.iter().filter_map(leaving).collect();
+    place.put(RECORD, &now.text())?;
+    if !plan.remove.is_empty() {
+        lock.check()?;
+        place.settle()?;
+        place.remove(&plan.remove)?;
+        place.put(RECORD, &plan.next.text())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! What readers see, and what is there in the end.
+
+use crate::memory::{Files, Memory, Stop};
+use crate::yard::{RECORD, REPOMD, SIGNATURE, publish, published, read, repository, without_record};
+
+/// The files that a place has after a folder was published there alone.
+fn whole(folder: &tempfile::TempDir) -> Files {
+    let place = Memory::default();
+    publish(folder, &place, 1).expect("published");
+    without_record(&place.files.borrow())
+}
+
+#[test]
+fn everything_arrives_once() {
+    let folder = repository(&[("a", "1"), ("b", "1")]);
+    let place = Memory::default();
+    let done = publish(&folder, &place, 2).expect("published");
+    assert_eq!((done.put.len(), done.there, done.removed.len(), done.packages), (6, 0, 0, 2));
+    assert_eq!(without_record(&place.files.borrow()), published(folder.path()));
+    let steps = place.steps.get();
+    let done = publish(&folder, &place, 2).expect("nothing to do");
+    assert!(!done.written && done.put.is_empty() && done.there == 6);
+    assert_eq!(place.steps.get(), steps, "nothing is written");
+}
+
+#[test]
+fn the_next_generation_comes_and_the_one_before_the_last_goes() {
+    let place = Memory::default();
+    let folders = [
+        repository(&[("a", "1"), ("b", "1")]),
+        repository(&[("b", "1"), ("c", "1")]),
+        repository(&[("c", "1"), ("d", "1")]),
+        repository(&[("c", "1"), ("d", "1"), ("e", "1")]),
+    ];
+    for (number, folder) in folders.iter().enumerate() {
+        let before = place.files.borrow().clone();
+        let done = publish(folder, &place, 2).expect("published");
+        let now = place.files.borrow().clone();
+        let expected = read(&now, &now).expect("the new one");
+        assert_eq!(expected.len(), done.packages);
+        if number > 0 {
+            read(&before, &now).expect("and the one before it");
+            assert_eq!(done.generations, 2);
+        }
+    }
+    let now = place.files.borrow().clone();
+    let names: Vec<&str> = now.keys().filter_map(|name| name.strip_prefix("Packages/")).collect();
+    assert_eq!(names, ["c-1-1.noarch.rpm", "d-1-1.noarch.rpm", "e-1-1.noarch.rpm"]);
+    // Down to one generation: everything else goes.
+    let done = publish(&folders[3], &place, 1).expect("published");
+    assert!(done.written && done.put.is_empty() && done.removed.len() == 3, "three lists of metadata: {done:?}");
+    assert_eq!(without_record(&place.files.borrow()), whole(&folders[3]));
+}
+
+/// Every step of a publication, and each way it can end there: readers find the old or the new repository, also those that read
+/// while it went on, and the next run ends with the same files.
+#[test]
+fn a_stop_at_any_step_harms_nobody_and_the_next_run_completes() {
+    let (first, second) = (repository(&[("a", "1"), ("b", "1")]), repository(&[("b", "1"), ("c", "1")]));
+    let third = repository(&[("c", "1"), ("d", "1")]);
+    let place = Memory::default();
+    publish(&first, &place, 2).expect("published");
+    publish(&second, &place, 2).expect("published");
+    let before = place.files.borrow().clone();
+    let undisturbed = Memory::with(before.clone());
+    publish(&third, &undisturbed, 2).expect("published");
+    let after = undisturbed.files.borrow().clone();
+    let [old, new] = [&before, &after].map(|files| read(files, files).expect("whole"));
+    let steps = undisturbed.steps.get();
+    assert!(steps > 10, "{steps}");
+    for step in 0..steps {
+        for stop in [Stop::Before, Stop::After] {
+            let place = Memory::stopping(before.clone(), step, stop);
+            publish(&third, &place, 2).expect_err("it stops");
+            let states = place.states.borrow().clone();
+            for (number, first) in states.iter().enumerate() {
+                for last in &states[number..] {
+                    let seen = read(first, last).unwrap_or_else(|why| panic!("step {step} {stop:?}: {why}"));
+                    assert!(seen == old || seen == new, "step {step} {stop:?}: {seen:?}");
+                }
+            }
+            let again = Memory::with(place.files.borrow().clone());
+            publish(&third, &again, 2).unwrap_or_else(|error| panic!("step {step} {stop:?}: {error}"));
+            let states = again.states.borrow().clone();
+            for (number, first) in states.iter().enumerate() {
+                for last in &states[number..] {
+                    read(first, last).unwrap_or_else(|why| panic!("after step {step} {stop:?}: {why}"));
+                }
+            }
+            assert_eq!(without_record(&again.files.borrow()), without_record(&after), "step {step} {stop:?}");
+            assert!(!publish(&third, &again, 2).expect("nothing to do").written, "step {step} {stop:?}");
+        }
+    }
+}
+
+/// A run that was killed may be followed by one of another repository: what it had put goes.
+#[test]
+fn what_a_killed_publication_put_goes_with_the_next_one() {
+    let (first, second, third) = (repository(&[("a", "1")]), repository(&[("b", "1")]), repository(&[("c", "1")]));
+    let place = Memory::default();
+    publish(&first, &place, 1).expect("published");
+    let before = place.files.borrow().clone();
+    let undisturbed = Memory::with(before.clone());
+    publish(&second, &undisturbed, 1).expect("published");
+    for step in 0..undisturbed.steps.get() {
+        let place = Memory::stopping(before.clone(), step, Stop::After);
+        publish(&second, &place, 1).expect_err("it stops");
+        let again = Memory::with(place.files.borrow().clone());
+        publish(&third, &again, 1).unwrap_or_else(|error| panic!("step {step}: {error}"));
+        assert_eq!(without_record(&again.files.borrow()), whole(&third), "step {step}");
+    }
+}
+
+/// Repositories of other programs, and copies made by hand, become the first generation.
+#[test]
+fn a_repository_without_record_is_taken_over() {
+    let (first, second) = (repository(&[("a", "1"), ("b", "1")]), repository(&[("b", "1")]));
+    let place = Memory::with(published(first.path()));
+    place.files.borrow_mut().insert("by-hand.txt".to_owned(), b"of somebody else".to_vec());
+    place.files.borrow_mut().remove("page.html");
+    let before = place.files.borrow().clone();
+    let done = publish(&second, &place, 2).expect("published");
+    assert_eq!((done.there, done.generations), (1, 2), "one package is there already");
+    read(&before, &place.files.borrow()).expect("the old one can still be read");
+    let done = publish(&second, &place, 1).expect("published");
+    assert!(done.removed.contains(&"Packages/a-1-1.noarch.rpm".to_owned()));
+    let mut expected = whole(&second);
+    expected.insert("by-hand.txt".to_owned(), b"of somebody else".to_vec());
+    assert_eq!(without_record(&place.files.borrow()), expected);
+    // The same one, copied by hand: only the record is new.
+    let place = Memory::with(published(first.path()));
+    assert!(publish(&first, &place, 2).expect("published").written);
+    assert_eq!(place.steps.get(), 1);
+    assert!(place.files.borrow().contains_key(RECORD));
+}
+
+#[test]
+fn what_was_lost_or_damaged_there_is_put_again() {
+    let folder = repository(&[("a", "1"), ("b", "1")]);
+    let place = Memory::default();
+    publish(&folder, &place, 2).expect("published");
+    let whole = place.files.borrow().clone();
+    for name in whole.keys().filter(|name| *name != RECORD) {
+        place.files.borrow_mut().remove(name);
+        assert!(publish(&folder, &place, 2).expect("published").written, "{name}");
+        assert_eq!(*place.files.borrow(), whole, "{name}");
+    }
+    for name in ["Packages/a-1-1.noarch.rpm", REPOMD, SIGNATURE] {
+        place.files.borrow_mut().insert(name.to_owned(), b"short".to_vec());
+        publish(&folder, &place, 2).expect("published");
+        assert_eq!(place.files.borrow().get(name), whole.get(name), "{name}");
+    }
+}
+
+/// Back to what was there before: the signatures of both stay, each file is there once.
+#[test]
+fn an_older_repository_can_be_published_again() {
+    let (first, second) = (repository(&[("a", "1")]), repository(&[("b", "1")]));
+    let place = Memory::default();
+    for folder in [&first, &second, &first] {
+        let before = place.files.borrow().clone();
+        publish(folder, &place, 2).expect("published");
+        let now = place.files.borrow().clone();
+        read(&now, &now).expect("the new one");
+        if before.contains_key(REPOMD) {
+            read(&before, &now).expect("the old one");
+        }
+    }
+    let signature = String::from_utf8(place.files.borrow()[SIGNATURE].clone()).expect("text");
+    assert_eq!(signature.matches("BEGIN PGP SIGNATURE").count(), 2);
+}
