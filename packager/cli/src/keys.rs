@@ -122,7 +122,7 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<Report> {
                     path.display()
                 );
             }
-            packages.extend(verified.packages);
+            packages.extend(verified.packages.iter().map(|package| path.join(&package.location.href)));
             provenance.extend(verified.provenance);
             repositories += 1;
         } else {

@@ -64,7 +64,10 @@ fn operate(arguments: Arguments) -> anyhow::Result<Report> {
     let command = match command {
         Command::Evr { left, right } => return resolve::evr(&left, &right),
         Command::Resolve(options) => return resolve::resolve(&options),
-        Command::Repo(command) => return repo::operate(&command, json),
+        Command::Repo(command) => {
+            let keys = state.clone();
+            return repo::operate(&command, json, || Places::keys(keys), || Places::find(root, state, mirror));
+        }
         Command::Verify(options) => return keys::verify(&options),
         Command::Sign(options) => return keys::sign(&Places::keys(state)?, &options),
         Command::Keys(KeysCommand::New(options)) => return keys::new(&Places::keys(state)?, &options),

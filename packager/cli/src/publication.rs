@@ -22,7 +22,7 @@ use crate::report::{size, table};
 use crate::world::{self, Ready};
 
 /// Id of the repository: name of its `.repo` file.
-const REPOSITORY: &str = "daos";
+pub(crate) const REPOSITORY: &str = "daos";
 
 /// Raised when the packager publishes other files from the same builds.
 const GENERATION: &str = "2";

@@ -10,9 +10,31 @@ use packager_repodata::write::Format;
 use packager_resolve::Package;
 use packager_rpm::VerifyingKey;
 use packager_source::archive;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Where the metadata of metadata lies.
 const REPOMD: &str = "repodata/repomd.xml";
+
+/// The most that it and its signature may have.
+const REPOMD_BYTES_MAX: u64 = 16 << 20;
+
+/// What part of a path must not be written as it is (RFC 3986, 3.3).
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// A repository whose metadata is read as it is needed.
 pub(crate) struct Repository {
@@ -27,13 +49,13 @@ impl Repository {
     /// A folder with `repodata/`, or an address below which there is one.
     pub(crate) fn open(place: &str) -> Result<Repository> {
         let cannot = || format!("the repository `{place}` cannot be read");
-        if !place.starts_with("http://") && !place.starts_with("https://") {
+        if !is_address(place) {
             let folder = PathBuf::from(place);
             let stored = Stored::open(&folder).with_context(cannot)?;
             return Ok(Repository { place: place.to_owned(), folder, fetched: None, stored });
         }
         let room = tempfile::tempdir().context("cannot make a temporary folder")?;
-        fetch(place, REPOMD, room.path())?;
+        fetch(place, REPOMD, room.path(), REPOMD_BYTES_MAX)?;
         let stored = Stored::open(room.path()).with_context(cannot)?;
         Ok(Repository { place: place.to_owned(), folder: room.path().to_owned(), fetched: Some(room), stored })
     }
@@ -51,7 +73,7 @@ impl Repository {
     pub(crate) fn signer<'k>(&self, keys: &'k [VerifyingKey]) -> Result<&'k VerifyingKey> {
         let signature = format!("{REPOMD}.asc");
         if self.fetched.is_some() {
-            fetch(&self.place, &signature, &self.folder)?;
+            fetch(&self.place, &signature, &self.folder, REPOMD_BYTES_MAX)?;
         } else if !self.folder.join(&signature).exists() {
             bail!("the repository `{}` has no `{signature}`\nhint: leave out `--key` if nobody signs it", self.place);
         }
@@ -75,7 +97,7 @@ impl Repository {
         if !Path::new(&data.location).components().all(|part| matches!(part, Component::Normal(_))) {
             bail!("the repository `{}` lists `{}`, which lies outside\nhint: do not use it", self.place, data.location);
         }
-        fetch(&self.place, &data.location, &self.folder)
+        fetch(&self.place, &data.location, &self.folder, data.bytes)
     }
 
     /// The packages as the primary metadata has them.
@@ -99,14 +121,25 @@ impl Repository {
     }
 }
 
-/// Fetches a file below an address into the same place below a folder.
-fn fetch(place: &str, path: &str, folder: &Path) -> Result<()> {
+/// Whether a place is an address, and no folder.
+pub(crate) fn is_address(place: &str) -> bool {
+    place.starts_with("http://") || place.starts_with("https://")
+}
+
+/// Fetches a file below an address into the same place below a folder; it may have at most so many bytes.
+fn fetch(place: &str, path: &str, folder: &Path, most: u64) -> Result<()> {
     let to = folder.join(path);
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).context("cannot make a temporary folder")?;
     }
-    archive::download(&format!("{}/{path}", place.trim_end_matches('/')), &to)
+    archive::download(&below(place, path), &to, most)
         .with_context(|| format!("cannot fetch `{path}` of the repository `{place}`"))
+}
+
+/// The address of a file of a repository.
+pub(crate) fn below(place: &str, path: &str) -> String {
+    let parts: Vec<String> = path.split('/').map(|part| utf8_percent_encode(part, PATH).to_string()).collect();
+    format!("{}/{}", place.trim_end_matches('/'), parts.join("/"))
 }
 
 /// The binary packages of a repository, with everything that is known of them.

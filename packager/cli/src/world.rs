@@ -46,16 +46,24 @@ pub(crate) enum Sources {
     Given,
 }
 
-/// All target names, sorted.
-pub(crate) fn target_names(places: &Places) -> Result<Vec<String>> {
+/// All distributions, sorted.
+pub(crate) fn systems(places: &Places) -> Result<Vec<String>> {
     let folder = places.root.join("specs/targets");
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
         let entry = entry?;
-        if !entry.path().is_dir() {
-            continue;
+        if entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
         }
-        let system = entry.file_name().to_string_lossy().into_owned();
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// All target names, sorted.
+pub(crate) fn target_names(places: &Places) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for system in systems(places)? {
         for arch in profile(places, &system)?.arches() {
             names.push(TargetName { system: system.clone(), arch }.to_string());
         }
@@ -64,7 +72,7 @@ pub(crate) fn target_names(places: &Places) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn profile(places: &Places, system: &str) -> Result<Profile> {
+pub(crate) fn profile(places: &Places, system: &str) -> Result<Profile> {
     let file = format!("specs/targets/{system}/target.yaml");
     if !places.root.join(&file).is_file() {
         bail!(

@@ -1,7 +1,7 @@
 //! A concrete recipe and a template give a spec.
 //!
 //! Templates have no logic of their own: every decision was made in evaluation. Missing values are errors (strict mode), and
-//! nothing is escaped (the default would write HTML entities).
+//! nothing is escaped but in pages (the default writes HTML entities).
 
 use handlebars::{Handlebars, no_escape};
 use serde::Serialize;
@@ -38,11 +38,23 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// With parts by name.
+    /// With parts by name. Nothing is escaped.
     pub fn new<'p>(parts: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Templates, PartError> {
         let mut engine = Handlebars::new();
-        engine.set_strict_mode(true);
         engine.register_escape_fn(no_escape);
+        Templates::with(engine, parts)
+    }
+
+    /// For HTML: values are escaped.
+    pub fn for_pages<'p>(parts: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Templates, PartError> {
+        Templates::with(Handlebars::new(), parts)
+    }
+
+    fn with<'p>(
+        mut engine: Handlebars<'static>,
+        parts: impl IntoIterator<Item = (&'p str, &'p str)>,
+    ) -> Result<Templates, PartError> {
+        engine.set_strict_mode(true);
         for (name, text) in parts {
             engine
                 .register_partial(name, text)

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use packager_rpm::VerifyingKey;
 use packager_rpm::dsse::{Envelope, EnvelopeError};
 use packager_rpm::provenance::{PAYLOAD_TYPE, Statement};
+use packager_source::digest;
 use packager_source::stop::{Interrupted, unless_interrupted};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
+use crate::destination::{self, RECORD as PUBLICATION, SIGNATURE};
 use crate::listed::{Listed, ListedError};
 use crate::publish::{RECORD, list};
 
@@ -109,11 +112,18 @@ fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, 
         unless_interrupted()?;
         let sha256 = subject.digest.get("sha256").cloned().unwrap_or_default();
         let listed = Listed { location: subject.name.clone(), bytes: None, sha256 };
+        if subject.name == SIGNATURE && is_first(folder, &listed.sha256)? {
+            known.insert(folder.join(SIGNATURE));
+            continue;
+        }
         known.insert(listed.check(folder, &file)?);
     }
     let mut files = Vec::new();
     list(folder, folder, &mut files).map_err(|source| AttestError::Read { path: folder.to_owned(), source })?;
-    let stray = files.into_iter().find(|(name, _)| !is_about(name) && !known.contains(&folder.join(name)));
+    let published = destination::published(folder);
+    let stray = files
+        .into_iter()
+        .find(|(name, _)| !is_about(name) && !published.contains(name) && !known.contains(&folder.join(name)));
     if let Some((name, _)) = stray {
         return Err(AttestError::Unlisted { file: folder.join(name) });
     }
@@ -123,7 +133,16 @@ fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, 
 /// Whether a file is about the repository and no part of it: the record, and statements with their signatures, also those that a release
 /// pipeline adds after publishing (`provenance.intoto.json.asc`).
 fn is_about(name: &str) -> bool {
-    name == RECORD || !name.contains('/') && name.contains(STATEMENT)
+    name == RECORD || name == PUBLICATION || !name.contains('/') && name.contains(STATEMENT)
+}
+
+/// Whether the first of several signatures is the one that is spoken of: where a repository was published, those of the generations before
+/// stand behind it.
+fn is_first(folder: &Path, sha256: &str) -> Result<bool, AttestError> {
+    let path = folder.join(SIGNATURE);
+    let text = fs::read_to_string(&path).map_err(|source| AttestError::Read { path, source })?;
+    let first = destination::first_signature(&text);
+    Ok(first.is_some_and(|first| digest::hex(&Sha256::digest(first)) == sha256))
 }
 
 fn found(folder: &Path) -> Result<Vec<PathBuf>, AttestError> {

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
 pub mod attested;
+pub mod collect;
 pub mod destination;
 mod exchange;
 mod found;

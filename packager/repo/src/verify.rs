@@ -1,20 +1,35 @@
-//! Verification: from the signature of `repomd.xml` over the hashes in it to every file of the metadata, and over the hashes in
-//! those to every package. What no hash leads to does not belong to the repository. Where there is a provenance, every file is held against it
-//! too ([`crate::attested`]).
+//! Verification: from the signature of `repomd.xml` over the hashes in it to every file of the metadata, over the hashes in those to every
+//! package, and from each package's header back to what the metadata says of it. What no hash leads to does not belong to the repository.
+//! Where there is a provenance, every file is held against it too ([`crate::attested`]).
+//!
+//! A repository behind an address is brought to a temporary folder file by file; packages leave it as soon as they were looked at.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _};
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::available_parallelism;
 
-use packager_repodata::compression::{Compression, decoder};
-use packager_repodata::read::{self, ReadError};
+use packager_repodata::Package;
 use packager_rpm::{KeyError, VerifyingKey, sign};
 use packager_source::stop::unless_interrupted;
 
 use crate::attested::{self, AttestError, Attested};
-use crate::listed::{Listed, ListedError};
-use crate::stored::METADATA_BYTES_MAX;
+use crate::destination;
+use crate::found::Found;
+use crate::listed::{Listed, ListedError, place};
+use crate::metadata::MetadataError;
+use crate::stored::{METADATA_BYTES_MAX, Stored};
+
+const REPOMD: &str = "repodata/repomd.xml";
+const SIGNATURE: &str = "repodata/repomd.xml.asc";
+
+/// The most that `repomd.xml` and its signature may have.
+const POINTER_BYTES_MAX: u64 = 16 << 20;
 
 /// Why a repository is not as it was signed.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +49,27 @@ pub enum VerifyError {
     /// A package.
     #[error(transparent)]
     Package(#[from] sign::SignError),
-    /// Metadata that cannot be understood.
-    #[error("`{path}` is no repository metadata\nhint: publish the repository again")]
-    Metadata {
-        /// Where.
-        path: PathBuf,
+    /// Metadata that cannot be understood, or a package.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// Something that cannot be had from its address.
+    #[error("cannot fetch `{name}` of the repository")]
+    Fetch {
+        /// Its name below the repository.
+        name: String,
         /// Why.
         #[source]
-        source: Box<ReadError>,
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A package that metadata describes wrongly.
+    #[error(
+        "the metadata does not say of `{location}` what the package itself says: {what} differ\nhint: make the metadata again with `packager repo create`"
+    )]
+    Described {
+        /// Where the package lies.
+        location: String,
+        /// Which parts.
+        what: String,
     },
     /// A file that is not what metadata lists.
     #[error(transparent)]
@@ -75,56 +103,146 @@ fn reading(path: &Path) -> impl FnOnce(io::Error) -> VerifyError + use<> {
 /// A repository that is as it was signed.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// Its packages.
-    pub packages: Vec<PathBuf>,
+    /// Its packages, with all their files and changes.
+    pub packages: Vec<Package>,
     /// Its provenance, when it has one.
     pub provenance: Option<Attested>,
 }
 
-/// Verifies a repository: packages and metadata, and the provenance when there is one.
+/// Brings a file of a repository into a folder: its name, the folder, and the most bytes that it may have.
+pub type Fetch<'f> = dyn Fn(&str, &Path, u64) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 'f;
+
+/// Verifies a repository in a folder: packages and metadata, and the provenance when there is one.
 pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Verified, VerifyError> {
-    let packages = listed(folder, key)?;
+    let packages = Reading { folder, fetch: None }.packages(key)?;
+    let listed: BTreeSet<&str> = packages.iter().map(|package| package.location.href.as_str()).collect();
+    let published = destination::published(folder);
+    let known = |name: &str| listed.contains(name) || published.contains(name);
+    if let Some(stray) = rpms(folder)?.into_iter().find(|path| !below(folder, path).is_some_and(known)) {
+        return Err(VerifyError::Unlisted(stray));
+    }
     let provenance = attested::verify(folder, key)?;
     guarded(folder)?;
     Ok(Verified { packages, provenance })
 }
 
-/// The packages that signed metadata leads to.
-fn listed(folder: &Path, key: &VerifyingKey) -> Result<Vec<PathBuf>, VerifyError> {
-    let repomd = folder.join("repodata/repomd.xml");
-    fs::metadata(&repomd).map_err(reading(&repomd))?;
-    key.verify_file(&repomd, &folder.join("repodata/repomd.xml.asc"))?;
-    let unreadable = |path: &Path| {
-        let path = path.to_owned();
-        move |source| VerifyError::Metadata { path, source: Box::new(source) }
-    };
-    let text = fs::read(&repomd).map_err(reading(&repomd))?;
-    let mut packages = Vec::new();
-    for data in read::repomd(&text[..]).map_err(unreadable(&repomd))?.data {
-        let path = Listed::from(&data).check(folder, &repomd)?;
-        if data.kind != "primary" {
-            continue;
-        }
-        let text = decompressed(&path).map_err(reading(&path))?;
-        let mut listed = Vec::new();
-        read::primary(&text[..], |package| {
-            let (location, bytes) = (package.location.href, package.size.package);
-            listed.push(Listed { location, sha256: package.sha256, bytes: Some(bytes) });
-            Ok(())
-        })
-        .map_err(unreadable(&path))?;
-        for package in listed {
+/// Verifies packages and metadata of a repository elsewhere, by way of a folder that is empty in the beginning. What the metadata does not
+/// list cannot be found there.
+pub fn verify_fetched(folder: &Path, fetch: &Fetch<'_>, key: &VerifyingKey) -> Result<Verified, VerifyError> {
+    let packages = Reading { folder, fetch: Some(fetch) }.packages(key)?;
+    Ok(Verified { packages, provenance: None })
+}
+
+fn below<'p>(folder: &Path, path: &'p Path) -> Option<&'p str> {
+    path.strip_prefix(folder).ok()?.to_str()
+}
+
+/// A repository that is being read.
+struct Reading<'r> {
+    folder: &'r Path,
+    /// Brings what is not in the folder.
+    fetch: Option<&'r Fetch<'r>>,
+}
+
+impl Reading<'_> {
+    /// Has a file at hand.
+    fn bring(&self, name: &str, most: u64) -> Result<(), VerifyError> {
+        let Some(fetch) = self.fetch else { return Ok(()) };
+        let to = place(name, self.folder, Path::new(REPOMD))?;
+        let parent = to.parent().unwrap_or(self.folder);
+        fs::create_dir_all(parent).map_err(reading(parent))?;
+        fetch(name, &to, most).map_err(|source| VerifyError::Fetch { name: name.to_owned(), source })
+    }
+
+    /// The packages that signed metadata leads to, each of which is what it says.
+    fn packages(&self, key: &VerifyingKey) -> Result<Vec<Package>, VerifyError> {
+        let folder = self.folder;
+        self.bring(REPOMD, POINTER_BYTES_MAX)?;
+        self.bring(SIGNATURE, POINTER_BYTES_MAX)?;
+        let repomd = folder.join(REPOMD);
+        fs::metadata(&repomd).map_err(reading(&repomd))?;
+        key.verify_file(&repomd, &folder.join(SIGNATURE))?;
+        let stored = Stored::open(folder)?;
+        for data in &stored.repomd.data {
             unless_interrupted()?;
-            let file = package.check(folder, &path)?;
-            sign::verify(&file, key)?;
-            packages.push(file);
+            self.bring(&data.location, data.bytes.min(METADATA_BYTES_MAX))?;
+            Listed::from(data).check(folder, &repomd)?;
         }
+        let mut packages = stored.primary()?;
+        stored.complete(&mut packages)?;
+        self.each(&packages, |package| self.look_at(package, key))?;
+        Ok(packages)
     }
-    let known: BTreeSet<&PathBuf> = packages.iter().collect();
-    if let Some(stray) = rpms(folder)?.into_iter().find(|path| !known.contains(path)) {
-        return Err(VerifyError::Unlisted(stray));
+
+    /// Looks at all packages, several at once; of what is wrong the first is told.
+    fn each(
+        &self,
+        packages: &[Package],
+        look: impl Fn(&Package) -> Result<(), VerifyError> + Sync,
+    ) -> Result<(), VerifyError> {
+        let workers = available_parallelism().map_or(1, NonZeroUsize::get).min(packages.len());
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None::<(usize, VerifyError)>));
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(package) = packages.get(number) else { return };
+                        if let Err(error) = look(package) {
+                            next.store(packages.len(), Ordering::Relaxed);
+                            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                            if failed.as_ref().is_none_or(|(first, _)| number < *first) {
+                                *failed = Some((number, error));
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.map_or(Ok(()), |(_, error)| Err(error))
     }
-    Ok(packages)
+
+    /// A package is the one that is listed, is signed, and is what is said of it.
+    fn look_at(&self, package: &Package, key: &VerifyingKey) -> Result<(), VerifyError> {
+        unless_interrupted()?;
+        let location = &package.location.href;
+        self.bring(location, package.size.package)?;
+        let (bytes, sha256) = (Some(package.size.package), package.sha256.clone());
+        let listed = Listed { location: location.clone(), bytes, sha256 };
+        let file = listed.check(self.folder, &self.folder.join(REPOMD))?;
+        sign::verify(&file, key)?;
+        let mut itself = Found::at(&file, location.clone())?.read()?;
+        // Where it lies and since when is the repository's own.
+        itself.location.clone_from(&package.location);
+        itself.time.file = package.time.file;
+        if itself != *package {
+            let what = differing(&itself, package).join(", ");
+            return Err(VerifyError::Described { location: location.clone(), what });
+        }
+        if self.fetch.is_some() {
+            fs::remove_file(&file).map_err(reading(&file))?;
+        }
+        Ok(())
+    }
+}
+
+/// The parts in which two descriptions of a package differ.
+fn differing(one: &Package, other: &Package) -> Vec<&'static str> {
+    let parts = [
+        ("name, version and architecture", one.nevra() != other.nevra()),
+        ("what it provides", one.provides != other.provides),
+        ("what it requires", one.requires != other.requires),
+        ("what it conflicts with", one.conflicts != other.conflicts),
+        ("what it obsoletes", one.obsoletes != other.obsoletes),
+        ("weak dependencies", one.weak != other.weak),
+        ("files", one.files != other.files),
+        ("changes", one.changes != other.changes),
+        ("place of the header", one.header != other.header),
+        ("sizes", one.size != other.size),
+    ];
+    let found: Vec<&str> = parts.iter().filter(|(_, differ)| *differ).map(|(part, _)| *part).collect();
+    if found.is_empty() { vec!["texts about it"] } else { found }
 }
 
 /// Settings by which dnf looks at signatures.
@@ -165,16 +283,6 @@ fn on_everywhere(text: &str, key: &str) -> bool {
         of_key = setting.is_some();
     }
     sections.into_iter().all(|on| on)
-}
-
-fn decompressed(path: &Path) -> io::Result<Vec<u8>> {
-    let Some(compression) = Compression::of(&path.to_string_lossy()) else {
-        let what = "metadata must be compressed with gzip, zstd or xz, or not at all";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, what));
-    };
-    let mut text = Vec::new();
-    decoder(BufReader::new(File::open(path)?), compression, METADATA_BYTES_MAX)?.read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// All package files below a folder.

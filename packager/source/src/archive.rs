@@ -16,7 +16,7 @@ use crate::room::Room;
 use crate::stop::{self, Interrupted, unless_interrupted};
 
 /// The largest archive of the stack has 16 MB; a server that sends without end is stopped here.
-const ARCHIVE_BYTES_MAX: u64 = 2 << 30;
+pub const ARCHIVE_BYTES_MAX: u64 = 2 << 30;
 
 /// Downloads as apt does.
 const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
@@ -237,7 +237,7 @@ impl Place {
                 git::export(&agent(), url, commit, folder, part)?;
                 Ok(digest::file(part)?)
             }
-            _ => transfer(address, part),
+            _ => transfer(address, part, ARCHIVE_BYTES_MAX),
         }
     }
 }
@@ -268,9 +268,11 @@ pub struct DownloadError {
     pub reason: String,
 }
 
-/// Fetches a file whose contents somebody else checks.
-pub fn download(place: &str, to: &Path) -> Result<(), DownloadError> {
-    transfer(place, to).map(drop).map_err(|error| DownloadError { place: place.to_owned(), reason: error.to_string() })
+/// Fetches a file of at most so many bytes, whose contents somebody else checks.
+pub fn download(place: &str, to: &Path, most: u64) -> Result<(), DownloadError> {
+    transfer(place, to, most)
+        .map(drop)
+        .map_err(|error| DownloadError { place: place.to_owned(), reason: error.to_string() })
 }
 
 fn agent() -> ureq::Agent {
@@ -283,7 +285,7 @@ fn agent() -> ureq::Agent {
 }
 
 /// Copies what is there, and says what it hashes to.
-fn transfer(place: &str, part: &Path) -> Result<String, CopyError> {
+fn transfer(place: &str, part: &Path, most: u64) -> Result<String, CopyError> {
     let mut body: Box<dyn Read> = match place.strip_prefix("file://") {
         Some(path) => Box::new(File::open(path)?),
         None => {
@@ -302,8 +304,8 @@ fn transfer(place: &str, part: &Path) -> Result<String, CopyError> {
             break;
         }
         bytes += read as u64;
-        if bytes > ARCHIVE_BYTES_MAX {
-            return Err(CopyError::TooLong(ARCHIVE_BYTES_MAX));
+        if bytes > most {
+            return Err(CopyError::TooLong(most));
         }
         sum.update(&block[..read]);
         file.write_all(&block[..read])?;

@@ -81,7 +81,7 @@ pub fn take(place: &str, folder: &str, time: i64, store: &Path, offline: bool) -
         } else if offline {
             return Err(GivenError::Offline(place.to_owned()));
         } else {
-            archive::download(place, &part)?;
+            archive::download(place, &part, archive::ARCHIVE_BYTES_MAX)?;
         }
         let name = place.rsplit('/').next().unwrap_or_default().to_owned();
         (name, top_folder(place, &part)?)

@@ -58,6 +58,10 @@ pub(crate) enum RepoCommand {
     },
     /// Bring a repository to where hosts take it from; they see the old one or the new one at every moment
     Publish(PublishOptions),
+    /// Put what was built for several targets into one folder, with pages and `.repo` files
+    Site(SiteOptions),
+    /// Check signatures, every package, and whether what packages require is there
+    Verify(VerifyOptions),
     /// Serve a folder over HTTP, until it is stopped
     Serve(ServeOptions),
     /// Show what metadata says
@@ -118,7 +122,7 @@ pub(crate) enum Compression {
 
 #[derive(Debug, Args)]
 pub(crate) struct PublishOptions {
-    /// Folder with `repodata/`
+    /// Folder with `repodata/`, or one above several: each is published, then the rest
     pub(crate) folder: PathBuf,
     /// A folder, `ssh://[USER@]HOST[:PORT]/DIR`, or `s3://BUCKET/PREFIX`
     #[arg(value_name = "DESTINATION")]
@@ -171,4 +175,36 @@ pub(crate) struct ServeOptions {
     /// Do not show requests
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// A folder with `repodata/`, or the address of one
+    #[arg(value_name = "DIR|URL")]
+    pub(crate) place: String,
+    /// Armored OpenPGP public key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Repositories that hosts have beside it: everything that packages require must be there
+    #[arg(long, value_name = "DIR|URL")]
+    pub(crate) with: Vec<String>,
+    /// A target whose lock says what hosts have beside it
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SiteOptions {
+    /// Repositories that `packager build` published, each in a folder with the name of its target
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Folder of the site
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Address under which the site will be served
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: String,
+    /// Armored OpenPGP secret key that signed the packages; the development key when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
 }

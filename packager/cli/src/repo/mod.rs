@@ -3,11 +3,13 @@
 pub(crate) mod arguments;
 mod publish;
 mod serve;
+mod site;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,6 +25,7 @@ use packager_rpm::SigningKey;
 use serde_json::json;
 
 use self::arguments::{MetadataOptions, PruneOptions, RepoCommand};
+use crate::places::Places;
 use crate::report::{Report, size, table};
 use crate::repository::Repository;
 
@@ -30,7 +33,12 @@ use crate::repository::Repository;
 const UNSIGNED: &str = "the metadata was signed before and is not now\nhint: sign it with `--sign-key`\n";
 
 /// Any of them.
-pub(crate) fn operate(command: &RepoCommand, json: bool) -> Result<Report> {
+pub(crate) fn operate(
+    command: &RepoCommand,
+    json: bool,
+    keys: impl FnOnce() -> Result<PathBuf>,
+    places: impl FnOnce() -> Result<Places>,
+) -> Result<Report> {
     match command {
         RepoCommand::Create { folder, options } => {
             with(options, folder, |settings| Ok(operations::create(folder, settings)?))
@@ -47,6 +55,8 @@ pub(crate) fn operate(command: &RepoCommand, json: bool) -> Result<Report> {
         RepoCommand::Prune(options) => prune(options),
         RepoCommand::Diff { first, second } => diff(first, second),
         RepoCommand::Publish(options) => publish::publish(options),
+        RepoCommand::Site(options) => site::site(options, &places()?, &keys()?),
+        RepoCommand::Verify(options) => verify::verify(options, places),
         RepoCommand::Serve(options) => serve::serve(options, json),
         RepoCommand::Info { folder, packages } => info(folder, *packages),
     }

@@ -9,4 +9,6 @@ mod host;
 mod kills;
 mod places;
 mod serving;
+mod sites;
+mod verifying;
 mod yard;

@@ -29,7 +29,7 @@ fn walk(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Com
     assert_eq!(value(ends(&mut publish(&first, &[]), 0))["written"], false);
 
     let said = value(ends(&mut publish(&second, &[]), 0));
-    assert_eq!((&said["there"], &said["generations"]), (&3.into(), &2.into()), "{said}");
+    assert_eq!((&said["there"], &said["repositories"][0]["generations"]), (&3.into(), &2.into()), "{said}");
     assert_eq!(client.versions(), ["2", "3"]);
     client.good(&["install", "tool-2"]);
     client.good(&["upgrade"]);

@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 use crate::yard::{Yard, ends, packager, run};
 
 /// A running server; it is asked to end, and must.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
-    fn start(folder: &str, more: &[&str]) -> Server {
+    pub(crate) fn start(folder: &str, more: &[&str]) -> Server {
         let mut command = packager(&["--json", "repo", "serve", folder, "--listen", "127.0.0.1:0"]);
         let mut child = command.args(more).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
         let mut line = String::new();
@@ -24,7 +24,7 @@ impl Server {
     }
 
     /// It ends well when it is asked to.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]));
         assert!(self.child.wait().expect("it ends").success());
     }

@@ -94,23 +94,33 @@ impl Yard {
         folder
     }
 
-    /// The public half of the key, which `keys` would have written.
+    /// The public half of the key.
     pub(crate) fn public_key(&self) -> PathBuf {
         let path = self.path("key.asc");
         if !path.exists() {
-            let home = self.path("gnupg");
-            fs::create_dir_all(&home).expect("a folder");
-            let gpg = || {
-                let mut command = Command::new("gpg");
-                command.args(["--batch", "--quiet", "--homedir"]).arg(&home);
-                command
-            };
-            run(gpg().arg("--import").arg(secret_key()));
-            run(gpg().args(["--armor", "--output"]).arg(&path).arg("--export"));
-            // Its agent would stay.
-            run(Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]));
+            self.gpg(&["--armor", "--output", &path.display().to_string(), "--export"]);
         }
         path
+    }
+
+    /// Signs the metadata of a folder as somebody does who has the key and no packager.
+    pub(crate) fn sign_by_hand(&self, folder: &str) {
+        let repomd = format!("{folder}/repodata/repomd.xml");
+        self.gpg(&["--yes", "--armor", "--detach-sign", &repomd]);
+    }
+
+    fn gpg(&self, arguments: &[&str]) {
+        let home = self.path("gnupg");
+        fs::create_dir_all(&home).expect("a folder");
+        let gpg = || {
+            let mut command = Command::new("gpg");
+            command.args(["--batch", "--quiet", "--no-permission-warning", "--homedir"]).arg(&home);
+            command
+        };
+        run(gpg().arg("--import").arg(secret_key()));
+        run(gpg().args(arguments));
+        // Its agent would stay.
+        run(Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]));
     }
 
     /// A client of a repository at an address.
@@ -167,5 +177,11 @@ impl Client {
             text.lines().filter(|line| !line.starts_with("gpg-pubkey")).map(str::to_owned).collect();
         packages.sort();
         packages
+    }
+
+    /// Reads what another `.repo` file says, instead of its own.
+    pub(crate) fn take(&self, file: &Path) {
+        fs::remove_file(self.root.join("repos/published.repo")).expect("it is there");
+        fs::copy(file, self.root.join("repos/taken.repo")).expect("copied");
     }
 }

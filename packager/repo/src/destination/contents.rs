@@ -1,6 +1,6 @@
 //! What a folder has to publish, in the order in which readers may come to know of it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::listed::{self, Listed};
 use crate::stored::Stored;
 
 pub(super) const REPOMD: &str = "repodata/repomd.xml";
-pub(super) const SIGNATURE: &str = "repodata/repomd.xml.asc";
+pub(crate) const SIGNATURE: &str = "repodata/repomd.xml.asc";
 
 /// What changes when a repository is published again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,27 +39,44 @@ pub(super) struct Wanted {
     pub(super) sha256: String,
 }
 
-/// Everything that is to be published of a folder.
+/// Everything that is to be published of a folder, but for repositories below it.
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) revision: String,
     pub(super) packages: usize,
     pub(super) files: Vec<Wanted>,
-    /// `repomd.xml`.
-    pub(super) repomd: Vec<u8>,
+    /// `repomd.xml`; a folder above repositories has none.
+    pub(super) repomd: Option<Vec<u8>>,
     /// The first signature of it.
     pub(super) signature: Option<String>,
 }
 
 impl Contents {
-    /// Of a folder, which must be a whole repository. Packages and metadata are looked at by size only.
+    /// Of a folder: a whole repository, or what lies above several. Packages and metadata are looked at by size only.
     pub(super) fn of(folder: &Path) -> Result<Contents, PublishError> {
-        let stored = Stored::open(folder)?;
+        let mut contents =
+            Contents { revision: String::new(), packages: 0, files: Vec::new(), repomd: None, signature: None };
+        let mut known = BTreeSet::new();
+        if let Some(stored) = Stored::find(folder)? {
+            contents.listed(folder, &stored, &mut known)?;
+        }
+        for (name, path) in others(folder)? {
+            if known.contains(&name) {
+                continue;
+            }
+            unless_interrupted()?;
+            let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
+            let sha256 = digest::file(&path).map_err(PublishError::at(&path))?;
+            contents.files.push(Wanted { kind: Kind::Other, source: Source { name, path, bytes }, sha256 });
+        }
+        contents.files.sort_by(|one, other| (one.kind, &one.source.name).cmp(&(other.kind, &other.source.name)));
+        Ok(contents)
+    }
+
+    /// Adds what the metadata leads to.
+    fn listed(&mut self, folder: &Path, stored: &Stored, known: &mut BTreeSet<String>) -> Result<(), PublishError> {
         let packages = stored.primary()?;
         let path = folder.join(REPOMD);
-        let repomd = fs::read(&path).map_err(PublishError::at(&path))?;
-        let mut files = Vec::new();
-        let mut known = BTreeMap::new();
         for (kind, listed) in listed_files(&packages, &stored.repomd.data) {
             if kind == Kind::Metadata && !listed.location.contains(&listed.sha256) {
                 return Err(PublishError::Unhashed { folder: folder.to_owned(), location: listed.location });
@@ -68,26 +85,20 @@ impl Contents {
             let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
             // One file may be listed several times, and in several ways.
             let name = named(&path, folder)?;
-            if known.insert(name.clone(), listed.sha256.clone()).is_none() {
-                files.push(Wanted { kind, source: Source { name, path, bytes }, sha256: listed.sha256 });
+            if known.insert(name.clone()) {
+                self.files.push(Wanted { kind, source: Source { name, path, bytes }, sha256: listed.sha256 });
             }
         }
-        for (name, path) in others(folder)? {
-            if known.contains_key(&name) {
-                continue;
-            }
-            unless_interrupted()?;
-            let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
-            let sha256 = digest::file(&path).map_err(PublishError::at(&path))?;
-            files.push(Wanted { kind: Kind::Other, source: Source { name, path, bytes }, sha256 });
-        }
-        files.sort_by(|one, other| (one.kind, &one.source.name).cmp(&(other.kind, &other.source.name)));
-        let signature = signature(folder)?;
-        Ok(Contents { revision: stored.repomd.revision.clone(), packages: packages.len(), files, repomd, signature })
+        self.repomd = Some(fs::read(&path).map_err(PublishError::at(&path))?);
+        self.signature = signature(folder)?;
+        self.revision.clone_from(&stored.repomd.revision);
+        self.packages = packages.len();
+        Ok(())
     }
 
+    /// Of `repomd.xml`; empty without one.
     pub(super) fn repomd_sha256(&self) -> String {
-        sha256(&self.repomd)
+        self.repomd.as_deref().map(sha256).unwrap_or_default()
     }
 
     /// As the record has them.
@@ -131,6 +142,31 @@ fn named(path: &Path, folder: &Path) -> Result<String, PublishError> {
     parts.map(|parts| parts.join("/")).ok_or_else(|| PublishError::Name(path.to_owned()))
 }
 
+/// Names of the repositories in a folder, those furthest below first and the folder itself last: pages that lead to them come when they are
+/// there.
+pub fn repositories(folder: &Path) -> Result<Vec<String>, PublishError> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(&at).map_err(PublishError::at(&at))? {
+            let entry = entry.map_err(PublishError::at(&at))?;
+            let path = entry.path();
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if hidden || !entry.file_type().map_err(PublishError::at(&path))?.is_dir() {
+                continue;
+            }
+            if path.join(REPOMD).is_file() {
+                found.push(named(&path, folder)?);
+            }
+            folders.push(path);
+        }
+    }
+    let depth = |name: &String| name.matches('/').count();
+    found.sort_by(|one, other| depth(other).cmp(&depth(one)).then_with(|| one.cmp(other)));
+    found.push(String::new());
+    Ok(found)
+}
+
 /// All other files of the folder: what is hidden and other metadata is left out.
 fn others(folder: &Path) -> Result<Vec<(String, PathBuf)>, PublishError> {
     let mut found = Vec::new();
@@ -148,7 +184,10 @@ fn others(folder: &Path) -> Result<Vec<(String, PathBuf)>, PublishError> {
             if kind.is_symlink() && real.is_dir() {
                 return Err(PublishError::Link(path));
             } else if real.is_dir() {
-                folders.push(path);
+                // Another repository is published by itself.
+                if !path.join(REPOMD).is_file() {
+                    folders.push(path);
+                }
             } else if real.is_file() {
                 found.push((named(&path, folder)?, path));
             }
@@ -168,7 +207,7 @@ fn signature(folder: &Path) -> Result<Option<String>, PublishError> {
 }
 
 /// The first of several signatures, ending with a line feed.
-pub(super) fn first_block(text: &str) -> Option<String> {
+pub(crate) fn first_block(text: &str) -> Option<String> {
     packager_rpm::signatures(text).next().map(|block| format!("{}\n", block.trim_end()))
 }
 

@@ -13,7 +13,7 @@ mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,9 +24,12 @@ use serde::Serialize;
 use crate::ListedError;
 use crate::metadata::MetadataError;
 use crate::stored::{METADATA_BYTES_MAX, Stored};
-use contents::{Contents, Kind, REPOMD, SIGNATURE, Wanted};
+pub use contents::repositories;
+use contents::{Contents, Kind, REPOMD, Wanted};
+pub(crate) use contents::{SIGNATURE, first_block as first_signature};
 use place::{Held, Place, PlaceError, Source};
-use record::{Entry, Files, Generation, RECORD, RECORD_BYTES_MAX, Record, RecordError};
+pub(crate) use record::RECORD;
+use record::{Entry, Files, Generation, RECORD_BYTES_MAX, Record, RecordError};
 
 /// Files put by others that are looked at whether they are the same: keys and pages, not packages.
 const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
@@ -195,7 +198,10 @@ pub fn publish(
     let held = File::open(folder).map_err(PublishError::at(folder))?;
     held.lock_shared().map_err(PublishError::at(folder))?;
     let contents = Contents::of(folder)?;
-    if contents.signature.is_none() && !options.allow_unsigned {
+    if contents.repomd.is_none() && !above_repositories(folder)? {
+        return Err(MetadataError::None(folder.to_owned()).into());
+    }
+    if contents.repomd.is_some() && contents.signature.is_none() && !options.allow_unsigned {
         return Err(PublishError::Unsigned(folder.to_owned()));
     }
     if options.dry_run {
@@ -209,6 +215,24 @@ pub fn publish(
     }
     put(folder, &contents, &plan, place, &*lock, told)?;
     Ok(done(&contents, &plan, true))
+}
+
+/// Whether a folder that is no repository has some below it.
+fn above_repositories(folder: &Path) -> Result<bool, PublishError> {
+    Ok(repositories(folder)?.len() > 1)
+}
+
+/// Names of all files that were published in a folder, of every generation that is kept. None where nothing was, or its record is damaged.
+#[must_use]
+pub fn published(folder: &Path) -> BTreeSet<String> {
+    let text = File::open(folder.join(RECORD)).and_then(|file| {
+        let mut text = Vec::new();
+        file.take(RECORD_BYTES_MAX).read_to_end(&mut text)?;
+        Ok(text)
+    });
+    let record = text.ok().and_then(|text| Record::parse(&text, "").ok()).unwrap_or_default();
+    let files = record.generations.into_iter().map(|generation| generation.files).chain([record.pending]);
+    files.flat_map(Files::into_keys).collect()
 }
 
 fn done(contents: &Contents, plan: &Plan, written: bool) -> Done {
@@ -231,7 +255,7 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     let mut record = written.clone().unwrap_or_default();
     let repomd = place.read(REPOMD, METADATA_BYTES_MAX)?;
     let signature = place.read(SIGNATURE, LOOKED_AT_BYTES_MAX)?;
-    if let Some(repomd) = &repomd {
+    if let Some(repomd) = repomd.as_ref().filter(|_| contents.repomd.is_some()) {
         served(&mut record, repomd, signature.as_deref(), place)?;
     }
     let mut put = Vec::new();
@@ -255,7 +279,7 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     Ok(Plan {
         signature: (signed && signature.as_deref() != Some(wanted.as_bytes())).then_some(wanted),
         unsign: !signed && signature.is_some(),
-        repomd: repomd.as_deref() != Some(&contents.repomd),
+        repomd: contents.repomd.is_some() && repomd != contents.repomd,
         recorded: written.as_ref() == Some(&next),
         there: contents.files.len() - put.len(),
         record,
@@ -382,8 +406,8 @@ fn put(
     if let Some(signature) = &plan.signature {
         place.put(SIGNATURE, signature.as_bytes())?;
     }
-    if plan.repomd {
-        place.put(REPOMD, &contents.repomd)?;
+    if let Some(repomd) = contents.repomd.as_ref().filter(|_| plan.repomd) {
+        place.put(REPOMD, repomd)?;
     }
     if plan.unsign {
         place.remove(&[SIGNATURE.to_owned()])?;

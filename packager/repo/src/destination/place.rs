@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use packager_source::stop::Interrupted;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Why a place cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -180,6 +181,20 @@ pub struct Reach {
 impl Default for Reach {
     fn default() -> Self {
         Reach { ssh: "ssh".to_owned(), endpoint: None, lease: Duration::from_secs(60), unlocked: false, jobs: 4 }
+    }
+}
+
+/// The address of a folder below a place.
+#[must_use]
+pub fn below(address: &str, name: &str) -> String {
+    let address = address.trim_end_matches('/');
+    match name {
+        "" => address.to_owned(),
+        _ if address.starts_with("ssh://") => {
+            let parts = name.split('/').map(|part| utf8_percent_encode(part, NON_ALPHANUMERIC).to_string());
+            format!("{address}/{}", parts.collect::<Vec<_>>().join("/"))
+        }
+        _ => format!("{address}/{name}"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 
 /// Name of the record at its place.
-pub(super) const RECORD: &str = ".packager-publication.json";
+pub(crate) const RECORD: &str = ".packager-publication.json";
 
 /// The most bytes that a record has.
 pub(super) const RECORD_BYTES_MAX: u64 = 256 << 20;
