@@ -396,7 +396,8 @@ impl Job<'_> {
         let srpm = self.srpm(&self.key()?, place.room.path(), &place.log, Purpose::Packages)?;
         fs::create_dir_all(out).map_err(BuildError::at(out))?;
         let to = out.join(srpm.file_name().unwrap_or_default());
-        let part = out.join(format!(".{}.{}.part", srpm.file_name().unwrap_or_default().display(), std::process::id()));
+        let room = Room::make(out, ".srpm-").map_err(BuildError::at(out))?;
+        let part = room.path().join("package");
         fs::copy(&srpm, &part).map_err(BuildError::at(&part))?;
         fs::rename(&part, &to).map_err(BuildError::at(&to))?;
         Ok(to)

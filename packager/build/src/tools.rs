@@ -133,6 +133,7 @@ impl Toolchain {
         };
         find("rpmbuild", "`rpm` (Debian) or `rpm-build`")?;
         find("rpmkeys", "`rpm`")?;
+        find("rpm", "`rpm`")?; // rpmlint runs it
         find("rpmlint", "`rpmlint`")?;
         find("cc", "`gcc`")?;
         // Programs take their time to begin; a build that has nothing to do is this and little else.

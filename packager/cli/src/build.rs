@@ -12,7 +12,7 @@ use packager_build::{Artifact, Budget, Buildroot, Gnu, Job, Linked, Origin, Stor
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
-use packager_rpm::{Finding, Inspected, Scene, SigningKey, compare};
+use packager_rpm::{Finding, Inspected, Scene, SigningKey, VerifyingKey, compare};
 use packager_source::stop::unless_interrupted;
 use packager_source::{Room, keep};
 use serde_json::{Value, json};
@@ -22,11 +22,11 @@ use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
 use crate::attestation::Asked;
 use crate::check::{self, REMEDY, described};
 use crate::given::Given;
-use crate::keys::signing_key;
+use crate::keys::{DEVELOPMENT_USER, signing_key};
 use crate::places::Places;
 use crate::planned;
 use crate::progress::Line;
-use crate::publication::{self, Plan, Signer};
+use crate::publication::{self, Plan, REPOSITORY, Signer};
 use crate::report::{Report, say, together};
 use crate::waves;
 use crate::world::{self, Ready, Sources};
@@ -226,6 +226,25 @@ pub(crate) struct Stage {
     pub(crate) seconds: f64,
 }
 
+/// Refuses to replace what a release key signed by what the development key signs: nobody who forgot `--sign-key` wants that.
+fn signed_for_release(folder: &Path, development: &VerifyingKey) -> Result<()> {
+    let Some(record) = publish::current(folder) else { return Ok(()) };
+    if record.key == development.facts().fingerprint {
+        return Ok(());
+    }
+    // Another development key, which was lost.
+    let user = VerifyingKey::load(&folder.join(publish::key_file(REPOSITORY))).map(|key| key.facts().user);
+    if user.as_ref().is_ok_and(|user| user.starts_with(DEVELOPMENT_USER)) {
+        return Ok(());
+    }
+    bail!(
+        "`{}` is signed by {} ({}), and would be signed by the development key\nhint: give `--sign-key FILE`, or another folder with `--out`",
+        folder.display(),
+        user.unwrap_or_else(|_| "another key".to_owned()),
+        record.key
+    )
+}
+
 fn one_target(
     places: &Places,
     options: &BuildOptions,
@@ -256,6 +275,9 @@ fn one_target(
     }
     // Before minutes of compiling, not after.
     publish::possible(&folder)?;
+    if development {
+        signed_for_release(&folder, &public)?;
+    }
     let after_failure = if options.keep_going { AfterFailure::Go } else { AfterFailure::Stop };
     let mut built = waves::build(&yard, ready, &keys, after_failure)?;
     let line = Line::begin(&target.name);

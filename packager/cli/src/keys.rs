@@ -16,6 +16,9 @@ use crate::report::{Report, say};
 /// Name of the key that is made when none is given. It says what it is wherever rpm shows it.
 const DEVELOPMENT: &str = "development";
 
+/// What its user begins with.
+pub(crate) const DEVELOPMENT_USER: &str = "DEVELOPMENT KEY, not for release";
+
 /// `keys new`.
 pub(crate) fn new(keys: &Path, options: &NewKeyOptions) -> Result<Report> {
     let folder = options.out.clone().unwrap_or_else(|| keys.to_owned());
@@ -87,7 +90,7 @@ pub(crate) fn signing_key(keys: &Path, given: Option<&Path>) -> Result<(SigningK
             fs::remove_file(&public).with_context(|| format!("cannot remove `{}`", public.display()))?;
         }
         say!("packager: making a development key in {} (`--sign-key` names another)", keys.display());
-        let key = SigningKey::generate("DEVELOPMENT KEY, not for release <development@packager.invalid>")?;
+        let key = SigningKey::generate(&format!("{DEVELOPMENT_USER} <development@packager.invalid>"))?;
         key.save(keys, DEVELOPMENT)?;
     }
     Ok((SigningKey::load(&path)?, true))

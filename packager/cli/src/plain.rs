@@ -9,7 +9,7 @@ use crate::given::Given;
 use crate::places::Places;
 use crate::planned;
 use crate::report::{Report, table};
-use crate::world;
+use crate::world::{self, Ready};
 
 /// `targets list`.
 pub(crate) fn targets(places: &Places) -> Result<Report> {
@@ -68,9 +68,13 @@ pub(crate) fn target(places: &Places, name: &str) -> Result<Report> {
 /// `spec`.
 pub(crate) fn spec(places: &Places, which: &Which) -> Result<Report> {
     let target = world::target(places, &which.target)?;
-    let (_, ready) = planned::planned(places, &target, &which.packages, &Given::parse(&which.sources, false)?)?;
-    let text = ready.iter().map(|ready| ready.spec.as_str()).collect::<Vec<_>>().join("\n");
+    let (plan, ready) = planned::planned(places, &target, &which.packages, &Given::parse(&which.sources, false)?)?;
+    // What they need is planned too; that was not asked for.
+    let asked: Vec<&str> = which.packages.iter().filter_map(|name| Some(plan.step(name)?.1.recipe.as_str())).collect();
+    let is_asked = |ready: &&Ready| which.packages.is_empty() || asked.contains(&ready.recipe.name.as_str());
+    let shown: Vec<&Ready> = ready.iter().filter(is_asked).collect();
+    let text = shown.iter().map(|ready| ready.spec.as_str()).collect::<Vec<_>>().join("\n");
     let specs: serde_json::Map<_, _> =
-        ready.iter().map(|ready| (ready.recipe.name.clone(), json!(ready.spec))).collect();
+        shown.iter().map(|ready| (ready.recipe.name.clone(), json!(ready.spec))).collect();
     Ok(Report::new(text, json!(specs)))
 }

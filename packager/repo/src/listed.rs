@@ -36,7 +36,7 @@ pub enum ListedError {
     },
     /// Another size or hash.
     #[error(
-        "`{file}` is not what `{by}` lists: {how}\nhint: it was changed afterwards; publish the repository again, or make its metadata again with `packager repo create`"
+        "`{file}` is not what `{by}` lists: {how}\nhint: it was changed after it was signed: remove it, then build or copy it again"
     )]
     Differs {
         /// The file.

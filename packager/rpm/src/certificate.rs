@@ -15,6 +15,9 @@ use rsa::traits::PublicKeyParts as _;
 
 use crate::keys::{KeyError, RSA_BITS_MIN};
 
+/// How many seconds two machines' clocks may differ: a day covers those whose time zone is wrong.
+const CLOCKS_APART: u64 = 86_400;
+
 /// A certificate that every target accepts.
 #[derive(Debug, Clone)]
 pub(crate) struct Certificate {
@@ -33,6 +36,9 @@ impl Certificate {
         let primary = &whole.primary_key;
         if !whole.details.revocation_signatures.is_empty() {
             return Err(KeyError::Revoked { path: path.to_owned() });
+        }
+        if u64::from(primary.created_at().as_secs()) > now + CLOCKS_APART {
+            return Err(KeyError::Future { path: path.to_owned() });
         }
         let direct = newest(&whole.details.direct_signatures, now);
         let users: Vec<SignedUser> = whole.details.users.iter().filter_map(|user| in_force(user, now)).collect();

@@ -117,6 +117,14 @@ pub enum KeyError {
         /// Where.
         path: PathBuf,
     },
+    /// Of a time that has not come.
+    #[error(
+        "the key in `{path}` was made in the future\nhint: set the clock of this machine, or make a new key where the clock is right"
+    )]
+    Future {
+        /// Where.
+        path: PathBuf,
+    },
     /// Taken back by its owner.
     #[error(
         "the key in `{path}` was revoked\nhint: make a new one with `packager keys new` and publish its public part"

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use packager_recipe::target::Severity;
-use packager_source::stop;
+use packager_source::{Room, stop};
 
 use crate::gates::Finding;
 
@@ -54,9 +54,14 @@ pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
         return Ok(Vec::new());
     }
     // A person's own filters are not to silence the gate; the spell checker behind it wants to write there.
-    let settings = tempfile::tempdir().map_err(LintError::Start)?;
+    // What it unpacks lies there too, and goes when it or we are stopped.
+    let settings = Room::make(&std::env::temp_dir(), "packager-lint-").map_err(LintError::Start)?;
     let mut rpmlint = Command::new("rpmlint");
-    rpmlint.args(packages).env("LC_ALL", "C.UTF-8").env("XDG_CONFIG_HOME", settings.path());
+    rpmlint
+        .args(packages)
+        .env("LC_ALL", "C.UTF-8")
+        .env("XDG_CONFIG_HOME", settings.path())
+        .env("TMPDIR", settings.path());
     let output = match stop::output(&mut rpmlint) {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LintError::Missing),

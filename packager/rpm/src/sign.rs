@@ -1,12 +1,11 @@
 //! Signing packages and checking their signatures, with our own code and with rpm's.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File};
 use std::io::BufWriter;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use packager_source::stop;
+use packager_source::{Room, stop};
 use rpm::IndexSignatureTag;
 use rpm::signature::Verifying as _;
 use rpm::signature::pgp::{Signer, Verifier};
@@ -23,6 +22,15 @@ pub enum SignError {
     /// Reading or writing the package.
     #[error("cannot sign `{path}`\nhint: name a package, whole as rpmbuild made it")]
     Sign {
+        /// The package.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rpm::Error,
+    },
+    /// Digests that do not fit what they are about.
+    #[error("`{path}` is damaged, and is not signed\nhint: build or fetch it again")]
+    Damaged {
         /// The package.
         path: PathBuf,
         /// Why.
@@ -74,19 +82,24 @@ pub fn sign(from: &Path, to: &Path, key: &SigningKey, time: u32) -> Result<(), S
     };
     let signer = Signer::from_asc(key.armored()).map_err(failed(from))?;
     let mut package = open::package(from).map_err(failed(from))?;
+    // A signature says that it is whole: of old packages that carry no digests nobody can tell.
+    match package.verify_digests() {
+        Ok(()) | Err(rpm::Error::NoHeaderDigestError | rpm::Error::NoPayloadDigestError) => {}
+        Err(source) => return Err(SignError::Damaged { path: from.to_owned(), source }),
+    }
     package.sign_with_timestamp(signer, time).map_err(failed(from))?;
     let cannot = |source| SignError::Io { path: to.to_owned(), source };
     // It goes away with an error; its mode is that of any new file.
     let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut part = tempfile::Builder::new();
-    part.prefix(".signed-").suffix(".part").permissions(Permissions::from_mode(0o666));
-    let mut part = BufWriter::new(part.tempfile_in(parent).map_err(cannot)?);
+    let room = Room::make(parent, ".signed-").map_err(cannot)?;
+    let written = room.path().join("package");
+    let mut part = BufWriter::new(File::create(&written).map_err(cannot)?);
     package.write(&mut part).map_err(|error| match error {
         rpm::Error::Io(error) => cannot(error),
         other => failed(to)(other),
     })?;
-    let part = part.into_inner().map_err(|error| cannot(error.into_error()))?;
-    part.persist(to).map(drop).map_err(|error| cannot(error.error))
+    part.into_inner().map_err(|error| cannot(error.into_error()))?;
+    fs::rename(&written, to).map_err(cannot)
 }
 
 /// Checks digests and signature with our own code.
@@ -160,6 +173,18 @@ mod tests {
         fs::create_dir_all(to.join("deep")).expect("a folder");
         assert!(matches!(sign(&from, &to, key(), key().time_for(0)), Err(SignError::Io { path, .. }) if path == to));
         assert_eq!(names(), 2);
+        // Cut off, and changed within.
+        let whole = fs::read(&from).expect("a file");
+        let damaged = room.path().join("damaged.rpm");
+        let mut changed = whole.clone();
+        *changed.last_mut().expect("bytes") ^= 1;
+        for bytes in [&whole[..whole.len() - 1], &changed] {
+            fs::write(&damaged, bytes).expect("written");
+            let refused = sign(&damaged, &damaged, key(), key().time_for(0));
+            assert!(matches!(refused, Err(SignError::Damaged { .. } | SignError::Sign { .. })), "{refused:?}");
+            assert_eq!(fs::read(&damaged).expect("a file"), bytes);
+        }
+        fs::remove_file(&damaged).expect("removed");
         // It is readable by whom every new file is.
         let mode = fs::metadata(&from).expect("a file").mode();
         sign(&from, &from, key(), key().time_for(0)).expect("it is signed");

@@ -1,6 +1,7 @@
 //! Archives of upstream releases, kept by hash. Nothing is taken from the store for a recipe whose SHA-256 is not the one the recipe names,
 //! whatever the network gave. Sources that a person gave ([`crate::given`]) lie there under their own hash.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -156,10 +157,10 @@ impl Archives {
             .map_err(|source| ArchiveError::Io { path: self.folder.clone(), source })?;
         let part = room.path().join("part");
         let mut reasons = Vec::new();
-        for copy in copies {
-            let kept = self.folder.join(&copy.sha256);
+        for sha256 in copies.iter().map(|copy| &copy.sha256).collect::<BTreeSet<_>>() {
+            let kept = self.folder.join(sha256);
             if let Ok(sum) = digest::file(&kept) {
-                reasons.push(format!("  {}: its SHA-256 is {sum}", kept.display()));
+                reasons.push(format!("  {}: its SHA-256 is {sum}, the recipe says {sha256}", kept.display()));
             }
         }
         let mirrored = copies.iter().enumerate().filter_map(|(index, copy)| {
@@ -186,6 +187,9 @@ impl Archives {
                         return self.keep(&part, sha256).map(|()| first.unwrap_or(index));
                     }
                     Err(CopyError::Interrupted(interrupted)) => return Err(interrupted.into()),
+                    Err(CopyError::Hash(sum)) => {
+                        reasons.push(format!("  {place}: its SHA-256 is {sum}, the recipe says {sha256}"));
+                    }
                     Err(error) => reasons.push(format!("  {place}: {error}")),
                 }
             }
@@ -193,7 +197,7 @@ impl Archives {
         let hint = if offline {
             "run the same command once without `--offline`"
         } else {
-            "check the network and the recipe's hashes; a copy by hand goes to `archives/<sha256>` in the packager's state folder or in a mirror"
+            "check the network, and `sha256:` in the recipe (`packager lock --verify` compares all copies); a copy by hand goes to `archives/<sha256>` in the packager's state folder or in a mirror"
         };
         Err(ArchiveError::None { reasons, hint })
     }

@@ -68,9 +68,22 @@ fn with(
     folder: &Path,
     operation: impl FnOnce(&Settings<'_>) -> Result<Outcome>,
 ) -> Result<Report> {
+    refuse_published(folder)?;
     let key = options.sign_key.as_deref().map(SigningKey::load).transpose()?;
     let outcome = operation(&settings(options, key.as_ref()))?;
     Ok(Report::new(told(folder, &outcome), serde_json::to_value(&outcome)?))
+}
+
+/// What a build published is one whole: its provenance lists every file, and hosts demand its signature.
+fn refuse_published(folder: &Path) -> Result<()> {
+    if is_ours(folder) {
+        bail!(
+            "`{}` was published by `packager build`, as a whole and with one version of each package\nhint: build again to replace it; to keep \
+             several versions, collect packages in a folder of their own and use `packager repo update` there",
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 fn settings<'k>(options: &MetadataOptions, key: Option<&'k SigningKey>) -> Settings<'k> {
@@ -100,13 +113,7 @@ fn told(folder: &Path, outcome: &Outcome) -> String {
 /// `repo prune`.
 fn prune(options: &PruneOptions) -> Result<Report> {
     let PruneOptions { folder, keep, days, dry_run, metadata_only, options } = options;
-    if is_ours(folder) {
-        bail!(
-            "`{}` was published by `packager build`, as a whole and with one version of each package\nhint: build again to replace it; to keep \
-             several versions, collect packages in a folder of their own and use `packager repo update` there",
-            folder.display()
-        );
-    }
+    refuse_published(folder)?;
     let key = options.sign_key.as_deref().map(SigningKey::load).transpose()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let built_since = days.map(|days| i64::try_from(now).unwrap_or(i64::MAX) - i64::from(days) * 86_400);

@@ -68,6 +68,10 @@ fn a_folder() {
     let yard = Yard::new();
     let place = yard.text("place");
     walk(&yard, &place, &format!("file://{place}"), &|_| {});
+    for itself in [&yard.text("first"), &yard.text("first/below"), &yard.room.path().display().to_string()] {
+        let said = ends(&mut packager(&["repo", "publish", &yard.text("first"), itself]), 1);
+        assert!(said.contains("is published in itself") && said.contains("hint: "), "{said}");
+    }
     // Nothing of the work is left.
     let hidden = fs::read_dir(&place).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     let hidden: Vec<_> = hidden.filter(|name| name.as_encoded_bytes().starts_with(b".")).collect();
@@ -84,12 +88,14 @@ fn a_bucket() {
     walk(&yard, &format!("s3://{BUCKET}/a/b"), &server.address("a/b"), &reached);
     assert!(!yard.path("buckets").join(BUCKET).join("a/b/.packager-lock").exists(), "the lock is given back");
 
-    // Larger than one request.
+    // Larger than one request, and names that addresses write in other ways.
     let folder = yard.repository("large", &[1]);
+    fs::write(yard.path("large/odd~1^2+3 4%20.txt"), "odd").expect("written");
     let bytes: Vec<u8> = (0..20_000_000_u32).map(|number| (number % 251) as u8).collect();
     fs::write(yard.path("large/large.bin"), &bytes).expect("written");
     ends(server.allow(&mut packager(&["repo", "publish", &folder, &format!("s3://{BUCKET}")])), 0);
     assert_eq!(fs::read(yard.path("buckets").join(BUCKET).join("large.bin")).expect("it is there"), bytes);
+    assert_eq!(run(Command::new("curl").args(["-sSf", &server.address("odd~1%5E2%2B3%204%2520.txt")])), "odd");
 
     // Without rights, and without a server.
     let mut command = packager(&["repo", "publish", &folder, "s3://published/x"]);

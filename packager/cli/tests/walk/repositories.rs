@@ -65,6 +65,15 @@ fn metadata_is_made_shown_and_changed() {
     packager(&["repo", "add", "repo"], 2);
     packager(&["repo", "create", "repo", "--workers", "0"], 2);
     packager(&["repo", "create", "nowhere"], 1);
+
+    // What a build published is one whole.
+    fs::write(repo.join(".packager.json"), "{}").expect("written");
+    for change in
+        [&["repo", "create", "repo"][..], &["repo", "update", "repo"], &add, &["repo", "remove", "repo", "walk"]]
+    {
+        let text = packager(change, 1);
+        assert!(text.contains("published by `packager build`") && text.contains("hint: "), "{text}");
+    }
 }
 
 /// Packages of three versions, of which a newer one requires an old one.

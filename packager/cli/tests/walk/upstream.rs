@@ -243,7 +243,7 @@ fn mistakes(yard: &Yard, library: &str, program: &str, number: &Path) {
     fs::remove_dir_all(yard.path("state/archives")).expect("the store");
     let text = yard.bad(&["build", "--target", TARGET, "teller"], 1);
     assert!(
-        text.contains("its SHA-256 is") && text.contains("hint: check the network and the recipe's hashes"),
+        text.contains("its SHA-256 is") && text.contains("hint: check the network, and `sha256:` in the recipe"),
         "{text}"
     );
 }

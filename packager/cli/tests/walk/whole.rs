@@ -37,6 +37,29 @@ fn from_recipe_to_an_accepted_repository() {
     what_must_not_work(&yard, &repo, &package);
     the_same_again(&yard);
     what_was_damaged_is_made_again(&yard);
+    a_release_stays_one(&yard);
+}
+
+/// What a release key signed is not signed by the development key because somebody forgot to name the other, and is verified where it was
+/// published too.
+fn a_release_stays_one(yard: &Yard) {
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/../rpm/tests/keys/test.secret.asc");
+    let build = ["build", "--target", TARGET, "--out", "release"];
+    let signed = [&build[..], &["--sign-key", key]].concat();
+    yard.good(&signed);
+    let text = yard.bad(&build, 1);
+    assert!(text.contains("would be signed by the development key") && text.contains("`--sign-key FILE`"), "{text}");
+    assert!(yard.good(&signed).contains("nothing to do"));
+    let repo = yard.path("root/release").join(TARGET).display().to_string();
+    let place = yard.path("root/published").display().to_string();
+    let key = format!("{repo}/RPM-GPG-KEY-daos");
+    yard.good(&["repo", "publish", &repo, &place]);
+    for folder in [&repo, &place] {
+        let text = yard.good(&["repo", "verify", folder, "--key", &key, "--target", TARGET]);
+        assert!(text.contains("provenance of") && text.contains("everything that packages require is there"), "{text}");
+    }
+    let text = yard.bad(&["repo", "create", &repo], 1);
+    assert!(text.contains("published by `packager build`"), "{text}");
 }
 
 /// A build in the store that a disk spoilt is neither published nor in the way of the next one.

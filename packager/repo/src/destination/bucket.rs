@@ -40,8 +40,9 @@ const HINT: &str = "see that AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_RE
 pub(super) struct Bucket {
     address: String,
     store: Arc<AmazonS3>,
-    /// Without `/` at its end.
-    prefix: String,
+    /// Below which everything lies; nothing for the whole bucket.
+    prefix: Option<Key>,
+    lock: Key,
     runtime: Runtime,
     lease: Duration,
     unlocked: bool,
@@ -99,10 +100,10 @@ impl Bucket {
         if name.is_empty() {
             return Err(lacks("it names no bucket"));
         }
-        let prefix = prefix.trim_end_matches('/').to_owned();
-        if prefix.split('/').any(|part| part == "." || part == "..") {
-            return Err(lacks("its prefix has `.` or `..`"));
-        }
+        let prefix = prefix.trim_end_matches('/');
+        let unusable = |_| lacks("its prefix has parts that are empty, `.` or `..`");
+        let prefix = (!prefix.is_empty()).then(|| Key::parse(prefix)).transpose().map_err(unusable)?;
+        let lock = below(prefix.as_ref(), LOCK).map_err(unusable)?;
         let failed = |source: Error| PlaceError::Bucket {
             what: "use".to_owned(),
             place: address.to_owned(),
@@ -126,12 +127,22 @@ impl Bucket {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let io = |source| PlaceError::Io { path: "/proc/self/task".into(), source };
         let (lease, unlocked, jobs) = (reach.lease, reach.unlocked, reach.jobs.max(1));
-        Ok(Bucket { address: address.to_owned(), store, prefix, runtime: runtime.map_err(io)?, lease, unlocked, jobs })
+        Ok(Bucket {
+            address: address.to_owned(),
+            store,
+            prefix,
+            lock,
+            runtime: runtime.map_err(io)?,
+            lease,
+            unlocked,
+            jobs,
+        })
     }
 
-    fn key(&self, name: &str) -> Key {
-        // Names are what `Place` says, so that nothing is lost by this.
-        if self.prefix.is_empty() { Key::from(name) } else { Key::from(format!("{}/{name}", self.prefix)) }
+    /// The key of a file: its name as it is, because that is what readers ask for. (`Key::from` would write `1~rc1` as `1%7Erc1`.)
+    fn key(&self, name: &str) -> Result<Key, PlaceError> {
+        let unusable = |_| PlaceError::Name { place: self.address.clone(), name: name.to_owned() };
+        below(self.prefix.as_ref(), name).map_err(unusable)
     }
 
     fn error(&self, what: &str) -> impl FnOnce(Error) -> PlaceError + use<> {
@@ -159,7 +170,7 @@ impl Bucket {
     async fn take(&self, us: &Holder, mode: PutMode) -> Result<Option<UpdateVersion>, Error> {
         let body = PutPayload::from(serde_json::to_vec(us).unwrap_or_default());
         let options = PutOptions { mode, attributes: attributes(LOCK), ..PutOptions::default() };
-        match self.store.put_opts(&self.key(LOCK), body, options).await {
+        match self.store.put_opts(&self.lock, body, options).await {
             Ok(put) => Ok(Some(put.into())),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -168,7 +179,7 @@ impl Bucket {
 
     /// The lock as it is.
     async fn held(&self) -> Result<Option<(UpdateVersion, Option<Holder>)>, Error> {
-        match self.store.get(&self.key(LOCK)).await {
+        match self.store.get(&self.lock).await {
             Ok(found) => {
                 let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
                 let holder = serde_json::from_slice(&found.bytes().await?).ok();
@@ -211,6 +222,10 @@ impl Bucket {
     }
 }
 
+fn below(prefix: Option<&Key>, name: &str) -> Result<Key, object_store::path::Error> {
+    Key::parse(prefix.map_or_else(|| name.to_owned(), |prefix| format!("{prefix}/{name}")))
+}
+
 /// How a file is served.
 fn attributes(name: &str) -> Attributes {
     let file = name.rsplit('/').next().unwrap_or(name);
@@ -250,22 +265,21 @@ impl Place for Bucket {
             match self.take(&us, PutMode::Create).await.map_err(self.error("lock"))? {
                 None => Ok(version),
                 Some(_) => {
-                    let _left = self.store.delete(&self.key(LOCK)).await; // the error counts
+                    let _left = self.store.delete(&self.lock).await; // the error counts
                     Err(PlaceError::NoLock { place: self.address.clone() })
                 }
             }
         })?;
         let state = Arc::new(Mutex::new(State { version, heard: Instant::now(), lost: false }));
-        let renewal = self.runtime.spawn(renewed(Arc::clone(&self.store), self.key(LOCK), us, Arc::clone(&state)));
+        let renewal = self.runtime.spawn(renewed(Arc::clone(&self.store), self.lock.clone(), us, Arc::clone(&state)));
         Ok(Box::new(Locked { bucket: self, state, renewal }))
     }
 
     fn list(&self) -> Result<BTreeMap<String, u64>, PlaceError> {
-        let prefix = (!self.prefix.is_empty()).then(|| Key::from(self.prefix.as_str()));
         let found = self.block(async {
-            self.store.list(prefix.as_ref()).try_collect::<Vec<_>>().await.map_err(self.error("list"))
+            self.store.list(self.prefix.as_ref()).try_collect::<Vec<_>>().await.map_err(self.error("list"))
         })?;
-        let start = if self.prefix.is_empty() { 0 } else { self.prefix.len() + 1 };
+        let start = self.prefix.as_ref().map_or(0, |prefix| prefix.as_ref().len() + 1);
         let named = found.into_iter().filter_map(|object| {
             let name = object.location.as_ref().get(start..)?.to_owned();
             Some((name, object.size))
@@ -275,7 +289,7 @@ impl Place for Bucket {
 
     fn read(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, PlaceError> {
         self.block(async {
-            let found = match self.store.get(&self.key(name)).await {
+            let found = match self.store.get(&self.key(name)?).await {
                 Err(Error::NotFound { .. }) => return Ok(None),
                 other => other.map_err(self.error("read from"))?,
             };
@@ -292,7 +306,7 @@ impl Place for Bucket {
                 let io = |source| PlaceError::Io { path: file.path.clone(), source };
                 let mut from = tokio::fs::File::open(&file.path).await.map_err(io)?;
                 let store: Arc<dyn object_store::ObjectStore> = Arc::clone(&self.store) as _;
-                let mut to = BufWriter::with_capacity(store, self.key(&file.name), PART_BYTES)
+                let mut to = BufWriter::with_capacity(store, self.key(&file.name)?, PART_BYTES)
                     .with_max_concurrency(2)
                     .with_attributes(attributes(&file.name));
                 let what = format!("write `{}` to", file.name);
@@ -323,7 +337,7 @@ impl Place for Bucket {
         let options = PutOptions { attributes: attributes(name), ..PutOptions::default() };
         self.block(async {
             let body = PutPayload::from(bytes.to_vec());
-            let put = self.store.put_opts(&self.key(name), body, options).await;
+            let put = self.store.put_opts(&self.key(name)?, body, options).await;
             put.map(drop).map_err(self.error(&format!("write `{name}` to")))
         })
     }
@@ -332,7 +346,7 @@ impl Place for Bucket {
         self.block(async {
             let removed = futures_util::stream::iter(names)
                 .map(|name| async move {
-                    match self.store.delete(&self.key(name)).await {
+                    match self.store.delete(&self.key(name)?).await {
                         Err(Error::NotFound { .. }) => Ok(()),
                         other => other.map_err(self.error(&format!("remove `{name}` from"))),
                     }
@@ -405,7 +419,7 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         self.renewal.abort();
         let ended = &mut self.renewal;
-        let key = self.bucket.key(LOCK);
+        let key = self.bucket.lock.clone();
         self.bucket.runtime.block_on(async {
             let _aborted = ended.await; // then no renewal is under way
             let ours = self.state.lock().unwrap_or_else(PoisonError::into_inner).version.clone();
@@ -439,9 +453,14 @@ mod tests {
     fn addresses_of_buckets() {
         let reach = Reach { endpoint: Some("http://127.0.0.1:1".to_owned()), ..Reach::default() };
         for (address, key) in [("s3://b", "x"), ("s3://b/", "x"), ("s3://b/a/c/", "a/c/x")] {
-            assert_eq!(Bucket::new(address, &reach).expect("an address").key("x").as_ref(), key);
+            let bucket = Bucket::new(address, &reach).expect("an address");
+            assert_eq!(bucket.key("x").expect("a name").as_ref(), key);
+            assert!(
+                bucket.key("a~1^2+3.rpm").expect("a name").as_ref().ends_with("a~1^2+3.rpm"),
+                "as readers ask for it"
+            );
         }
-        for bad in ["s3://", "s3:///a", "s3://b/../c"] {
+        for bad in ["s3://", "s3:///a", "s3://b/../c", "s3://b/a//c"] {
             assert!(matches!(Bucket::new(bad, &reach), Err(PlaceError::Incomplete { .. })), "{bad}");
         }
     }

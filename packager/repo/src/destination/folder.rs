@@ -73,6 +73,10 @@ impl Place for Folder {
         &self.address
     }
 
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
     fn lock(&self, patience: Duration) -> Result<Box<dyn Held + '_>, PlaceError> {
         fs::create_dir_all(&self.root).map_err(at(&self.root))?;
         // The folder itself, as every other command takes it.

@@ -80,6 +80,9 @@ pub enum PublishError {
         /// The file.
         location: String,
     },
+    /// One within the other.
+    #[error("`{}` is published in itself\nhint: publish it in a folder that is neither in it nor above it", .0.display())]
+    Itself(PathBuf),
     /// A package that changed under its name.
     #[error(
         "`{name}` is at `{place}` with other contents (SHA-256 {there} there, {here} here)\nhint: raise its release; or give `--replace`, and readers that know the old one fail until they refresh"
@@ -194,6 +197,9 @@ pub fn publish(
     options: &Options,
     told: &mut dyn FnMut(&Source, usize),
 ) -> Result<Done, PublishError> {
+    if place.folder().is_some_and(|to| is_within(folder, to)) {
+        return Err(PublishError::Itself(folder.to_owned()));
+    }
     // Commands that change it wait for us.
     let held = File::open(folder).map_err(PublishError::at(folder))?;
     held.lock_shared().map_err(PublishError::at(folder))?;
@@ -215,6 +221,20 @@ pub fn publish(
     }
     put(folder, &contents, &plan, place, &*lock, told)?;
     Ok(done(&contents, &plan, true))
+}
+
+/// Whether one of two folders is the other or lies below it.
+fn is_within(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| {
+        // The last parts may not be there yet.
+        let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+        there.map(|(above, real)| real.join(path.strip_prefix(above).unwrap_or(Path::new(""))))
+    };
+    let absolute = |path: &Path| std::path::absolute(path).ok().as_deref().and_then(real);
+    match (absolute(one), absolute(other)) {
+        (Some(one), Some(other)) => one.starts_with(&other) || other.starts_with(&one),
+        _ => false,
+    }
 }
 
 /// Whether a folder that is no repository has some below it.
@@ -427,4 +447,25 @@ fn put(
         place.put(RECORD, &plan.next.text())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_within;
+
+    #[test]
+    fn folders_within_each_other_are_known_also_by_links() {
+        let room = tempfile::tempdir().expect("a folder");
+        let [repository, link] = ["repository", "link"].map(|name| room.path().join(name));
+        std::fs::create_dir(&repository).expect("a folder");
+        std::os::unix::fs::symlink(&repository, &link).expect("a link");
+        for within in
+            [repository.clone(), link.clone(), repository.join("not/there"), link.join("x"), room.path().to_owned()]
+        {
+            assert!(is_within(&repository, &within), "{}", within.display());
+        }
+        for apart in [room.path().join("other"), room.path().join("repository-2"), room.path().join("a/b")] {
+            assert!(!is_within(&repository, &apart), "{}", apart.display());
+        }
+    }
 }

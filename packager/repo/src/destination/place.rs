@@ -1,7 +1,7 @@
 //! Where repositories are published: named files, each of which is there whole or not at all.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use packager_source::stop::Interrupted;
@@ -134,6 +134,11 @@ pub struct Source {
 pub trait Place {
     /// As a person writes it.
     fn address(&self) -> &str;
+
+    /// Its folder, if it is one of this machine.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 
     /// Takes the lock, and waits for it that long.
     fn lock(&self, patience: Duration) -> Result<Box<dyn Held + '_>, PlaceError>;

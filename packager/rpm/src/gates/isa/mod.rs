@@ -34,7 +34,7 @@ const BASELINE: Gate = Gate {
     id: "isa-baseline",
     looks_for: "instructions beyond the target's baseline in functions that are not chosen at run time",
     why: "on a processor of the baseline the program dies of SIGILL, perhaps long after it started",
-    mend: "compile for the baseline, without `-march=native`; name functions that are called only after asking the processor below `dispatched:` of the recipe",
+    mend: "compile for the baseline, without `-march=native`; name functions that are called only after asking the processor below `dispatched:` of the recipe; to judge a package by itself, name its debug package too: without symbols everything counts",
     severity: Severity::Error,
 };
 
