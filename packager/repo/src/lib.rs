@@ -2,11 +2,12 @@
 //!
 //! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
 //! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`listed`] holds files against
-//! metadata, [`operations`] puts them together. [`verify`] follows a signature to every
+//! metadata, [`operations`] puts them together, [`attached`] does so with metadata of other kinds. [`verify`] follows a signature to every
 //! package, [`destination`] brings a repository to where hosts take it from, [`serve`] gives it out.
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
 
+pub mod attached;
 pub mod attested;
 pub mod collect;
 pub mod destination;
@@ -22,6 +23,7 @@ pub mod stored;
 pub mod verify;
 mod written;
 
+pub use attached::{AttachError, Attachment};
 pub use listed::ListedError;
 pub use metadata::MetadataError;
 pub use operations::{Outcome, Settings};

@@ -238,7 +238,7 @@ fn delete(files: impl Iterator<Item = PathBuf>) -> Result<(), MetadataError> {
 }
 
 /// The lock of a repository: its own folder, so nothing is left lying in what is served. Metadata that a stop left aside is put back.
-fn lock(folder: &Path) -> Result<File, MetadataError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, MetadataError> {
     let held = File::open(folder).map_err(MetadataError::at(folder))?;
     held.lock().map_err(MetadataError::at(folder))?;
     let place = folder.join("repodata");
@@ -255,12 +255,12 @@ fn as_asked(folder: &Path, stored: &Stored, settings: &Settings<'_>) -> Result<b
 }
 
 /// Whether metadata is signed, and by this key.
-fn is_by(key: &SigningKey, folder: &Path) -> Result<bool, MetadataError> {
+pub(crate) fn is_by(key: &SigningKey, folder: &Path) -> Result<bool, MetadataError> {
     let public = key.public()?;
     Ok(public.verify_file(&folder.join("repodata/repomd.xml"), &signature(folder)).is_ok())
 }
 
-fn signature(folder: &Path) -> PathBuf {
+pub(crate) fn signature(folder: &Path) -> PathBuf {
     folder.join("repodata/repomd.xml.asc")
 }
 
@@ -305,7 +305,7 @@ fn replace(
 }
 
 /// Takes metadata files along that are not written anew. Those outside `repodata/` stay where they are.
-fn keep(new: &Path, others: Vec<(Data, PathBuf)>) -> Result<Vec<Data>, MetadataError> {
+pub(crate) fn keep(new: &Path, others: Vec<(Data, PathBuf)>) -> Result<Vec<Data>, MetadataError> {
     fs::create_dir_all(new).map_err(MetadataError::at(new))?;
     let mut kept = Vec::new();
     for (data, path) in others {

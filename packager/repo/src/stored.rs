@@ -4,11 +4,14 @@ use std::fs;
 use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
+use packager_repodata::advisory::Advisory;
 use packager_repodata::compression::{Compression, decoder};
+use packager_repodata::comps::Comps;
 use packager_repodata::model::{Data, File, Repomd};
 use packager_repodata::read::{self, Place, ReadError};
 use packager_repodata::{Package, write::Format};
 
+use crate::attached::{GROUP, UPDATEINFO};
 use crate::listed::Listed;
 use crate::metadata::MetadataError;
 
@@ -118,7 +121,36 @@ impl Stored {
             })
         };
         let others = self.repomd.data.iter().filter(|data| !ours(&data.kind));
-        others.map(|data| Ok((data.clone(), Listed::from(data).place(&self.folder, &self.repomd_path())?))).collect()
+        others.map(|data| Ok((data.clone(), self.place(data)?))).collect()
+    }
+
+    /// Where a metadata file lies; a path that leads out of the repository is refused.
+    pub(crate) fn place(&self, data: &Data) -> Result<PathBuf, MetadataError> {
+        Ok(Listed::from(data).place(&self.folder, &self.repomd_path())?)
+    }
+
+    /// The groups, when there are any.
+    pub fn groups(&self) -> Result<Option<Comps>, MetadataError> {
+        self.further(&[GROUP, "group_gz"], |text| read::comps(text))
+    }
+
+    /// The advisories, when there are any.
+    pub fn advisories(&self) -> Result<Option<Vec<Advisory>>, MetadataError> {
+        self.further(&[UPDATEINFO], |text| read::updateinfo(text))
+    }
+
+    /// What is listed of the first of these types.
+    fn further<T>(
+        &self,
+        kinds: &[&str],
+        read: impl FnOnce(&mut dyn BufRead) -> Result<T, ReadError>,
+    ) -> Result<Option<T>, MetadataError> {
+        let of_kind = |kind: &&str| self.repomd.data.iter().find(|data| data.kind == **kind);
+        let Some(data) = kinds.iter().find_map(of_kind) else { return Ok(None) };
+        let (path, bytes) = Listed::from(data).read(&self.folder, &self.repomd_path())?;
+        let (_, compression) = Compression::split(&data.location);
+        let mut text = decoder(&bytes[..], compression, METADATA_BYTES_MAX).map_err(MetadataError::at(&path))?;
+        read(&mut text).map(Some).map_err(unreadable(&path))
     }
 }
 

@@ -40,7 +40,18 @@ impl Compression {
         }
     }
 
-    /// From the name of a metadata file.
+    /// A name without the ending of a compression, and that compression; plain when it has none.
+    #[must_use]
+    pub fn split(name: &str) -> (&str, Compression) {
+        let stem = |compression: Compression| {
+            let stem = name.strip_suffix(compression.suffix()).filter(|stem| !stem.is_empty())?;
+            Some((stem, compression))
+        };
+        let packed = [Compression::Gzip, Compression::Zstd, Compression::Xz];
+        packed.into_iter().find_map(stem).unwrap_or((name, Compression::Plain))
+    }
+
+    /// From the name of one of the lists.
     #[must_use]
     pub fn of(name: &str) -> Option<Compression> {
         [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Plain]

@@ -56,6 +56,18 @@ pub(crate) enum RepoCommand {
         #[arg(value_name = "DIR|URL")]
         second: String,
     },
+    /// Add other metadata, such as groups, advisories or a product certificate, in place of what there is of its type
+    Attach(AttachOptions),
+    /// Remove other metadata
+    Detach {
+        /// Folder with `repodata/`
+        folder: PathBuf,
+        /// Its type, such as `updateinfo`
+        #[arg(value_name = "NAME")]
+        kind: String,
+        #[command(flatten)]
+        stamp: Stamp,
+    },
     /// Bring a repository to where hosts take it from; they see the old one or the new one at every moment
     Publish(PublishOptions),
     /// Put what was built for several targets into one folder, with pages and `.repo` files
@@ -92,6 +104,44 @@ pub(crate) struct PruneOptions {
     pub(crate) metadata_only: bool,
     #[command(flatten)]
     pub(crate) options: MetadataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttachOptions {
+    /// Folder with `repodata/`
+    pub(crate) folder: PathBuf,
+    /// The file; decompressed first when its name ends in `.gz`, `.zst` or `.xz`
+    pub(crate) file: PathBuf,
+    /// Type in `repomd.xml`: `group`, `updateinfo`, `productid`, `modules` or another
+    #[arg(long = "type", value_name = "NAME")]
+    pub(crate) kind: String,
+    /// Of the file; as that of the lists, when absent
+    #[arg(long, value_enum)]
+    pub(crate) compression: Option<Storing>,
+    #[command(flatten)]
+    pub(crate) stamp: Stamp,
+}
+
+/// What changed metadata is marked with.
+#[derive(Debug, Args)]
+pub(crate) struct Stamp {
+    /// Revision and time of the metadata, in seconds since 1970; the revision stays when absent
+    #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS")]
+    pub(crate) revision: Option<i64>,
+    /// Armored OpenPGP secret key that signs the metadata; it is not signed when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
+}
+
+/// What other metadata can be stored as.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Storing {
+    /// Every dnf and yum reads it
+    Gzip,
+    /// Smaller; EL 8, openEuler 22.03 and later read it
+    Zstd,
+    /// The very bytes of the file
+    None,
 }
 
 /// How metadata is made.

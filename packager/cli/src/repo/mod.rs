@@ -1,12 +1,13 @@
-//! `repo`: metadata of repositories, made, brought up to date, changed, compared, published, served and shown.
+//! `repo`: metadata of repositories, made, brought up to date, changed, attached, compared, published, served and shown.
 
 pub(crate) mod arguments;
+mod attach;
+mod info;
 mod publish;
 mod serve;
 mod site;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 use packager_repo::operations::{self, Files, Outcome, Settings};
 use packager_repo::publish::is_ours;
-use packager_repo::stored::Stored;
 use packager_repodata::Compression;
 use packager_repodata::model::Package;
 use packager_resolve::difference::{Change, Difference, differences};
@@ -54,11 +54,13 @@ pub(crate) fn operate(
         }
         RepoCommand::Prune(options) => prune(options),
         RepoCommand::Diff { first, second } => diff(first, second),
+        RepoCommand::Attach(options) => attach::attach(options),
+        RepoCommand::Detach { folder, kind, stamp } => attach::detach(folder, kind, stamp),
         RepoCommand::Publish(options) => publish::publish(options),
         RepoCommand::Site(options) => site::site(options, &places()?, &keys()?),
         RepoCommand::Verify(options) => verify::verify(options, places),
         RepoCommand::Serve(options) => serve::serve(options, json),
-        RepoCommand::Info { folder, packages } => info(folder, *packages),
+        RepoCommand::Info { folder, packages } => info::info(folder, *packages),
     }
 }
 
@@ -183,49 +185,4 @@ fn diff(first: &str, second: &str) -> Result<Report> {
     let [added, removed, rebuilt] = counts;
     writeln!(text, "{added} added, {removed} removed, {rebuilt} rebuilt")?;
     Ok(Report::new(text, json!({ "differences": found, "added": added, "removed": removed, "rebuilt": rebuilt })))
-}
-
-/// `repo info`.
-fn info(folder: &Path, listed: bool) -> Result<Report> {
-    let stored = Stored::open(folder)?;
-    let packages = stored.primary()?;
-    let mut arches: BTreeMap<&str, usize> = BTreeMap::new();
-    for package in &packages {
-        *arches.entry(&package.arch).or_default() += 1;
-    }
-    let bytes: u64 = packages.iter().map(|package| package.size.package).sum();
-    let signed = folder.join("repodata/repomd.xml.asc").exists();
-    let mut text = format!("revision  {}\nsigned    {}\n", stored.repomd.revision, if signed { "yes" } else { "no" });
-    writeln!(text, "packages  {}, {}", packages.len(), size(bytes))?;
-    for (arch, count) in &arches {
-        writeln!(text, "  {arch}  {count}")?;
-    }
-    text.push_str("metadata\n");
-    let rows: Vec<Vec<String>> = stored
-        .repomd
-        .data
-        .iter()
-        .map(|data| vec![format!("  {}", data.kind), size(data.bytes), data.location.clone()])
-        .collect();
-    text.push_str(&table(&rows));
-    let mut value = json!({
-        "revision": stored.repomd.revision,
-        "signed": signed,
-        "packages": packages.len(),
-        "bytes": bytes,
-        "arches": arches,
-        "metadata": stored.repomd.data.iter().map(|data| json!({
-            "type": data.kind, "location": data.location, "sha256": data.sha256, "bytes": data.bytes,
-        })).collect::<Vec<_>>(),
-    });
-    if listed {
-        let rows: Vec<Vec<String>> =
-            packages.iter().map(|package| vec![package.nevra(), package.location.href.clone()]).collect();
-        text.push_str(&table(&rows));
-        value["list"] = packages.iter().map(|package| json!({
-            "name": package.name, "epoch": package.evr.epoch, "version": package.evr.version, "release": package.evr.release,
-            "arch": package.arch, "location": package.location.href, "sha256": package.sha256, "bytes": package.size.package,
-        })).collect();
-    }
-    Ok(Report::new(text, value))
 }

@@ -3,18 +3,24 @@
 //! Bounds: memory grows with the text that is read, at most tenfold, so the caller bounds the text ([`crate::compression::decoder`]).
 //! Elements deeper than [`DEPTH_MAX`] are refused; of entities only XML's own and character references are known, so nothing expands.
 
+mod comps;
 mod filelists;
 mod other;
 mod place;
 mod primary;
 mod repomd;
+mod updateinfo;
+mod well_formed;
 mod whole;
 
+pub use comps::comps;
 pub use filelists::filelists;
 pub use other::other;
 pub use place::{Place, places};
 pub use primary::primary;
 pub use repomd::repomd;
+pub use updateinfo::updateinfo;
+pub use well_formed::well_formed;
 pub use whole::{complete, whole};
 
 use std::io::BufRead;
@@ -43,6 +49,9 @@ pub enum ReadError {
     /// An entity of a document's own.
     #[error("the entity `{0}` is not known")]
     Entity(String),
+    /// Something that XML does not allow and our readers pass over.
+    #[error("not well-formed XML: {0}")]
+    Form(&'static str),
     /// It ends inside an element.
     #[error("it ends before its last element does")]
     Truncated,

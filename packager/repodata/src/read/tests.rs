@@ -12,7 +12,7 @@ use crate::text::clean;
 use crate::write::{self, Format};
 
 /// Text of any characters that XML can carry, with many of those that need care.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z0-9/<>&\"' \t\n\ré\u{ff21}\u{1f600}-]{0,12}",
         ".{0,8}",
@@ -21,7 +21,7 @@ fn text() -> impl Strategy<Value = String> {
     .prop_map(|text| clean(text.as_bytes()))
 }
 
-fn filled() -> impl Strategy<Value = String> {
+pub(super) fn filled() -> impl Strategy<Value = String> {
     text().prop_map(|text| if text.is_empty() { "x".to_owned() } else { text })
 }
 

@@ -3,13 +3,17 @@
 //! Each format is a beginning that counts its packages, one piece per package, and an end: pieces can be made in any order by any
 //! number of threads and be put together in theirs.
 
+mod comps;
 mod filelists;
 mod other;
 mod primary;
 mod repomd;
+mod updateinfo;
 mod xml;
 
+pub use comps::comps;
 pub use repomd::repomd;
+pub use updateinfo::updateinfo;
 
 use crate::Package;
 
