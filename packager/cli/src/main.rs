@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)] // the command line: it reads the environment and the files it is pointed at
 
 mod address;
+mod announced;
 mod arguments;
 mod attestation;
 mod build;

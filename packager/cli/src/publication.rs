@@ -7,6 +7,7 @@ use packager_build::Toolchain;
 use packager_recipe::Target;
 use packager_recipe::spec::Templates;
 use packager_repo::publish::{self, Description, Extra, Published, RepoError};
+use packager_repodata::Package;
 use packager_rpm::gates::{self, catalogue};
 use packager_rpm::sbom;
 use packager_rpm::{Inspected, SigningKey, VerifyingKey, sign};
@@ -14,6 +15,7 @@ use packager_source::Digest;
 use packager_source::stop::unless_interrupted;
 use serde_json::{Value, json};
 
+use crate::announced::Announced;
 use crate::attestation::{self, Asked};
 use crate::build::{Built, Done};
 use crate::check::{REMEDY, described};
@@ -25,7 +27,7 @@ use crate::world::{self, Ready};
 pub(crate) const REPOSITORY: &str = "daos";
 
 /// Raised when the packager publishes other files from the same builds.
-const GENERATION: &str = "2";
+const GENERATION: &str = "3";
 
 /// Who signed.
 #[derive(Clone, Copy)]
@@ -40,6 +42,7 @@ pub(crate) struct Plan {
     inputs: String,
     settings: String,
     asked: Asked,
+    announced: Announced,
 }
 
 impl Plan {
@@ -47,8 +50,9 @@ impl Plan {
     pub(crate) fn new(places: &Places, target: &Target, ready: &[Ready], keys: &[&str], asked: Asked) -> Result<Plan> {
         let url = &asked.url;
         let repo_file = repo_file(places, target, url)?;
-        let settings = settings(target, ready, &repo_file, &asked)?;
-        Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file, asked })
+        let announced = Announced::read(places)?;
+        let settings = settings(target, ready, &repo_file, &asked, &announced)?;
+        Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file, asked, announced })
     }
 
     /// Whether a repository was made from just this, and signed with this key as it is now: an extended one is to be published.
@@ -59,11 +63,12 @@ impl Plan {
     }
 }
 
-/// Everything that decides what is published but not what is built: the `.repo` file, what was asked for as the provenance states it, and
-/// what the gates go by.
-fn settings(target: &Target, ready: &[Ready], repo_file: &str, asked: &Asked) -> Result<String> {
+/// Everything that decides what is published but not what is built: the `.repo` file, what was asked for as the provenance states it, what
+/// the gates go by, groups and advisories.
+fn settings(target: &Target, ready: &[Ready], repo_file: &str, asked: &Asked, announced: &Announced) -> Result<String> {
     let mut digest = Digest::new();
     state(asked, &mut digest);
+    announced.state(&mut digest);
     digest.part("generation", GENERATION.as_bytes());
     digest.part("repo file", repo_file.as_bytes());
     digest.part("profile", &serde_json::to_vec(&target.profile)?);
@@ -74,6 +79,7 @@ fn settings(target: &Target, ready: &[Ready], repo_file: &str, asked: &Asked) ->
     for ready in ready {
         digest.part("dispatched", &serde_json::to_vec(&ready.recipe.dispatched)?);
         digest.part("waivers", &serde_json::to_vec(&ready.recipe.waivers)?);
+        digest.part("released", &serde_json::to_vec(&ready.recipe.released)?);
     }
     Ok(digest.hex())
 }
@@ -110,7 +116,7 @@ pub(crate) fn publish(
     plan: Plan,
     key: &SigningKey,
 ) -> Result<()> {
-    let Plan { repo_file, inputs, settings, asked } = plan;
+    let Plan { repo_file, inputs, settings, asked, announced } = plan;
     let done = &built.done;
     let packages: Vec<PathBuf> = built.packages.iter().map(|package| package.path.clone()).collect();
     let sources: Vec<PathBuf> = done.iter().map(|done| done.artifact.srpm.clone()).collect();
@@ -144,7 +150,8 @@ pub(crate) fn publish(
     let attest = |new: &Path| -> Result<Vec<Extra>> {
         Ok(vec![attestation::provenance(REPOSITORY, target, done, toolchain, &asked, new, key)?])
     };
-    publish::publish::<anyhow::Error>(&description, key, finish, attest)?;
+    let announce = |packages: &[Package]| announced.texts(REPOSITORY, done, packages);
+    publish::publish::<anyhow::Error>(&description, key, finish, announce, attest)?;
     Ok(())
 }
 
@@ -233,7 +240,7 @@ mod tests {
     use packager_rpm::SigningKey;
     use packager_source::Digest;
 
-    use super::{Asked, Plan, state};
+    use super::{Announced, Asked, Plan, state};
 
     fn asked(packages: &[&str], versions: &[&str]) -> Asked {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -270,6 +277,7 @@ mod tests {
             inputs: "key file:///repository".to_owned(),
             settings: "hash".to_owned(),
             asked: asked(&[], &[]),
+            announced: Announced::default(),
         };
         let record = Published {
             inputs: plan.inputs.clone(),

@@ -99,6 +99,11 @@ fn read(places: &Places, file: &str) -> Result<String> {
     })
 }
 
+/// A text of the project that need not be there.
+pub(crate) fn read_if_there(places: &Places, file: &str) -> Result<Option<String>> {
+    if places.root.join(file).exists() { read(places, file).map(Some) } else { Ok(None) }
+}
+
 /// One target by name.
 pub(crate) fn target(places: &Places, name: &str) -> Result<Target> {
     let known = target_names(places)?;
@@ -303,8 +308,8 @@ struct Around<'a> {
     modified: bool,
 }
 
-/// Folders whose files decide about every recipe.
-const SHARED: [&str; 2] = ["specs/targets", "templates"];
+/// What decides about the packages of every recipe, and about what is said of them.
+const SHARED: [&str; 4] = ["specs/targets", "specs/groups.yaml", "specs/security.yaml", "templates"];
 
 /// Whether folders of the project have changes that are not committed.
 fn changed(places: &Places, folders: &[impl AsRef<Path>]) -> Result<bool> {

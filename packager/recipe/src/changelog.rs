@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::version::{is_version, of_cargo};
+
 /// What changed in one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Release {
@@ -42,6 +44,21 @@ pub fn parse(text: &str) -> Vec<Release> {
     releases
 }
 
+/// What was released, newest first, with versions as rpm spells them. Headings that begin with no version are left out.
+#[must_use]
+pub fn released(text: &str) -> Vec<Release> {
+    let mut releases = parse(text);
+    releases.retain_mut(|release| {
+        release.version = release
+            .version
+            .as_deref()
+            .map(of_cargo)
+            .filter(|version| version.starts_with(|first: char| first.is_ascii_digit()) && is_version(version));
+        release.version.is_some()
+    });
+    releases
+}
+
 /// `Mon Nov 23 2026`, as rpm wants it.
 #[must_use]
 pub fn rpm_date(day: i64) -> String {
@@ -61,8 +78,15 @@ pub fn iso_time(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
+/// `2026-11-23 00:00:00`.
+#[must_use]
+pub fn day_time(day: i64) -> String {
+    let (year, month, date) = civil(day);
+    format!("{year:04}-{month:02}-{date:02} 00:00:00")
+}
+
 /// Year, month, day of a day number (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn civil(day: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(day: i64) -> (i64, i64, i64) {
     let shifted = day + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::changelog::Release;
 use crate::written::{Dispatched, Instead, Private, Waiver};
 
 /// One source package for one target.
@@ -80,6 +81,9 @@ pub struct Concrete {
     pub packages: Vec<Package>,
     /// Newest first.
     pub changelog: Vec<ChangelogEntry>,
+    /// What was released, newest first. The spec does not have it.
+    #[serde(skip)]
+    pub released: Vec<Release>,
     /// Functions that are called only after asking the processor.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dispatched: Vec<Dispatched>,

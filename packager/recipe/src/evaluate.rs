@@ -111,6 +111,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         install,
         packages,
         changelog,
+        released: changelog::released(&facts.changelog),
         dispatched: recipe.dispatched.iter().map(|functions| functions.value.clone()).collect(),
         waivers: recipe.waivers.iter().map(|waiver| waiver.value.clone()).collect(),
         name,

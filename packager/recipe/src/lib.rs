@@ -2,7 +2,7 @@
 //!
 //! Two stages, two kinds of types: [`written`] is the file as it stands, with positions; [`concrete`] is what one
 //! target gets, with nothing left to decide. [`target`] holds the profiles of the distributions, [`lock`] what is known
-//! of their packages, [`spec`] fills the
+//! of their packages, [`groups`] and [`security`] what repositories say beside their packages, [`spec`] fills the
 //! templates. This crate touches no file: texts come in, texts go out.
 
 pub mod changelog;
@@ -10,10 +10,12 @@ mod commands;
 pub mod concrete;
 pub mod diagnostic;
 mod evaluate;
+pub mod groups;
 pub mod lock;
 mod owners;
 mod package;
 mod scriptlet;
+pub mod security;
 pub mod spec;
 pub mod sysusers;
 pub mod target;
@@ -25,7 +27,9 @@ pub mod written;
 pub use concrete::Concrete;
 pub use diagnostic::Diagnostic;
 pub use evaluate::{Facts, evaluate};
+pub use groups::Groups;
 pub use lock::Lock;
 pub use package::USER_TOOLS;
+pub use security::Security;
 pub use target::{Arch, Target, TargetName};
 pub use written::Recipe;

@@ -87,7 +87,7 @@ pub fn is_word(text: &str, marks: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric()) && made_of(text, marks)
 }
 
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     is_word(text, NAME_MARKS)
 }
 
@@ -101,8 +101,16 @@ fn is_person(text: &str) -> bool {
     address.and_then(|rest| rest.strip_suffix('>')).is_some_and(|address| address.contains('@'))
 }
 
-/// A value that must be one line, and text.
+/// A value that must be one line, and text, in a spec.
 fn line(page: Page<'_>, key: &str, value: &Spanned<String>) -> Option<Diagnostic> {
+    let fault = plain_line(page, key, value);
+    fault.or_else(|| {
+        macro_in(value.value.trim()).map(|macros| page.at(value, expanded(macros), Some(UNESCAPED.to_owned())))
+    })
+}
+
+/// A value that must be one line, and text.
+pub(crate) fn plain_line(page: Page<'_>, key: &str, value: &Spanned<String>) -> Option<Diagnostic> {
     let text = value.value.trim();
     if text.is_empty() {
         return Some(page.at(value, format!("`{key}` is empty"), Some("write one line".to_owned())));
@@ -111,7 +119,7 @@ fn line(page: Page<'_>, key: &str, value: &Spanned<String>) -> Option<Diagnostic
         let hint = "write one line; longer prose belongs into `description`".to_owned();
         return Some(page.at(value, format!("`{key}` has more than one line"), Some(hint)));
     }
-    macro_in(text).map(|macros| page.at(value, expanded(macros), Some(UNESCAPED.to_owned())))
+    None
 }
 
 const UNESCAPED: &str = "write it without the percent sign";

@@ -5,12 +5,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use packager_repodata::Package;
 use packager_rpm::{KeyError, SigningKey, sign};
 use packager_source::{Room, digest};
 use serde::{Deserialize, Serialize};
 
+use crate::attached::{self, AttachError, Attachment};
 use crate::exchange::{self, Lock};
 use crate::metadata::{self, MetadataError};
+use crate::operations::Settings;
+use crate::stored::Stored;
 
 /// The record of what a repository was made from.
 pub(crate) const RECORD: &str = ".packager.json";
@@ -33,6 +37,9 @@ pub enum RepoError {
     /// Making metadata.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// Groups and advisories.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// Keys and detached signatures.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -149,12 +156,14 @@ fn pem_file(id: &str) -> String {
     format!("{id}.pem")
 }
 
-/// Signs, describes and publishes. `finish` sees the signed packages before metadata is written, to check them and to add files;
-/// `attest` sees the repository with everything else in it, and adds what says so. Both name files by their path below the repository.
+/// Signs, describes and publishes. `finish` sees the signed packages before metadata is written, to check them and to add files; `announce`
+/// sees them as the metadata lists them, and says what else it is to list; `attest` sees the repository with everything else in it, and adds
+/// what says so. The first and the last name files by their path below the repository.
 pub fn publish<E: From<RepoError>>(
     description: &Description<'_>,
     key: &SigningKey,
     finish: impl FnOnce(&Path, &[PathBuf]) -> Result<Vec<Extra>, E>,
+    announce: impl FnOnce(&[Package]) -> Vec<Attachment>,
     attest: impl FnOnce(&Path) -> Result<Vec<Extra>, E>,
 ) -> Result<Published, E> {
     let folder = description.folder;
@@ -163,7 +172,7 @@ pub fn publish<E: From<RepoError>>(
     let new = room.path().join("repo");
     let signed = sign_all(description, &new, key)?;
     add(&new, finish(&new, &signed)?)?;
-    write_rest(description, &new, key)?;
+    write_rest(description, &new, key, announce)?;
     add(&new, attest(&new)?)?;
     let record = record(description, &new, key)?;
     take_place(&new, folder)?;
@@ -204,7 +213,12 @@ fn sign_all(description: &Description<'_>, new: &Path, key: &SigningKey) -> Resu
     Ok(signed)
 }
 
-fn write_rest(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<(), RepoError> {
+fn write_rest(
+    description: &Description<'_>,
+    new: &Path,
+    key: &SigningKey,
+    announce: impl FnOnce(&[Package]) -> Vec<Attachment>,
+) -> Result<(), RepoError> {
     let public = key.public()?;
     let files = vec![
         (key_file(description.id), public.armored().as_bytes().to_vec()),
@@ -213,6 +227,8 @@ fn write_rest(description: &Description<'_>, new: &Path, key: &SigningKey) -> Re
     ];
     add(new, files)?;
     metadata::write(new, description.time)?;
+    let packages = Stored::open(new)?.primary()?;
+    attached::attach_texts(new, announce(&packages), &Settings::default())?;
     metadata::sign(new, key, description.time)
 }
 

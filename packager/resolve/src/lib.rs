@@ -1,6 +1,7 @@
 //! What is needed, who provides it, in which order things are built, and what a set of packages does to a system. Pure:
 //! repositories are arguments, texts come in and values go out.
 
+pub mod advisories;
 mod architecture;
 pub mod asked;
 pub mod capability;
@@ -9,6 +10,7 @@ pub mod difference;
 pub mod distribution;
 pub mod evr;
 pub mod fault;
+pub mod groups;
 mod index;
 pub mod met;
 mod metadata;

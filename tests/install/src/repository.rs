@@ -160,7 +160,7 @@ pub(crate) fn publish(target: &str, id: &str, packages: &[PathBuf], repo_file: S
     };
     let added = |_: &Path, _: &[PathBuf]| Ok::<_, RepoError>(Vec::new());
     let attested = |_: &Path| Ok(Vec::new());
-    publish::publish(&description, &signing_key(), added, attested)
+    publish::publish(&description, &signing_key(), added, |_| Vec::new(), attested)
         .unwrap_or_else(|error| panic!("publishing {id}: {error}"));
     Repository { target: target.to_owned(), folder: to.to_owned(), id: id.to_owned() }
 }
