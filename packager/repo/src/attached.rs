@@ -2,6 +2,7 @@
 //! whatever a type names. What `modifyrepo_c` does, with the lock and the exchange of [`crate::operations`], whose signature rules hold here
 //! too. The lists are copied as they are, so packages need not be there.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use packager_repodata::compression::{Compression, Encoder, decoder};
 use packager_repodata::model::{Data, Repomd};
 use packager_repodata::read::{self, ReadError};
-use packager_repodata::write::{Format, repomd};
+use packager_repodata::write::repomd;
 use packager_source::Room;
 use packager_source::digest::hex;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::exchange::exchange;
 use crate::found::ROOM;
 use crate::metadata::{self, MetadataError};
 use crate::operations::{Settings, is_by, keep, lock, signature};
-use crate::stored::{METADATA_BYTES_MAX, Stored};
+use crate::stored::{METADATA_BYTES_MAX, Stored, is_of_list};
 
 /// Type of groups.
 pub const GROUP: &str = "group";
@@ -28,7 +29,7 @@ pub const GROUP: &str = "group";
 pub const UPDATEINFO: &str = "updateinfo";
 
 /// What types of other forms of the same metadata end in: createrepo_c's compressed groups, databases, zchunk.
-const FORMS: [&str; 7] = ["_gz", "_bz2", "_xz", "_zst", "_zck", "_db", "-zst"];
+const FORMS: [&str; 6] = ["_gz", "_bz2", "_xz", "_zst", "_zck", "_db"];
 
 /// Why metadata cannot be attached or detached.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,7 @@ pub enum AttachError {
         "`{0}` is no type of metadata\nhint: use lower-case letters, digits, `_` and `-`, and begin with a letter, like `updateinfo`"
     )]
     Kind(String),
-    /// One of the three lists, or a form of one.
+    /// One of the three lists, or what belongs to one.
     #[error(
         "`{0}` is made from packages\nhint: use `packager repo create`, `update`, `add` or `remove`, which write it anew"
     )]
@@ -174,8 +175,8 @@ pub fn detach(folder: &Path, kind: &str, settings: &Settings<'_>) -> Result<Atta
     let stored = Stored::open(folder)?;
     let (gone, left): (Vec<Data>, Vec<Data>) = stored.repomd.data.iter().cloned().partition(|data| is(data, kind));
     if gone.is_empty() {
-        let mut there: Vec<&str> = left.iter().map(|data| type_of(&data.kind)).filter(|kind| !is_list(kind)).collect();
-        there.dedup();
+        let others = left.iter().map(|data| type_of(&data.kind)).filter(|kind| !is_of_list(kind));
+        let there: Vec<&str> = others.collect::<BTreeSet<_>>().into_iter().collect();
         let near = match there.len() {
             0 => "nothing but the lists of packages is there".to_owned(),
             _ => format!("there is {}", there.join(", ")),
@@ -316,10 +317,6 @@ fn type_of(kind: &str) -> &str {
     FORMS.iter().find_map(|form| kind.strip_suffix(form)).filter(|kind| !kind.is_empty()).unwrap_or(kind)
 }
 
-fn is_list(kind: &str) -> bool {
-    Format::ALL.iter().any(|format| format.name() == kind)
-}
-
 /// Refuses types that are none, and those that others write.
 fn possible(kind: &str) -> Result<(), AttachError> {
     let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter);
@@ -327,7 +324,7 @@ fn possible(kind: &str) -> Result<(), AttachError> {
         return Err(AttachError::Kind(kind.to_owned()));
     }
     let of = type_of(kind);
-    if is_list(of) {
+    if is_of_list(kind) {
         return Err(AttachError::List(kind.to_owned()));
     }
     if of != kind {
@@ -392,7 +389,7 @@ mod tests {
         for bad in ["", "Group", "1", "_gz", "a/b", "a b", "..", "é"] {
             assert!(matches!(possible(bad), Err(AttachError::Kind(_))), "{bad}");
         }
-        for list in ["primary", "filelists", "other", "primary_db", "other_zck", "filelists-zst"] {
+        for list in ["primary", "filelists", "other", "primary_db", "other_zck", "filelists-ext"] {
             assert!(matches!(possible(list), Err(AttachError::List(_))), "{list}");
         }
         assert!(matches!(possible("group_gz"), Err(AttachError::Form { of, .. }) if of == "group"));

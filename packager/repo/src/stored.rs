@@ -115,12 +115,7 @@ impl Stored {
 
     /// What else `repomd.xml` lists: advisories, groups. Databases and other forms of what is written anew are left out.
     pub(crate) fn others(&self) -> Result<Vec<(Data, PathBuf)>, MetadataError> {
-        let ours = |kind: &str| {
-            Format::ALL.iter().any(|format| {
-                kind.strip_prefix(format.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '-']))
-            })
-        };
-        let others = self.repomd.data.iter().filter(|data| !ours(&data.kind));
+        let others = self.repomd.data.iter().filter(|data| !is_of_list(&data.kind));
         others.map(|data| Ok((data.clone(), self.place(data)?))).collect()
     }
 
@@ -152,6 +147,13 @@ impl Stored {
         let mut text = decoder(&bytes[..], compression, METADATA_BYTES_MAX).map_err(MetadataError::at(&path))?;
         read(&mut text).map(Some).map_err(unreadable(&path))
     }
+}
+
+/// Whether a type is one of the lists, a database of one or another form of one, or an extension: what is made of packages.
+pub(crate) fn is_of_list(kind: &str) -> bool {
+    Format::ALL.iter().any(|format| {
+        kind.strip_prefix(format.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '-']))
+    })
 }
 
 fn plain<'b>(path: &Path, bytes: &'b [u8]) -> Result<impl BufRead + 'b, MetadataError> {

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)] // a suite: it runs other programs
 
 mod bucket;
+mod further;
 mod host;
 mod kills;
 mod places;

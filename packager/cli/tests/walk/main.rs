@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods)] // a suite: it runs the real program, rpm and dnf
 
+mod announced;
 mod buildroots;
 mod given;
 mod locks;

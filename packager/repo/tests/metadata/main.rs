@@ -4,6 +4,7 @@
 
 #![allow(clippy::disallowed_methods)] // a suite: it runs other programs
 
+mod attached;
 mod changes;
 mod equal;
 mod solver;
