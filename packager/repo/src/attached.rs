@@ -168,11 +168,37 @@ pub fn attach_texts(folder: &Path, texts: Vec<Attachment>, settings: &Settings<'
     Ok(())
 }
 
+/// Lists what another repository lists of some types, and nothing of a type of which that lists nothing. Says whether anything was written.
+pub fn carry(from: &Path, to: &Path, kinds: &[&str], settings: &Settings<'_>) -> Result<bool, AttachError> {
+    let theirs = Stored::open(from)?;
+    let _held = lock(to)?;
+    let mut written = false;
+    for kind in kinds {
+        let stored = Stored::open(to)?;
+        if let Some(data) = theirs.repomd.data.iter().find(|data| data.kind == *kind) {
+            let (file, bytes) = theirs.read(data)?;
+            let name = data.location.rsplit('/').next().unwrap_or_default();
+            let name = name.strip_prefix(&format!("{}-", data.sha256)).unwrap_or(name);
+            let (stem, packed) = Compression::split(name);
+            let stem = if is_file_name(stem) { stem } else { kind };
+            let plain = decompressed(&file, &bytes, packed)?;
+            let piece = piece(stem, plain, compression(&stored, settings)?)?;
+            written |= put(to, &stored, kind, piece, settings)?.written;
+        } else if stored.repomd.data.iter().any(|data| is(data, kind)) {
+            written |= take(to, &stored, kind, settings)?.written;
+        }
+    }
+    Ok(written)
+}
+
 /// Takes a type away.
 pub fn detach(folder: &Path, kind: &str, settings: &Settings<'_>) -> Result<Attached, AttachError> {
     possible(kind)?;
     let _held = lock(folder)?;
-    let stored = Stored::open(folder)?;
+    take(folder, &Stored::open(folder)?, kind, settings)
+}
+
+fn take(folder: &Path, stored: &Stored, kind: &str, settings: &Settings<'_>) -> Result<Attached, AttachError> {
     let (gone, left): (Vec<Data>, Vec<Data>) = stored.repomd.data.iter().cloned().partition(|data| is(data, kind));
     if gone.is_empty() {
         let others = left.iter().map(|data| type_of(&data.kind)).filter(|kind| !is_of_list(kind));
@@ -185,7 +211,7 @@ pub fn detach(folder: &Path, kind: &str, settings: &Settings<'_>) -> Result<Atta
     }
     replace(
         folder,
-        &stored,
+        stored,
         left,
         None,
         settings,

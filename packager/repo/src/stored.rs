@@ -106,7 +106,12 @@ impl Stored {
 
     /// A metadata file, if it is what `repomd.xml` says.
     fn bytes(&self, format: Format) -> Result<(PathBuf, Vec<u8>), MetadataError> {
-        Ok(Listed::from(self.data(format)?).read(&self.folder, &self.repomd_path())?)
+        self.read(self.data(format)?)
+    }
+
+    /// See [`Stored::bytes`].
+    pub(crate) fn read(&self, data: &Data) -> Result<(PathBuf, Vec<u8>), MetadataError> {
+        Ok(Listed::from(data).read(&self.folder, &self.repomd_path())?)
     }
 
     fn repomd_path(&self) -> PathBuf {
@@ -142,7 +147,7 @@ impl Stored {
     ) -> Result<Option<T>, MetadataError> {
         let of_kind = |kind: &&str| self.repomd.data.iter().find(|data| data.kind == **kind);
         let Some(data) = kinds.iter().find_map(of_kind) else { return Ok(None) };
-        let (path, bytes) = Listed::from(data).read(&self.folder, &self.repomd_path())?;
+        let (path, bytes) = self.read(data)?;
         let (_, compression) = Compression::split(&data.location);
         let mut text = decoder(&bytes[..], compression, METADATA_BYTES_MAX).map_err(MetadataError::at(&path))?;
         read(&mut text).map(Some).map_err(unreadable(&path))

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use packager_recipe::spec::Templates;
 use packager_recipe::target::Profile;
 use packager_recipe::target::TargetName;
+use packager_repo::attached::{self, GROUP, UPDATEINFO};
 use packager_repo::collect::collect;
 use packager_repo::operations::{self, Settings};
 use packager_repo::publish::key_file;
@@ -84,6 +85,9 @@ pub(super) fn site(options: &SiteOptions, places: &Places, keys: &Path) -> Resul
             let to = out.join(&path).join(format!("{below}{arch}"));
             added += collect(folder, &of_part, &to)?;
             written |= operations::update(&to, &settings(&key))?.written;
+            if part == Part::Main {
+                written |= attached::carry(folder, &to, &[GROUP, UPDATEINFO], &settings(&key))?;
+            }
         }
         let release = releases.entry(name.system).or_insert_with(|| {
             let (profile, arches) = (target.profile.clone(), BTreeSet::new());

@@ -137,3 +137,35 @@ fn what_does_not_belong_in_a_site_is_refused() {
     let said = ends(packager(&command).env("XDG_DATA_HOME", yard.path("data")), 1);
     assert!(said.contains("signature"), "{said}");
 }
+
+#[test]
+fn groups_and_advisories_come_along_with_what_hosts_install() {
+    let yard = Yard::new();
+    let key = secret_key().display().to_string();
+    let folder = yard.repository("almalinux-9-x86_64", &[1]);
+    let info = || {
+        let text = run(&mut packager(&["--json", "repo", "info", &yard.text("site/almalinux/9/x86_64")]));
+        serde_json::from_str::<serde_json::Value>(&text).expect("JSON")
+    };
+    let group = |name: &str| format!("<comps><group><id>g</id><name>{name}</name></group></comps>");
+    let advisories = "<updates><update type=\"bugfix\"><id>A-1</id></update></updates>";
+    let attach = |kind: &str, text: &str| {
+        fs::write(yard.path("further.xml"), text).expect("written");
+        let file = yard.text("further.xml");
+        run(&mut packager(&["repo", "attach", &folder, &file, "--type", kind, "--sign-key", &key]));
+        run(&mut site(&yard, &[&folder], &[]));
+        assert!(run(&mut site(&yard, &[&folder], &[])).ends_with("nothing to do\n"));
+    };
+    attach("group", &group("First"));
+    assert_eq!(info()["groups"][0]["name"], "First");
+    attach("updateinfo", advisories);
+    attach("group", &group("Second"));
+    assert_eq!((&info()["groups"][0]["name"], &info()["advisories"]["count"]), (&"Second".into(), &1.into()));
+    run(&mut packager(&["repo", "detach", &folder, "group", "--sign-key", &key]));
+    run(&mut site(&yard, &[&folder], &[]));
+    assert_eq!((&info()["groups"], &info()["advisories"]["count"]), (&serde_json::Value::Null, &1.into()));
+    let public = yard.public_key().display().to_string();
+    run(&mut packager(&["verify", "--key", &public, &yard.text("site/almalinux/9/x86_64")]));
+    let none = run(&mut packager(&["repo", "info", &yard.text("site/almalinux/9/source/x86_64")]));
+    assert!(!none.contains("advisories"), "{none}");
+}
