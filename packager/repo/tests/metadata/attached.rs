@@ -118,7 +118,7 @@ fn what_is_attached_stays_until_everything_is_made_anew() {
     let location = of_kind(folder.path(), "productid").location;
     assert!(location.ends_with("-productid.pem.gz"), "{location}");
     let more = packages().join("bare-1.2-1.x86_64.rpm");
-    add(folder.path(), &[more.clone()], "more", &settings()).expect("added");
+    add(folder.path(), std::slice::from_ref(&more), "more", &settings()).expect("added");
     fs::create_dir(folder.path().join("more")).expect("a folder");
     fs::copy(more, folder.path().join("more/bare-1.2-1.x86_64.rpm")).expect("copied");
     update(folder.path(), &settings()).expect("up to date");

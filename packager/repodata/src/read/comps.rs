@@ -57,11 +57,16 @@ impl Sink for Reading {
         let Reading { comps, group, environment, when, translated, optional } = self;
         match (depth, name) {
             (2, "group") => {
-                comps.groups.extend(group.take().map(|group| has_id(group.id.is_empty(), group)).transpose()?)
+                if let Some(group) = group.take() {
+                    has_id(&group.id)?;
+                    comps.groups.push(group);
+                }
             }
             (2, "environment") => {
-                let read = environment.take();
-                comps.environments.extend(read.map(|read| has_id(read.id.is_empty(), read)).transpose()?);
+                if let Some(environment) = environment.take() {
+                    has_id(&environment.id)?;
+                    comps.environments.push(environment);
+                }
             }
             (3, "default") => each(group, |group| group.default = text.trim() == "true"),
             (3, "uservisible") => each(group, |group| group.uservisible = text.trim() == "true"),
@@ -97,8 +102,8 @@ fn each<T>(value: &mut Option<T>, change: impl FnOnce(&mut T)) {
     }
 }
 
-fn has_id<T>(without: bool, value: T) -> Result<T, ReadError> {
-    if without { Err(ReadError::Missing("id")) } else { Ok(value) }
+fn has_id(id: &str) -> Result<(), ReadError> {
+    if id.is_empty() { Err(ReadError::Missing("id")) } else { Ok(()) }
 }
 
 #[cfg(test)]
