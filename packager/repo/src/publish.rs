@@ -228,7 +228,7 @@ fn write_rest(
     add(new, files)?;
     metadata::write(new, description.time)?;
     let packages = Stored::open(new)?.primary()?;
-    attached::attach_texts(new, announce(&packages), &Settings::default())?;
+    attached::attach_texts(new, &announce(&packages), &Settings::default())?;
     metadata::sign(new, key, description.time)
 }
 

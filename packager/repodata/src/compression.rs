@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn names_end_in_their_compression() {
+        assert_eq!(Compression::split("comps.xml.gz"), ("comps.xml", Compression::Gzip));
+        assert_eq!(Compression::split("icons.tar.zst"), ("icons.tar", Compression::Zstd));
+        assert_eq!(Compression::split("a.xz"), ("a", Compression::Xz));
+        assert_eq!(Compression::split(".gz"), (".gz", Compression::Plain));
+        assert_eq!(Compression::split("productid.pem"), ("productid.pem", Compression::Plain));
+    }
+
+    #[test]
     fn what_is_written_is_read_and_never_more_than_the_limit() {
         let text: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         for compression in [Compression::Gzip, Compression::Zstd, Compression::Plain] {

@@ -1,5 +1,6 @@
 //! Groups and advisories of a published repository: from the files of the project to dnf.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
@@ -97,6 +98,17 @@ fn groups_and_advisories_are_published_and_a_change_of_them_compiles_nothing() {
     assert!(told.contains("- Says a number.") && told.contains("2026-11-29") && !told.contains("Not yet"), "{told}");
     let key = format!("{folder}/RPM-GPG-KEY-daos");
     yard.good(&["verify", "--require-provenance", "--key", &key, folder]);
+
+    // The same again at another place.
+    yard.good(&["build", "--target", TARGET, "--out", "again"]);
+    let metadata = |out: &str| {
+        let entries = fs::read_dir(yard.path("root").join(out).join(TARGET).join("repodata")).expect("a folder");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let files = paths.map(|path| (path.file_name().expect("a name").to_owned(), fs::read(path).expect("readable")));
+        files.collect::<BTreeMap<_, _>>()
+    };
+    let (once, again) = (metadata("dist"), metadata("again"));
+    assert!(once == again && once.len() == 7, "{:?} {:?}", once.keys(), again.keys());
 
     // The provenance would speak of other files.
     let file = yard.path("groups.xml");
