@@ -10,10 +10,13 @@ use std::io::Read as _;
 use std::sync::Mutex;
 
 use packager_repo::operations::{self, Settings};
+use packager_repodata::advisory::{Advisory, Collection, Fixed, Reference};
 use packager_repodata::compression::decoder;
+use packager_repodata::comps::{Comps, Environment, Group, Member, When};
 use packager_repodata::header::Headers;
+use packager_repodata::model::Evr;
 use packager_repodata::package::{Outside, describe};
-use packager_repodata::{Compression, read};
+use packager_repodata::{Compression, read, write};
 use peak_alloc::PeakAlloc;
 use rpm::{BuildConfig, CompressionType, Dependency, FileOptions, PackageBuilder};
 
@@ -122,6 +125,26 @@ fn metadata_is_read_or_refused() {
     });
     each(&[text("-filelists.xml")], |input| read::filelists(input, |_, _| Ok(())).is_ok());
     each(&[text("-other.xml")], |input| read::other(input, |_, _| Ok(())).is_ok());
+}
+
+/// What dnf is given to parse, too, when a user attaches it.
+#[test]
+fn groups_and_advisories_are_read_or_refused() {
+    let member = Member { name: "damaged".to_owned(), when: When::Conditional("other".to_owned()) };
+    let [id, name] = ["damaged", "Damaged & more"].map(str::to_owned);
+    let group = Group { id, name, members: vec![member], ..Group::default() };
+    let environment =
+        Environment { id: "host".to_owned(), groups: vec!["damaged".to_owned()], ..Environment::default() };
+    let groups = write::comps(&Comps { groups: vec![group], environments: vec![environment] });
+    each(&[groups.into_bytes()], |input| read::well_formed(input).is_ok() && read::comps(input).is_ok());
+    let evr = Evr { epoch: 3, version: "1.2~rc1".to_owned(), release: "4.el9".to_owned() };
+    let [name, arch] = ["damaged", "x86_64"].map(str::to_owned);
+    let package = Fixed { name, arch, evr, sha256: "0".repeat(64), ..Fixed::default() };
+    let collections = vec![Collection { packages: vec![package], ..Collection::default() }];
+    let references = vec![Reference { id: "CVE-2026-1234".to_owned(), ..Reference::default() }];
+    let advisory = Advisory { id: "A-1".to_owned(), references, collections, ..Advisory::default() };
+    let advisories = write::updateinfo(&[advisory]);
+    each(&[advisories.into_bytes()], |input| read::well_formed(input).is_ok() && read::updateinfo(input).is_ok());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use packager_repodata::read;
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, text)) = data.split_first() else { return };
-    match kind % 4 {
+    match kind % 6 {
         0 => drop(read::repomd(text)),
         1 => {
             let places = read::places(text).is_ok();
@@ -14,6 +14,8 @@ fuzz_target!(|data: &[u8]| {
             assert!(places || !packages, "what can be read whole can be read in part");
         }
         2 => drop(read::filelists(text, |_, _| Ok(()))),
-        _ => drop(read::other(text, |_, _| Ok(()))),
+        3 => drop(read::other(text, |_, _| Ok(()))),
+        4 => drop((read::well_formed(text), read::comps(text))),
+        _ => drop((read::well_formed(text), read::updateinfo(text))),
     }
 });
