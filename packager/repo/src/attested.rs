@@ -121,9 +121,10 @@ fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, 
     let mut files = Vec::new();
     list(folder, folder, &mut files).map_err(|source| AttestError::Read { path: folder.to_owned(), source })?;
     let published = destination::published(folder);
-    let stray = files
-        .into_iter()
-        .find(|(name, _)| !is_about(name) && !published.contains(name) && !known.contains(&folder.join(name)));
+    let stray = files.into_iter().find(|(name, _)| {
+        let before = published.contains(name) && is_of_generation(name);
+        !is_about(name) && !before && !known.contains(&folder.join(name))
+    });
     if let Some((name, _)) = stray {
         return Err(AttestError::Unlisted { file: folder.join(name) });
     }
@@ -134,6 +135,12 @@ fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, 
 /// pipeline adds after publishing (`provenance.intoto.json.asc`).
 fn is_about(name: &str) -> bool {
     name == RECORD || name == PUBLICATION || !name.contains('/') && name.contains(STATEMENT)
+}
+
+/// Whether a file of a generation before may stay: packages, whose signatures are looked at, what is about them, and metadata, which nothing
+/// leads to. Nobody signed the record that knows them, so it excuses nothing else.
+fn is_of_generation(name: &str) -> bool {
+    [".rpm", ".rpm.spdx.json"].iter().any(|ending| name.ends_with(ending)) || name.starts_with("repodata/")
 }
 
 /// Whether the first of several signatures is the one that is spoken of: where a repository was published, those of the generations before

@@ -74,7 +74,8 @@ pub fn collect(from: &Path, packages: &[&Package], to: &Path) -> Result<usize, C
             added += 1;
         }
         let [here, there] = [here, there].map(|path| with(&path, BESIDE));
-        if here.is_file() {
+        let same = |bytes: Vec<u8>| fs::read(&there).is_ok_and(|there| there == bytes);
+        if here.is_file() && !fs::read(&here).is_ok_and(same) {
             put(&here, &there, &room, None)?;
         }
     }

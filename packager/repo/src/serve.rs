@@ -34,6 +34,9 @@ const CONNECTIONS_MAX: usize = 512;
 /// How long a connection may take for its handshake, and for the head of each request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a connection may last: the largest file over the slowest line, and no reader that stopped reading for ever.
+const CONNECTION_LASTS: Duration = Duration::from_secs(3600);
+
 /// How often the wish to stop is looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -140,13 +143,20 @@ impl Server {
             let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
             let acceptor = self.tls.map(TlsAcceptor::from);
             while unless_interrupted().is_ok() {
-                let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-                let accepted = tokio::time::timeout(POLL, listener.accept()).await;
-                // No more files may be open, or a client went away: the next one may have more luck.
-                let Ok(Ok((stream, by))) = accepted else { continue };
+                let Ok(place) = tokio::time::timeout(POLL, Arc::clone(&places).acquire_owned()).await else { continue };
+                let place = place.map_err(io::Error::other)?;
+                let (stream, by) = match tokio::time::timeout(POLL, listener.accept()).await {
+                    Ok(Ok(accepted)) => accepted,
+                    Err(_nobody) => continue,
+                    // No more files may be open, or a client went away: the next one may have more luck.
+                    Ok(Err(_)) => {
+                        tokio::time::sleep(POLL).await;
+                        continue;
+                    }
+                };
                 let files = Files { root: self.root.clone(), by: by.ip(), answered: Arc::clone(&answered) };
                 let acceptor = acceptor.clone();
-                tokio::spawn(async move {
+                tokio::spawn(tokio::time::timeout(CONNECTION_LASTS, async move {
                     match acceptor {
                         None => files.connection(stream).await,
                         Some(acceptor) => {
@@ -157,7 +167,7 @@ impl Server {
                         }
                     }
                     drop(place);
-                });
+                }));
             }
             Ok(())
         })
@@ -204,7 +214,9 @@ impl Files {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = if is_public(&self.root, &path) {
+        // The page of a folder is what is given out for it.
+        let page = if path.ends_with('/') { format!("{path}index.html") } else { path.clone() };
+        let response = if is_public(&self.root, &page) {
             let found = ServeDir::new(&self.root).oneshot(request).await;
             found.map_or_else(|never| match never {}, |found| found.map(BodyExt::boxed_unsync))
         } else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use packager_recipe::target::Severity;
-use packager_source::{Room, stop};
+use packager_source::stop;
 
 use crate::gates::Finding;
 
@@ -55,7 +55,7 @@ pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
     }
     // A person's own filters are not to silence the gate; the spell checker behind it wants to write there.
     // What it unpacks lies there too, and goes when it or we are stopped.
-    let settings = Room::make(&std::env::temp_dir(), "packager-lint-").map_err(LintError::Start)?;
+    let settings = tempfile::tempdir().map_err(LintError::Start)?;
     let mut rpmlint = Command::new("rpmlint");
     rpmlint
         .args(packages)

@@ -82,7 +82,9 @@ fn elsewhere(place: &str, key: &VerifyingKey) -> Result<Verified> {
             Err(error) => error,
         };
         if !changed(place, room.path()) {
-            return Err(error).with_context(|| format!("the repository `{place}` is not as it was signed"));
+            let what =
+                if matches!(error, VerifyError::Fetch { .. }) { "cannot be read" } else { "is not as it was signed" };
+            return Err(error).with_context(|| format!("the repository `{place}` {what}"));
         }
         tries -= 1;
         if tries == 0 {
@@ -94,7 +96,7 @@ fn elsewhere(place: &str, key: &VerifyingKey) -> Result<Verified> {
 /// Whether `repomd.xml` is another one by now.
 fn changed(place: &str, room: &Path) -> bool {
     let again = room.join("again");
-    let fetched = archive::download(&below(place, REPOMD), &again, u64::MAX);
+    let fetched = archive::download(&below(place, REPOMD), &again, verify::POINTER_BYTES_MAX);
     let sum = |path: &Path| digest::file(path).ok();
     fetched.is_ok() && fs::exists(room.join(REPOMD)).unwrap_or(false) && sum(&again) != sum(&room.join(REPOMD))
 }

@@ -16,7 +16,8 @@ const KILLS: usize = if cfg!(feature = "long") { 200 } else { 15 };
 fn killed(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Command)) {
     let folders = [yard.repository("a", &[1, 2]), yard.repository("b", &[2, 3]), yard.repository("c", &[1, 3])];
     let publish = |folder: &str| {
-        let mut command = packager(&["repo", "publish", folder, destination]);
+        // As many as a slow reader may be behind.
+        let mut command = packager(&["repo", "publish", folder, destination, "--keep-generations", "5"]);
         reached(&mut command);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command

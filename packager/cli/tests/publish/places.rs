@@ -97,7 +97,9 @@ fn a_bucket() {
     assert_eq!(fs::read(yard.path("buckets").join(BUCKET).join("large.bin")).expect("it is there"), bytes);
     assert_eq!(run(Command::new("curl").args(["-sSf", &server.address("odd~1%5E2%2B3%204%2520.txt")])), "odd");
 
-    // Without rights, and without a server.
+    // Without rights, without a bucket, and without a server.
+    let text = ends(server.allow(&mut packager(&["repo", "publish", &folder, "s3://missing/x"])), 1);
+    assert!(text.contains("s3://missing/x") && text.contains("hint: make the bucket first"), "{text}");
     let mut command = packager(&["repo", "publish", &folder, "s3://published/x"]);
     let text = ends(server.allow(&mut command).env("AWS_SECRET_ACCESS_KEY", "wrong"), 1);
     assert!(text.contains("hint: see that AWS_ACCESS_KEY_ID"), "{text}");
@@ -131,7 +133,9 @@ fn a_lock_in_a_bucket_is_waited_for_and_outlives_nobody() {
     assert!(!lock.exists());
     // Of a process of this machine that is gone: at once, whatever its lease.
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("it is there");
-    let gone = holder.replace("\"x\"", &format!("\"{}\"", boot.trim())).replace(":3}", ":100000}");
+    let space = fs::read_link("/proc/self/ns/pid").expect("it is there");
+    let here = format!("\"{} {}\"", boot.trim(), space.display());
+    let gone = holder.replace("\"x\"", &here).replace(":3}", ":100000}");
     fs::write(&lock, gone).expect("written");
     assert!(ends(&mut publish(&["--wait", "5"]), 0).contains("nothing to do"));
 }
@@ -150,7 +154,10 @@ fn a_host() {
     // Held by another, and then not any more.
     let folder = yard.text("second");
     let mut holding = Command::new("flock").arg(&place).args(["sleep", "100"]).spawn().expect("it runs");
-    std::thread::sleep(Duration::from_millis(300));
+    let free = || Command::new("flock").arg("-n").arg(&place).arg("true").status().expect("it runs").success();
+    while free() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let mut command = packager(&["repo", "publish", &folder, &destination, "--wait", "0"]);
     reached(&mut command);
     let text = ends(&mut command, 1);

@@ -150,7 +150,11 @@ impl Client {
         command.args(["-y", "-q", "--releasever=1", "--forcearch=x86_64", "--noplugins", "--disableplugin=*"]);
         command.arg(format!("--installroot={root}/root")).arg(format!("--setopt=cachedir={root}/cache"));
         command.arg(format!("--setopt=reposdir={root}/repos")).arg(format!("--setopt=logdir={root}/log"));
-        command.arg(format!("--setopt=persistdir={root}/persist")).args(["--setopt=retries=1", "--setopt=timeout=20"]);
+        command.arg(format!("--setopt=persistdir={root}/persist")).args([
+            "--setopt=retries=1",
+            "--setopt=timeout=20",
+            "--setopt=skip_if_unavailable=0",
+        ]);
         command.args(arguments).stdin(Stdio::null());
         command
     }
@@ -167,6 +171,7 @@ impl Client {
         let mut versions: Vec<String> =
             text.lines().filter_map(|line| line.strip_prefix("version:")).map(str::to_owned).collect();
         versions.sort();
+        assert!(!versions.is_empty(), "dnf finds nothing: {text}");
         versions
     }
 

@@ -1,22 +1,22 @@
 //! A bucket of S3-compatible object storage as a place.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
 use object_store::{
-    Attribute, Attributes, ClientOptions, Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions,
-    PutPayload, RetryConfig, UpdateVersion,
+    Attribute, Attributes, ClientConfigKey, Error, ObjectStore as _, ObjectStoreExt as _, PutOptions, PutPayload,
+    RetryConfig,
 };
-use packager_source::stop::{Interrupted, unless_interrupted};
-use serde::{Deserialize, Serialize};
+use packager_source::stop::unless_interrupted;
 use tokio::io::{AsyncWriteExt as _, copy};
 use tokio::runtime::Runtime;
 
+use super::lease::{Denied, Lease};
 use super::place::{Held, Place, PlaceError, Reach, Source};
 
 /// Name of the lock.
@@ -30,12 +30,15 @@ const PART_BYTES: usize = 8 << 20;
 const SERVER_PATIENCE: Duration = Duration::from_secs(120);
 const TRIES: usize = 6;
 
-/// How often a lock of another is looked at.
-const POLL: Duration = Duration::from_secs(1);
+/// How long one request may take: a part of a file over a line of 100 kbit/s that others use too.
+const REQUEST: &str = "20 minutes";
 
 /// What may help where the server was reached and refused.
 const HINT: &str = "see that AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION are set and may write there, and that \
                     `--endpoint` or AWS_ENDPOINT_URL names the server (with AWS_ALLOW_HTTP=true for plain HTTP)";
+
+/// What may help where there is no bucket.
+const NO_BUCKET: &str = "make the bucket first, or correct its name";
 
 pub(super) struct Bucket {
     address: String,
@@ -47,49 +50,6 @@ pub(super) struct Bucket {
     lease: Duration,
     unlocked: bool,
     jobs: usize,
-}
-
-/// What the lock object says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Holder {
-    id: uuid::Uuid,
-    host: String,
-    /// Of the running kernel: process ids mean something within it only.
-    boot: String,
-    process: u32,
-    /// When that process began, in ticks since the kernel did.
-    begun: String,
-    lease_seconds: u64,
-}
-
-impl Holder {
-    fn new(lease: Duration) -> Holder {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-        let process = std::process::id();
-        Holder {
-            id: uuid::Uuid::new_v4(),
-            host: read("/proc/sys/kernel/hostname"),
-            boot: read("/proc/sys/kernel/random/boot_id"),
-            process,
-            begun: begun(process).unwrap_or_default(),
-            lease_seconds: lease.as_secs().max(1),
-        }
-    }
-
-    /// Whether it ran on this machine and does not any more.
-    fn is_gone(&self, us: &Holder) -> bool {
-        !self.boot.is_empty() && self.boot == us.boot && begun(self.process).as_ref() != Some(&self.begun)
-    }
-}
-
-/// The time at which a process began, if it runs.
-fn begun(process: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name of the program, in parentheses, may hold anything.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?;
-    (state != "Z" && state != "X").then(|| fields.nth(18).map(str::to_owned))?
 }
 
 impl Bucket {
@@ -116,11 +76,12 @@ impl Bucket {
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(name)
             .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
             .with_retry(retry);
         if let Some(endpoint) = &reach.endpoint {
             builder = builder.with_endpoint(endpoint);
             if endpoint.starts_with("http://") {
-                builder = builder.with_client_options(ClientOptions::new().with_allow_http(true));
+                builder = builder.with_allow_http(true);
             }
         }
         let store = Arc::new(builder.build().map_err(failed)?);
@@ -147,9 +108,9 @@ impl Bucket {
 
     fn error(&self, what: &str) -> impl FnOnce(Error) -> PlaceError + use<> {
         let (what, place) = (what.to_owned(), self.address.clone());
-        move |source| match &source {
-            Error::Generic { source: inner, .. } if inner.is::<Interrupted>() => PlaceError::Interrupted(Interrupted),
-            _ => PlaceError::Bucket { what, place, hint: HINT, source: Box::new(source) },
+        move |source| {
+            let hint = if matches!(source, Error::NotFound { .. }) { NO_BUCKET } else { HINT };
+            PlaceError::Bucket { what, place, hint, source: Box::new(source) }
         }
     }
 
@@ -165,61 +126,6 @@ impl Bucket {
             }
         })
     }
-
-    /// One try at the lock: whether it is ours now.
-    async fn take(&self, us: &Holder, mode: PutMode) -> Result<Option<UpdateVersion>, Error> {
-        let body = PutPayload::from(serde_json::to_vec(us).unwrap_or_default());
-        let options = PutOptions { mode, attributes: attributes(LOCK), ..PutOptions::default() };
-        match self.store.put_opts(&self.lock, body, options).await {
-            Ok(put) => Ok(Some(put.into())),
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The lock as it is.
-    async fn held(&self) -> Result<Option<(UpdateVersion, Option<Holder>)>, Error> {
-        match self.store.get(&self.lock).await {
-            Ok(found) => {
-                let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
-                let holder = serde_json::from_slice(&found.bytes().await?).ok();
-                Ok(Some((version, holder)))
-            }
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Waits for the lock.
-    async fn wait(&self, us: &Holder, patience: Duration) -> Result<UpdateVersion, PlaceError> {
-        let asked = Instant::now();
-        let mut watched: Option<(UpdateVersion, Instant)> = None;
-        loop {
-            if let Some(version) = self.take(us, PutMode::Create).await.map_err(self.error("lock"))? {
-                return Ok(version);
-            }
-            let Some((version, holder)) = self.held().await.map_err(self.error("lock"))? else { continue };
-            let since = match &watched {
-                Some((before, since)) if *before == version => *since,
-                _ => Instant::now(),
-            };
-            let lease = holder.as_ref().map_or(self.lease, |holder| Duration::from_secs(holder.lease_seconds));
-            let gone = holder.as_ref().is_some_and(|holder| holder.is_gone(us)) || since.elapsed() > lease;
-            if gone
-                && let Some(version) =
-                    self.take(us, PutMode::Update(version.clone())).await.map_err(self.error("lock"))?
-            {
-                return Ok(version);
-            }
-            watched = Some((version, since));
-            if asked.elapsed() >= patience {
-                let by = holder.map(|holder| format!(": process {} of `{}`", holder.process, holder.host));
-                let by = by.unwrap_or_default();
-                return Err(PlaceError::Held { place: self.address.clone(), waited: patience, by });
-            }
-            tokio::time::sleep(POLL.min(patience)).await;
-        }
-    }
 }
 
 fn below(prefix: Option<&Key>, name: &str) -> Result<Key, object_store::path::Error> {
@@ -227,7 +133,7 @@ fn below(prefix: Option<&Key>, name: &str) -> Result<Key, object_store::path::Er
 }
 
 /// How a file is served.
-fn attributes(name: &str) -> Attributes {
+pub(super) fn attributes(name: &str) -> Attributes {
     let file = name.rsplit('/').next().unwrap_or(name);
     let kind = match file.rsplit('.').next().unwrap_or_default() {
         "rpm" => "application/x-rpm",
@@ -258,21 +164,18 @@ impl Place for Bucket {
         if self.unlocked {
             return Ok(Box::new(Unlocked));
         }
-        let us = Holder::new(self.lease);
-        let version = self.block(async {
-            let version = self.wait(&us, patience).await?;
-            // A server that does not know the condition would let everybody in.
-            match self.take(&us, PutMode::Create).await.map_err(self.error("lock"))? {
-                None => Ok(version),
-                Some(_) => {
-                    let _left = self.store.delete(&self.lock).await; // the error counts
-                    Err(PlaceError::NoLock { place: self.address.clone() })
-                }
-            }
+        let (store, key) = (Arc::clone(&self.store), self.lock.clone());
+        let lease = self.block(async {
+            Lease::acquire(store, key, self.lease, patience).await.map_err(|denied| match denied {
+                Denied::Held(by) => PlaceError::Held { place: self.address.clone(), waited: patience, by },
+                Denied::Ignored => PlaceError::NoLock { place: self.address.clone() },
+                Denied::Server(error) => self.error("lock")(error),
+            })
         })?;
-        let state = Arc::new(Mutex::new(State { version, heard: Instant::now(), lost: false }));
-        let renewal = self.runtime.spawn(renewed(Arc::clone(&self.store), self.lock.clone(), us, Arc::clone(&state)));
-        Ok(Box::new(Locked { bucket: self, state, renewal }))
+        let lease = Arc::new(lease);
+        let kept = Arc::clone(&lease);
+        let renewal = self.runtime.spawn(async move { kept.keep().await });
+        Ok(Box::new(Locked { bucket: self, lease, renewal }))
     }
 
     fn list(&self) -> Result<BTreeMap<String, u64>, PlaceError> {
@@ -302,7 +205,7 @@ impl Place for Bucket {
 
     fn put_all(&self, files: &[Source], put: &mut dyn FnMut(&Source)) -> Result<(), PlaceError> {
         self.block(async {
-            let one = async |file: &Source| -> Result<usize, PlaceError> {
+            let one = async |file: &Source| -> Result<(), PlaceError> {
                 let io = |source| PlaceError::Io { path: file.path.clone(), source };
                 let mut from = tokio::fs::File::open(&file.path).await.map_err(io)?;
                 let store: Arc<dyn object_store::ObjectStore> = Arc::clone(&self.store) as _;
@@ -317,13 +220,12 @@ impl Place for Bucket {
                     let _left = to.abort().await; // the first error counts
                     return Err(failed(error));
                 }
-                to.shutdown().await.map_err(failed)?;
-                Ok(0)
+                to.shutdown().await.map_err(failed)
             };
             let mut running = futures_util::stream::iter(files)
                 .map(|file| {
                     let work = one(file);
-                    async move { work.await.map(|_| file) }
+                    async move { work.await.map(|()| file) }
                 })
                 .buffer_unordered(self.jobs);
             while let Some(file) = running.try_next().await? {
@@ -362,56 +264,20 @@ impl Place for Bucket {
     }
 }
 
-/// Of a lock that is held.
-struct State {
-    version: UpdateVersion,
-    /// When the server last said that it is ours.
-    heard: Instant,
-    lost: bool,
-}
-
-/// Renews the lock until it is lost.
-async fn renewed(store: Arc<AmazonS3>, key: Key, us: Holder, state: Arc<Mutex<State>>) {
-    let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
-    let lease = Duration::from_secs(us.lease_seconds);
-    let mut round = 0_u64;
-    loop {
-        tokio::time::sleep(lease / 3).await;
-        let version = lock().version.clone();
-        round += 1;
-        // Other contents each time: an entity tag is a hash of them.
-        let mut body = serde_json::to_value(&us).unwrap_or_default();
-        body["renewed"] = round.into();
-        let options =
-            PutOptions { mode: PutMode::Update(version), attributes: attributes(LOCK), ..PutOptions::default() };
-        match store.put_opts(&key, PutPayload::from(body.to_string()), options).await {
-            Ok(put) => {
-                let mut state = lock();
-                state.version = put.into();
-                state.heard = Instant::now();
-            }
-            Err(Error::Precondition { .. } | Error::NotFound { .. } | Error::AlreadyExists { .. }) => {
-                lock().lost = true;
-                return;
-            }
-            Err(_) => {} // tried again; `check` sees when it takes too long
-        }
-    }
-}
-
 struct Locked<'b> {
     bucket: &'b Bucket,
-    state: Arc<Mutex<State>>,
+    lease: Arc<Lease>,
     renewal: tokio::task::JoinHandle<()>,
 }
 
 impl Held for Locked<'_> {
+    /// The server says so, now.
     fn check(&self) -> Result<(), PlaceError> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.lost || state.heard.elapsed() > self.bucket.lease {
-            return Err(PlaceError::Lost { place: self.bucket.address.clone() });
-        }
-        Ok(())
+        let lost = || PlaceError::Lost { place: self.bucket.address.clone() };
+        self.bucket.block(async {
+            let ours = self.lease.renew().await.map_err(self.bucket.error("lock"))?;
+            if ours { Ok(()) } else { Err(lost()) }
+        })
     }
 }
 
@@ -419,14 +285,9 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         self.renewal.abort();
         let ended = &mut self.renewal;
-        let key = self.bucket.lock.clone();
         self.bucket.runtime.block_on(async {
             let _aborted = ended.await; // then no renewal is under way
-            let ours = self.state.lock().unwrap_or_else(PoisonError::into_inner).version.clone();
-            // It stays when it is another's. One that stays of us is known to be gone.
-            if self.bucket.store.head(&key).await.is_ok_and(|there| there.e_tag == ours.e_tag) {
-                let _left = self.bucket.store.delete(&key).await;
-            }
+            self.lease.release().await;
         });
     }
 }
@@ -442,11 +303,9 @@ impl Held for Unlocked {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use object_store::Attribute;
 
-    use super::{Bucket, Holder, attributes};
+    use super::{Bucket, attributes};
     use crate::destination::place::{PlaceError, Reach};
 
     #[test]
@@ -474,15 +333,5 @@ mod tests {
             "public, max-age=31536000, immutable"
         );
         assert_eq!(cached("Packages/a-1-1.noarch.rpm"), "no-cache");
-    }
-
-    #[test]
-    fn a_holder_is_gone_when_its_process_is() {
-        let us = Holder::new(Duration::from_secs(60));
-        assert!(!us.is_gone(&us));
-        let began_earlier = Holder { begun: "1".to_owned(), ..us.clone() };
-        assert!(began_earlier.is_gone(&us), "another process with the same number");
-        let elsewhere = Holder { boot: "another kernel".to_owned(), ..began_earlier };
-        assert!(!elsewhere.is_gone(&us), "nothing is known of other machines");
     }
 }

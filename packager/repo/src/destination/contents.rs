@@ -75,8 +75,9 @@ impl Contents {
 
     /// Adds what the metadata leads to.
     fn listed(&mut self, folder: &Path, stored: &Stored, known: &mut BTreeSet<String>) -> Result<(), PublishError> {
-        let packages = stored.primary()?;
         let path = folder.join(REPOMD);
+        let repomd = fs::read(&path).map_err(PublishError::at(&path))?;
+        let packages = stored.primary()?;
         for (kind, listed) in listed_files(&packages, &stored.repomd.data) {
             if kind == Kind::Metadata && !listed.location.contains(&listed.sha256) {
                 return Err(PublishError::Unhashed { folder: folder.to_owned(), location: listed.location });
@@ -89,11 +90,23 @@ impl Contents {
                 self.files.push(Wanted { kind, source: Source { name, path, bytes }, sha256: listed.sha256 });
             }
         }
-        self.repomd = Some(fs::read(&path).map_err(PublishError::at(&path))?);
+        self.repomd = Some(repomd);
         self.signature = signature(folder)?;
         self.revision.clone_from(&stored.repomd.revision);
         self.packages = packages.len();
+        if self.changed(folder)? {
+            return Err(PublishError::Moving(folder.to_owned()));
+        }
         Ok(())
+    }
+
+    /// Whether the folder is another repository by now: builds replace it whole.
+    pub(super) fn changed(&self, folder: &Path) -> Result<bool, PublishError> {
+        let path = folder.join(REPOMD);
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self.repomd.is_some()),
+            other => Ok(Some(other.map_err(PublishError::at(&path))?) != self.repomd),
+        }
     }
 
     /// Of `repomd.xml`; empty without one.

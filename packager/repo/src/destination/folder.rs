@@ -42,7 +42,10 @@ impl Folder {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 other => other.map_err(at(&path))?,
             };
-            if metadata.is_dir() && fs::symlink_metadata(&path).is_ok_and(|itself| itself.is_dir()) {
+            let link = fs::symlink_metadata(&path).is_ok_and(|itself| itself.is_symlink());
+            if metadata.is_dir() && link {
+                return Err(PlaceError::Link(path));
+            } else if metadata.is_dir() {
                 self.below(&path, files)?;
             } else if metadata.is_file() {
                 let below = path.strip_prefix(&self.root).unwrap_or(&path);

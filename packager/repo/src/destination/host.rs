@@ -1,9 +1,11 @@
 //! A folder of another host as a place: `rsync` brings files, which it renames when they are whole; `ssh` does the rest.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use packager_source::stop::{self, unless_interrupted};
@@ -17,7 +19,13 @@ const POLL: Duration = Duration::from_millis(20);
 const LIST_BYTES_MAX: u64 = 2 << 30;
 
 /// What the host says when the lock is held.
-const LOCKED: &[u8] = b"locked\n";
+const LOCKED: &str = "locked";
+
+/// How long a host may take to let us in, with whatever `ssh` asks a person, and to answer.
+const CONNECTING: Duration = Duration::from_secs(120);
+
+/// How long a session may take to end.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// The status with which `flock` ends when another has the lock, and one of no program here.
 const BUSY: i32 = 75;
@@ -45,6 +53,9 @@ impl Host {
         if name.starts_with('-') || url.username().starts_with('-') {
             return Err(lacks("a name that begins with `-` is an option to `ssh`"));
         }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(lacks("write `?` and `#` in its path as `%3F` and `%23`"));
+        }
         if url.password().is_some() {
             return Err(lacks("it holds a password; `ssh` takes keys and asks for passwords itself"));
         }
@@ -55,6 +66,7 @@ impl Host {
         if folder.is_empty() {
             return Err(lacks("it names no folder"));
         }
+        // Addresses of version 6 stand in brackets for `rsync`, without them for `ssh`.
         let host = if url.username().is_empty() { name.to_owned() } else { format!("{}@{name}", url.username()) };
         Ok(Host { address: address.to_owned(), host, port: url.port(), folder, ssh: reach.ssh.clone() })
     }
@@ -69,7 +81,7 @@ impl Host {
         let line = self.shell();
         let mut words = line.split_whitespace();
         let mut command = Command::new(words.next().unwrap_or("ssh"));
-        command.args(words).arg(&self.host);
+        command.args(words).arg(self.host.replace(['[', ']'], ""));
         command.arg(format!("d={}; {script}", quoted(&self.folder)));
         command
     }
@@ -147,29 +159,25 @@ impl Place for Host {
     fn lock(&self, patience: Duration) -> Result<Box<dyn Held + '_>, PlaceError> {
         let begun = Instant::now();
         loop {
-            unless_interrupted()?;
-            // The lock is held as long as this runs, and it runs as long as we hold its input open.
-            let script =
-                format!(r#"mkdir -p "$d" && exec flock -n -E {BUSY} "$d" sh -c 'echo locked; exec cat >/dev/null'"#);
+            // The lock is held as long as this runs, and it runs as long as we hold its input open. What it is given it gives back.
+            let script = format!(r#"mkdir -p "$d" && exec flock -n -E {BUSY} "$d" sh -c 'echo locked; exec cat'"#);
             let mut command = self.command(&script);
             let program = command.get_program().to_string_lossy().into_owned();
-            let mut child =
-                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(
-                    |source| PlaceError::Program { remedy: stop::remedy(&source), program: program.clone(), source },
-                )?;
-            let mut said = vec![0; LOCKED.len()];
-            let read = child.stdout.as_mut().map(|pipe| pipe.read_exact(&mut said));
-            if matches!(read, Some(Ok(()))) && said == LOCKED {
-                return Ok(Box::new(Locked { host: self, child: std::sync::Mutex::new(child) }));
-            }
-            drop(child.stdin.take());
-            let output = child.wait_with_output().map_err(|source| PlaceError::Program {
+            let failed = |source: std::io::Error| PlaceError::Program {
+                remedy: stop::remedy(&source),
                 program: program.clone(),
-                remedy: "",
                 source,
-            })?;
-            if output.status.code() != Some(BUSY) {
-                return Err(self.failed("lock", &program, &output.status.to_string(), &output.stderr));
+            };
+            let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = piped.spawn().map_err(failed)?;
+            let lines = lines(child.stdout.take());
+            let mut locked = Locked { host: self, lines, child: Mutex::new(child) };
+            if locked.hears(LOCKED, CONNECTING)? {
+                return Ok(Box::new(locked));
+            }
+            let (status, said) = locked.end().map_err(failed)?;
+            if status.code() != Some(BUSY) {
+                return Err(self.failed("lock", &program, &status.to_string(), &said));
             }
             if begun.elapsed() >= patience {
                 return Err(PlaceError::Held { place: self.address.clone(), waited: patience, by: String::new() });
@@ -248,35 +256,74 @@ impl Place for Host {
     }
 }
 
+/// What a program writes, line by line, until it ends.
+fn lines(stdout: Option<ChildStdout>) -> Receiver<String> {
+    let (to, from) = channel();
+    std::thread::spawn(move || {
+        let lines = stdout.map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+        // Nobody listens any more: it may end.
+        lines.map(|line| to.send(line)).take_while(Result::is_ok).count()
+    });
+    from
+}
+
 struct Locked<'h> {
     host: &'h Host,
-    child: std::sync::Mutex<Child>,
+    lines: Receiver<String>,
+    child: Mutex<Child>,
+}
+
+impl Locked<'_> {
+    /// Whether the host says this in time.
+    fn hears(&self, line: &str, patience: Duration) -> Result<bool, PlaceError> {
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            unless_interrupted()?;
+            match self.lines.recv_timeout(POLL) {
+                Ok(heard) => return Ok(heard == line),
+                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// Without its input it ends; a connection that is gone does not keep us. How it ended, and what it complained of.
+    fn end(&mut self) -> std::io::Result<(ExitStatus, Vec<u8>)> {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(child.stdin.take());
+        let begun = Instant::now();
+        while child.try_wait()?.is_none() {
+            if begun.elapsed() > ENDING {
+                child.kill()?;
+            }
+            std::thread::sleep(POLL);
+        }
+        let mut said = Vec::new();
+        if let Some(stderr) = child.stderr.take() {
+            stderr.take(1 << 16).read_to_end(&mut said)?;
+        }
+        Ok((child.wait()?, said))
+    }
 }
 
 impl Held for Locked<'_> {
+    /// The host answers, so that our session there is alive and with it the lock.
     fn check(&self) -> Result<(), PlaceError> {
-        let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match child.try_wait() {
-            Ok(None) => Ok(()),
-            _ => Err(PlaceError::Lost { place: self.host.address.clone() }),
+        let sent = {
+            let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+            child.stdin.as_mut().is_some_and(|pipe| pipe.write_all(b"held\n").and_then(|()| pipe.flush()).is_ok())
+        };
+        if sent && self.hears("held", CONNECTING)? {
+            return Ok(());
         }
+        Err(PlaceError::Lost { place: self.host.address.clone() })
     }
 }
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        drop(child.stdin.take());
-        let begun = Instant::now();
-        // Without its input it ends; a connection that is gone does not keep us.
-        while begun.elapsed() < Duration::from_secs(5) {
-            if child.try_wait().is_ok_and(|status| status.is_some()) {
-                return;
-            }
-            std::thread::sleep(POLL);
-        }
-        let _gone = child.kill();
-        let _ended = child.wait();
+        let _ended = self.end();
     }
 }
 

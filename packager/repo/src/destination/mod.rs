@@ -8,14 +8,15 @@ mod bucket;
 mod contents;
 mod folder;
 mod host;
+mod lease;
 pub mod place;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use packager_repodata::read;
 use packager_source::stop::{Interrupted, unless_interrupted};
@@ -31,8 +32,11 @@ use place::{Held, Place, PlaceError, Source};
 pub(crate) use record::RECORD;
 use record::{Entry, Files, Generation, RECORD_BYTES_MAX, Record, RecordError};
 
-/// Files put by others that are looked at whether they are the same: keys and pages, not packages.
-const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
+/// Files put by others that are looked at whether they are the same.
+const LOOKED_AT_BYTES_MAX: u64 = 64 << 20;
+
+/// How often a lock is asked for.
+const POLL: Duration = Duration::from_millis(50);
 
 /// Why a repository was not published.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +87,20 @@ pub enum PublishError {
     /// One within the other.
     #[error("`{}` is published in itself\nhint: publish it in a folder that is neither in it nor above it", .0.display())]
     Itself(PathBuf),
+    /// A place that is a repository, for a folder that has several.
+    #[error(
+        "`{place}` is a repository itself, and what is to be published has repositories below it\nhint: publish at another place, or remove the one that is there"
+    )]
+    Above {
+        /// The destination.
+        place: String,
+    },
+    /// Another command works in the folder.
+    #[error("another command changes `{}` just now\nhint: wait for it, or give `--wait` more seconds", .0.display())]
+    Busy(PathBuf),
+    /// The folder changed.
+    #[error("`{}` changed while it was published; what readers see is the repository of before\nhint: publish again", .0.display())]
+    Moving(PathBuf),
     /// A package that changed under its name.
     #[error(
         "`{name}` is at `{place}` with other contents (SHA-256 {there} there, {here} here)\nhint: raise its release; or give `--replace`, and readers that know the old one fail until they refresh"
@@ -171,8 +189,8 @@ struct Plan {
     record: Record,
     /// Where it will be.
     next: Record,
-    /// Whether it says so already.
-    recorded: bool,
+    /// What the record there says.
+    written: Option<Record>,
     put: Vec<Wanted>,
     there: usize,
     /// What leads to the rest, where it changes.
@@ -185,8 +203,13 @@ struct Plan {
 
 impl Plan {
     fn is_done(&self) -> bool {
-        let Plan { put, remove, signature, repomd, unsign, recorded, .. } = self;
-        *recorded && put.is_empty() && remove.is_empty() && signature.is_none() && !repomd && !unsign
+        let Plan { put, remove, signature, repomd, unsign, written, next, .. } = self;
+        written.as_ref() == Some(next)
+            && put.is_empty()
+            && remove.is_empty()
+            && signature.is_none()
+            && !repomd
+            && !unsign
     }
 }
 
@@ -202,7 +225,15 @@ pub fn publish(
     }
     // Commands that change it wait for us.
     let held = File::open(folder).map_err(PublishError::at(folder))?;
-    held.lock_shared().map_err(PublishError::at(folder))?;
+    let begun = Instant::now();
+    while let Err(error) = held.try_lock_shared() {
+        unless_interrupted()?;
+        match error {
+            TryLockError::Error(error) => return Err(PublishError::at(folder)(error)),
+            TryLockError::WouldBlock if begun.elapsed() < options.patience => std::thread::sleep(POLL),
+            TryLockError::WouldBlock => return Err(PublishError::Busy(folder.to_owned())),
+        }
+    }
     let contents = Contents::of(folder)?;
     if contents.repomd.is_none() && !above_repositories(folder)? {
         return Err(MetadataError::None(folder.to_owned()).into());
@@ -275,6 +306,9 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     let mut record = written.clone().unwrap_or_default();
     let repomd = place.read(REPOMD, METADATA_BYTES_MAX)?;
     let signature = place.read(SIGNATURE, LOOKED_AT_BYTES_MAX)?;
+    if contents.repomd.is_none() && repomd.is_some() {
+        return Err(PublishError::Above { place: place.address().to_owned() });
+    }
     if let Some(repomd) = repomd.as_ref().filter(|_| contents.repomd.is_some()) {
         served(&mut record, repomd, signature.as_deref(), place)?;
     }
@@ -294,13 +328,18 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     next.advance(newest, options.keep.max(1));
     let wanted: String = next.generations.iter().map(|generation| generation.signature.as_str()).collect();
     let signed = contents.signature.is_some();
-    let remove: Vec<String> = next.pending.keys().filter(|name| there.contains_key(*name)).cloned().collect();
+    // Repositories below this place are others' affair, also where their files were ours once.
+    let repositories = there.keys().filter_map(|name| name.strip_suffix(REPOMD));
+    let repositories: Vec<&str> = repositories.filter(|folder| !folder.is_empty()).collect();
+    let ours = |name: &&String| !repositories.iter().any(|folder| name.starts_with(folder));
+    let gone = next.pending.keys().filter(|name| there.contains_key(*name)).filter(ours);
+    let remove: Vec<String> = gone.cloned().collect();
     next.pending.clear();
     Ok(Plan {
         signature: (signed && signature.as_deref() != Some(wanted.as_bytes())).then_some(wanted),
-        unsign: !signed && signature.is_some(),
+        unsign: contents.repomd.is_some() && !signed && signature.is_some(),
         repomd: contents.repomd.is_some() && repomd != contents.repomd,
-        recorded: written.as_ref() == Some(&next),
+        written,
         there: contents.files.len() - put.len(),
         record,
         next,
@@ -318,7 +357,9 @@ fn served(record: &mut Record, repomd: &[u8], signature: Option<&[u8]>, place: &
         Some(at) => record.generations.remove(at),
         None => match taken_over(repomd, sha256, signature, place) {
             // Damaged: what was published is known, and is put in order again.
-            Err(PublishError::TakeOver { .. } | PublishError::Metadata(_)) if !record.generations.is_empty() => {
+            Err(PublishError::TakeOver { .. } | PublishError::Metadata(_) | PublishError::Listed(_))
+                if !record.generations.is_empty() =>
+            {
                 return Ok(());
             }
             other => other?,
@@ -393,6 +434,36 @@ fn is_there(
     Ok(size == bytes && known == BTreeSet::from([file.sha256.as_str()]))
 }
 
+/// What the record says of a file while it is put. Where other bytes may be under its name nobody knows which they are, until it was put.
+fn about_to_be(file: &Wanted, record: &Record) -> Entry {
+    let known = record.known(&file.source.name);
+    let alone = known.iter().all(|sha256| *sha256 == file.sha256);
+    Entry { sha256: if alone { file.sha256.clone() } else { String::new() }, bytes: file.source.bytes }
+}
+
+/// Puts packages, then metadata, then the rest.
+fn put_files(
+    folder: &Path,
+    plan: &Plan,
+    place: &dyn Place,
+    lock: &dyn Held,
+    told: &mut dyn FnMut(&Source, usize),
+) -> Result<(), PublishError> {
+    for kind in [Kind::Package, Kind::Metadata, Kind::Other] {
+        lock.check()?;
+        let files: Vec<&Wanted> = plan.put.iter().filter(|file| file.kind == kind).collect();
+        for file in &files {
+            unless_interrupted()?;
+            file.checked(folder)?;
+        }
+        let sources: Vec<Source> = files.iter().map(|file| file.source.clone()).collect();
+        if !sources.is_empty() {
+            place.put_all(&sources, &mut |file| told(file, plan.put.len()))?;
+        }
+    }
+    Ok(())
+}
+
 /// The order is the protocol: see packager/docs/publishing.md.
 fn put(
     folder: &Path,
@@ -404,23 +475,23 @@ fn put(
 ) -> Result<(), PublishError> {
     let mut about = plan.record.clone();
     for file in &plan.put {
-        let entry = Entry { sha256: file.sha256.clone(), bytes: file.source.bytes };
-        about.pending.insert(file.source.name.clone(), entry);
+        about.pending.insert(file.source.name.clone(), about_to_be(file, &plan.record));
     }
-    if !plan.put.is_empty() {
+    // Also which generation readers see: the signature file, from which that could be told, is about to change.
+    let changes = !plan.put.is_empty() || plan.signature.is_some() || plan.repomd;
+    if changes && plan.written.as_ref() != Some(&about) {
         place.put(RECORD, &about.text())?;
     }
-    for kind in [Kind::Package, Kind::Metadata, Kind::Other] {
-        let files: Vec<&Wanted> = plan.put.iter().filter(|file| file.kind == kind).collect();
-        for file in &files {
-            unless_interrupted()?;
-            file.checked(folder)?;
+    let all = put_files(folder, plan, place, lock, told);
+    if contents.changed(folder)? {
+        // What was put may be of either; none of it counts as there.
+        for file in &plan.put {
+            about.pending.insert(file.source.name.clone(), Entry { sha256: String::new(), bytes: file.source.bytes });
         }
-        let sources: Vec<Source> = files.iter().map(|file| file.source.clone()).collect();
-        if !sources.is_empty() {
-            place.put_all(&sources, &mut |file| told(file, plan.put.len()))?;
-        }
+        place.put(RECORD, &about.text())?;
+        return Err(PublishError::Moving(folder.to_owned()));
     }
+    all?;
     place.settle()?;
     lock.check()?;
     if let Some(signature) = &plan.signature {
@@ -439,7 +510,10 @@ fn put(
         entry.map(|entry| (name.clone(), entry.clone()))
     };
     now.pending = plan.remove.iter().filter_map(leaving).collect();
-    place.put(RECORD, &now.text())?;
+    if now != about {
+        lock.check()?;
+        place.put(RECORD, &now.text())?;
+    }
     if !plan.remove.is_empty() {
         lock.check()?;
         place.settle()?;

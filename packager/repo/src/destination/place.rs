@@ -88,6 +88,9 @@ pub enum PlaceError {
         /// As it is there.
         name: String,
     },
+    /// A link to a folder at the place.
+    #[error("`{}` is a link to a folder, through which nothing is published\nhint: put the folder itself there, as by a bind mount, or publish where it is", .0.display())]
+    Link(PathBuf),
     /// Another publisher.
     #[error("another publisher uses `{place}` for longer than {} seconds{by}\nhint: wait for it, or give `--wait` more seconds", waited.as_secs())]
     Held {

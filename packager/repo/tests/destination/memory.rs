@@ -81,7 +81,8 @@ impl Place for Memory {
     fn put_all(&self, files: &[Source], put: &mut dyn FnMut(&Source)) -> Result<(), PlaceError> {
         // From the last one: no order among them counts.
         for file in files.iter().rev() {
-            let bytes = std::fs::read(&file.path).expect("it is there");
+            let gone = |source| PlaceError::Io { path: file.path.clone(), source };
+            let bytes = std::fs::read(&file.path).map_err(gone)?;
             self.step(|files| drop(files.insert(file.name.clone(), bytes)))?;
             put(file);
         }

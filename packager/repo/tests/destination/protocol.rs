@@ -93,6 +93,50 @@ fn a_stop_at_any_step_harms_nobody_and_the_next_run_completes() {
     }
 }
 
+/// Two publishers in a row are killed at any of their steps: one with a new repository, and one of which all files are there already, so that nothing
+/// but the signature and what it signs is put.
+#[test]
+fn two_stops_in_a_row_harm_nobody() {
+    let folders = [repository(&[("a", "1")]), repository(&[("b", "1")]), repository(&[("c", "1")])];
+    for folder in &folders {
+        std::fs::remove_file(folder.path().join("page.html")).expect("a page"); // which is another one each time
+    }
+    let place = Memory::default();
+    for folder in &folders[..2] {
+        publish(folder, &place, 5).expect("published");
+    }
+    let start = place.files.borrow().clone();
+    let all_pairs = |place: &Memory, when: &str| {
+        let states = place.states.borrow().clone();
+        for (number, first) in states.iter().enumerate() {
+            for last in &states[number..] {
+                read(first, last).unwrap_or_else(|why| panic!("{when}: {why}"));
+            }
+        }
+    };
+    // The first one brings a repository that no record knows, until a publication needs fewer steps than that.
+    for first_stop in 0..20 {
+        let first = Memory::stopping(start.clone(), first_stop, Stop::After);
+        if publish(&folders[2], &first, 5).is_ok() {
+            break;
+        }
+        all_pairs(&first, "first");
+        let between = first.files.borrow().clone();
+        for second_stop in 0..8 {
+            let second = Memory::stopping(between.clone(), second_stop, Stop::After);
+            if publish(&folders[0], &second, 5).is_ok() {
+                break;
+            }
+            all_pairs(&second, &format!("{first_stop}, {second_stop}"));
+            for folder in &folders {
+                let last = Memory::with(second.files.borrow().clone());
+                publish(folder, &last, 5).expect("published");
+                all_pairs(&last, &format!("after {first_stop}, {second_stop}"));
+            }
+        }
+    }
+}
+
 /// A run that was killed may be followed by one of another repository: what it had put goes.
 #[test]
 fn what_a_killed_publication_put_goes_with_the_next_one() {
@@ -108,6 +152,39 @@ fn what_a_killed_publication_put_goes_with_the_next_one() {
         let again = Memory::with(place.files.borrow().clone());
         publish(&third, &again, 1).unwrap_or_else(|error| panic!("step {step}: {error}"));
         assert_eq!(without_record(&again.files.borrow()), whole(&third), "step {step}");
+    }
+}
+
+/// The same name and size with other bytes, put by a killed run, and by the next one that is killed too, whenever: what readers get is what the
+/// metadata says.
+#[test]
+fn other_bytes_of_the_same_size_are_not_taken_for_those_that_were_to_be_put() {
+    let (first, second, third) = (repository(&[]), repository(&[("b", "1")]), repository(&[("b", "1")]));
+    for (folder, summary) in [(&second, "one way"), (&third, "another")] {
+        crate::yard::package(&folder.path().join("Packages"), "b", "1", summary);
+        crate::yard::describe(folder.path());
+    }
+    let package = "Packages/b-1-1.noarch.rpm";
+    let [one, other] = [&second, &third].map(|folder| published(folder.path())[package].clone());
+    assert!(one.len() == other.len() && one != other);
+    let place = Memory::default();
+    publish(&first, &place, 2).expect("published");
+    let before = place.files.borrow().clone();
+    for step in 0..8 {
+        let place = Memory::stopping(before.clone(), step, Stop::After);
+        publish(&second, &place, 2).expect_err("it stops");
+        if place.files.borrow()[REPOMD] != before[REPOMD] {
+            break; // readers have seen it
+        }
+        let between = place.files.borrow().clone();
+        for again in 0..4 {
+            let place = Memory::stopping(between.clone(), again, Stop::After);
+            publish(&third, &place, 2).expect_err("it stops");
+            let last = Memory::with(place.files.borrow().clone());
+            publish(&third, &last, 2).unwrap_or_else(|error| panic!("{step}, {again}: {error}"));
+            let now = last.files.borrow().clone();
+            read(&now, &now).unwrap_or_else(|why| panic!("{step}, {again}: {why}"));
+        }
     }
 }
 

@@ -106,6 +106,50 @@ fn a_lock_that_was_lost_stops_before_readers_see_anything() {
     assert_eq!(place.files.borrow()[REPOMD], before);
 }
 
+/// A root above repositories does not touch a repository that lies there.
+#[test]
+fn a_site_is_not_published_over_a_repository() {
+    let (single, site) = (repository(&[("a", "1")]), tempfile::tempdir().expect("a folder"));
+    let below = repository(&[("b", "1")]);
+    fs::rename(below.path(), site.path().join("below")).expect("moved");
+    fs::write(site.path().join("index.html"), "a page").expect("written");
+    let place = Memory::default();
+    publish(&single, &place, 2).expect("published");
+    let before = place.files.borrow().clone();
+    let refused = publish(&site, &place, 2).expect_err("refused");
+    assert!(matches!(refused, PublishError::Above { .. }), "{refused}");
+    assert_eq!(*place.files.borrow(), before);
+    // Where none is, pages go there; what lies below repositories stays, whoever put it.
+    let place = Memory::default();
+    place.files.borrow_mut().insert("below/repodata/repomd.xml".to_owned(), b"x".to_vec());
+    assert_eq!(publish(&site, &place, 2).expect("published").put, ["index.html"]);
+    assert!(place.files.borrow().contains_key("below/repodata/repomd.xml"));
+}
+
+/// A build that ends meanwhile puts another repository in the place of the folder.
+#[test]
+fn a_folder_that_is_replaced_meanwhile_reaches_no_reader() {
+    let (first, second) = (repository(&[("a", "1")]), repository(&[("b", "1"), ("c", "1")]));
+    let other = repository(&[("d", "1")]);
+    let place = Memory::default();
+    publish(&first, &place, 2).expect("published");
+    let before = place.files.borrow()[REPOMD].clone();
+    let mut replaced = false;
+    let refused = destination::publish(second.path(), &place, &options(2), &mut |_, _| {
+        if !std::mem::replace(&mut replaced, true) {
+            for part in ["Packages", "repodata"] {
+                fs::remove_dir_all(second.path().join(part)).expect("removed");
+                fs::rename(other.path().join(part), second.path().join(part)).expect("moved");
+            }
+        }
+    });
+    refused.expect_err("it changed");
+    assert_eq!(place.files.borrow()[REPOMD], before);
+    publish(&second, &place, 2).expect("published");
+    let now = place.files.borrow().clone();
+    assert_eq!(read(&now, &now).expect("whole"), ["Packages/d-1-1.noarch.rpm"]);
+}
+
 #[test]
 fn a_dry_run_says_what_a_run_does_and_does_nothing() {
     let (first, second) = (repository(&[("a", "1"), ("b", "1")]), repository(&[("b", "1"), ("c", "1")]));
