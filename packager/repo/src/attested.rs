@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use packager_rpm::VerifyingKey;
 use packager_rpm::dsse::{Envelope, EnvelopeError};
 use packager_rpm::provenance::{PAYLOAD_TYPE, Statement};
-use packager_source::digest;
 use packager_source::stop::{Interrupted, unless_interrupted};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use crate::destination::{self, RECORD as PUBLICATION, SIGNATURE};
+use crate::destination::{self, RECORD as PUBLICATION};
 use crate::listed::{Listed, ListedError};
 use crate::publish::{RECORD, list};
 
@@ -112,10 +110,6 @@ fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, 
         unless_interrupted()?;
         let sha256 = subject.digest.get("sha256").cloned().unwrap_or_default();
         let listed = Listed { location: subject.name.clone(), bytes: None, sha256 };
-        if subject.name == SIGNATURE && is_first(folder, &listed.sha256)? {
-            known.insert(folder.join(SIGNATURE));
-            continue;
-        }
         known.insert(listed.check(folder, &file)?);
     }
     let mut files = Vec::new();
@@ -141,15 +135,6 @@ fn is_about(name: &str) -> bool {
 /// leads to. Nobody signed the record that knows them, so it excuses nothing else.
 fn is_of_generation(name: &str) -> bool {
     [".rpm", ".rpm.spdx.json"].iter().any(|ending| name.ends_with(ending)) || name.starts_with("repodata/")
-}
-
-/// Whether the first of several signatures is the one that is spoken of: where a repository was published, those of the generations before
-/// stand behind it.
-fn is_first(folder: &Path, sha256: &str) -> Result<bool, AttestError> {
-    let path = folder.join(SIGNATURE);
-    let text = fs::read_to_string(&path).map_err(|source| AttestError::Read { path, source })?;
-    let first = destination::first_signature(&text);
-    Ok(first.is_some_and(|first| digest::hex(&Sha256::digest(first)) == sha256))
 }
 
 fn found(folder: &Path) -> Result<Vec<PathBuf>, AttestError> {

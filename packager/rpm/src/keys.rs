@@ -453,49 +453,22 @@ impl VerifyingKey {
         &self.usable
     }
 
-    /// Checks the detached signatures of a file: one of them must be right. A repository that is being replaced has one for what it is and
-    /// one for what it was, each in its own armor.
+    /// Checks a detached signature of a file.
     pub fn verify_file(&self, file: &Path, signature: &Path) -> Result<(), KeyError> {
         let unreadable = |source| KeyError::NoSignature { file: file.to_owned(), path: signature.to_owned(), source };
         let bytes = fs::read(file).map_err(at(file))?;
         let armored = fs::read_to_string(signature).map_err(unreadable)?;
-        let mut first = None;
-        for block in signatures(&armored) {
-            match self.verify_block(block, &bytes, file, signature) {
-                Ok(()) => return Ok(()),
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        Err(first.unwrap_or_else(|| bad(file, signature)))
-    }
-
-    fn verify_block(&self, armored: &str, bytes: &[u8], file: &Path, signature: &Path) -> Result<(), KeyError> {
-        let bad = || bad(file, signature);
-        let (detached, _) = DetachedSignature::from_string(armored).map_err(|_| bad())?;
+        let bad = || KeyError::BadSignature { file: file.to_owned(), signature: signature.to_owned() };
+        let (detached, _) = DetachedSignature::from_string(&armored).map_err(|_| bad())?;
         let key = &self.certificate.usable;
-        let by_primary = || self.certificate.primary_signs && detached.verify(&key.primary_key, bytes).is_ok();
-        let by_subkey = || key.public_subkeys.iter().any(|subkey| detached.verify(&subkey.key, bytes).is_ok());
+        let by_primary = || self.certificate.primary_signs && detached.verify(&key.primary_key, &bytes).is_ok();
+        let by_subkey = || key.public_subkeys.iter().any(|subkey| detached.verify(&subkey.key, &bytes).is_ok());
         match detached.signature.hash_alg() {
             Some(hash) if HASHES.contains(&hash) => (by_primary() || by_subkey()).then_some(()).ok_or_else(bad),
             Some(hash) => Err(KeyError::WeakHash { signature: signature.to_owned(), hash: hash.to_string() }),
             None => Err(bad()),
         }
     }
-}
-
-fn bad(file: &Path, signature: &Path) -> KeyError {
-    KeyError::BadSignature { file: file.to_owned(), signature: signature.to_owned() }
-}
-
-/// The most signatures of one file that are looked at: as many as generations of a repository may be kept.
-const SIGNATURES_MAX: usize = 64;
-
-/// The armored signatures that a text is made of.
-pub fn signatures(text: &str) -> impl Iterator<Item = &str> {
-    const BEGIN: &str = "-----BEGIN PGP SIGNATURE-----";
-    let starts: Vec<usize> = text.match_indices(BEGIN).map(|(at, _)| at).take(SIGNATURES_MAX).collect();
-    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([text.len()]).collect();
-    starts.into_iter().zip(ends).map(|(start, end)| &text[start..end])
 }
 
 #[cfg(test)]

@@ -19,4 +19,4 @@ pub mod sign;
 
 pub use gates::{Finding, Scene, check};
 pub use inspect::{Inspected, PackageError, extract};
-pub use keys::{KeyError, SigningKey, VerifyingKey, signatures};
+pub use keys::{KeyError, SigningKey, VerifyingKey};

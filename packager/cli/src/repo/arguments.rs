@@ -68,7 +68,7 @@ pub(crate) enum RepoCommand {
         #[command(flatten)]
         stamp: Stamp,
     },
-    /// Bring a repository to where hosts take it from; they see the old one or the new one at every moment
+    /// Bring a repository to where hosts take it from; they see the old one or the new one, also when this is killed
     Publish(PublishOptions),
     /// Put what was built for several targets into one folder, with pages and `.repo` files
     Site(SiteOptions),

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::bucket::{BUCKET, server};
-use crate::yard::{Yard, ends, packager};
+use crate::yard::{Client, Yard, ends, packager};
 
 /// Kills per place; `--features long` makes it many.
 const KILLS: usize = if cfg!(feature = "long") { 200 } else { 15 };
+
+/// How often a reader asks again: the next publisher runs within a second.
+const TRIES: usize = 20;
 
 /// Publishes one repository after the other and kills each publisher after another while; dnf never meets anything but a whole
 /// repository. The run after each kill completes.
@@ -31,7 +34,7 @@ fn killed(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut C
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                let versions = client.versions();
+                let versions = patient(&client, &done);
                 let whole = [["1", "2"], ["2", "3"], ["1", "3"]].iter().any(|whole| versions == *whole);
                 if !whole {
                     done.store(true, Ordering::Relaxed);
@@ -67,6 +70,23 @@ fn killed(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut C
     reached(&mut command);
     ends(&mut command, 0);
     assert_eq!(client.versions(), ["1", "2"]);
+}
+
+/// What a reader finds who asks again when it met `repomd.xml` and the signature of two generations: between its two requests, or where a
+/// publisher was killed between the two files of a bucket, until the next one ran.
+fn patient(client: &Client, done: &AtomicBool) -> Vec<String> {
+    for _ in 0..TRIES {
+        match client.look() {
+            Ok(versions) => return versions,
+            Err(said) if said.contains("GPG signature verification error: Bad GPG signature") => {}
+            Err(said) => {
+                done.store(true, Ordering::Relaxed);
+                panic!("{said}");
+            }
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    panic!("the signature never fits");
 }
 
 /// Ends the reader also when the publishers' side panics.

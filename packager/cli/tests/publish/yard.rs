@@ -166,13 +166,18 @@ impl Client {
 
     /// Takes the metadata anew, checks its signature, and says which versions of `tool` there are.
     pub(crate) fn versions(&self) -> Vec<String> {
+        self.look().unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// As [`Client::versions`], or what dnf says is wrong.
+    pub(crate) fn look(&self) -> Result<Vec<String>, String> {
         let query = ["repoquery", "--refresh", "--qf=version:%{version}", "tool"];
-        let text = self.good(&query);
+        let output = self.command(&query).output().expect("it runs");
+        let text = said(&output);
         let mut versions: Vec<String> =
             text.lines().filter_map(|line| line.strip_prefix("version:")).map(str::to_owned).collect();
         versions.sort();
-        assert!(!versions.is_empty(), "dnf finds nothing: {text}");
-        versions
+        if output.status.success() && !versions.is_empty() { Ok(versions) } else { Err(text) }
     }
 
     /// What it has installed, but for keys.

@@ -244,6 +244,28 @@ impl Place for Bucket {
         })
     }
 
+    /// Both requests are under way at once: nothing puts two objects at one moment.
+    fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError> {
+        self.block(async {
+            let put = futures_util::stream::iter(files).map(|(name, bytes)| async move {
+                let what = format!("write `{name}` to");
+                let key = self.key(name)?;
+                let done = match bytes {
+                    Some(bytes) => {
+                        let options = PutOptions { attributes: attributes(name), ..PutOptions::default() };
+                        self.store.put_opts(&key, PutPayload::from(bytes.to_vec()), options).await.map(drop)
+                    }
+                    None => self.store.delete(&key).await,
+                };
+                match done {
+                    Err(Error::NotFound { .. }) if bytes.is_none() => Ok(()),
+                    other => other.map_err(self.error(&what)),
+                }
+            });
+            put.buffer_unordered(files.len().max(1)).try_collect::<Vec<()>>().await.map(drop)
+        })
+    }
+
     fn remove(&self, names: &[String]) -> Result<(), PlaceError> {
         self.block(async {
             let removed = futures_util::stream::iter(names)

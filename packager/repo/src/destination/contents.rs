@@ -17,7 +17,7 @@ use crate::listed::{self, Listed};
 use crate::stored::Stored;
 
 pub(super) const REPOMD: &str = "repodata/repomd.xml";
-pub(crate) const SIGNATURE: &str = "repodata/repomd.xml.asc";
+pub(super) const SIGNATURE: &str = "repodata/repomd.xml.asc";
 
 /// What changes when a repository is published again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +47,8 @@ pub(super) struct Contents {
     pub(super) files: Vec<Wanted>,
     /// `repomd.xml`; a folder above repositories has none.
     pub(super) repomd: Option<Vec<u8>>,
-    /// The first signature of it.
-    pub(super) signature: Option<String>,
+    /// Its signature.
+    pub(super) signature: Option<Vec<u8>>,
 }
 
 impl Contents {
@@ -209,36 +209,16 @@ fn others(folder: &Path) -> Result<Vec<(String, PathBuf)>, PublishError> {
     Ok(found)
 }
 
-/// The first signature of the metadata: a folder that was fetched from a place where it was published has several.
-fn signature(folder: &Path) -> Result<Option<String>, PublishError> {
+/// The signature of the metadata.
+fn signature(folder: &Path) -> Result<Option<Vec<u8>>, PublishError> {
     let path = folder.join(SIGNATURE);
-    match fs::read_to_string(&path) {
+    match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(PublishError::at(&path)(error)),
-        Ok(text) => first_block(&text).map(Some).ok_or(PublishError::Signature(path)),
+        other => other.map(Some).map_err(PublishError::at(&path)),
     }
-}
-
-/// The first of several signatures, ending with a line feed.
-pub(crate) fn first_block(text: &str) -> Option<String> {
-    packager_rpm::signatures(text).next().map(|block| format!("{}\n", block.trim_end()))
 }
 
 /// See [`listed::place`].
 pub(super) fn inside(location: &str) -> Result<(), crate::ListedError> {
     listed::place(location, Path::new(""), Path::new(REPOMD)).map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::first_block;
-
-    #[test]
-    fn the_first_of_several_signatures() {
-        let one = "-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n";
-        let two = "-----BEGIN PGP SIGNATURE-----\n\ndef\n-----END PGP SIGNATURE-----\n";
-        assert_eq!(first_block(one).as_deref(), Some(one));
-        assert_eq!(first_block(&format!("\n{one}\n\n{two}")).as_deref(), Some(one));
-        assert_eq!(first_block("text"), None);
-    }
 }

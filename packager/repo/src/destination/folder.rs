@@ -1,6 +1,7 @@
 //! A folder of this machine as a place: files are written beside and renamed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use packager_source::stop::unless_interrupted;
 use packager_source::{Room, keep};
+
+use crate::exchange::{exchange, recover};
 
 use super::place::{Held, Place, PlaceError, Source};
 
@@ -87,7 +90,12 @@ impl Place for Folder {
         let begun = Instant::now();
         loop {
             match folder.try_lock() {
-                Ok(()) => return Ok(Box::new(Locked { _folder: folder })),
+                Ok(()) => {
+                    // What a stop in the middle of an exchange left aside.
+                    let metadata = self.root.join("repodata");
+                    recover(&metadata).map_err(at(&metadata))?;
+                    return Ok(Box::new(Locked { _folder: folder }));
+                }
                 Err(fs::TryLockError::WouldBlock) if begun.elapsed() >= patience => {
                     return Err(PlaceError::Held { place: self.address.clone(), waited: patience, by: String::new() });
                 }
@@ -144,6 +152,34 @@ impl Place for Folder {
         fs::write(&written, bytes).map_err(at(&written))?;
         File::open(&written).and_then(|file| file.sync_all()).map_err(at(&written))?;
         self.take_place(&written, name)
+    }
+
+    /// Everything else of the folder they lie in is linked into a new one, which takes its place by one exchange of names.
+    fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError> {
+        let Some(name) = files.first().and_then(|(name, _)| Path::new(name).parent()) else { return Ok(()) };
+        let folder = self.root.join(name);
+        fs::create_dir_all(&folder).map_err(at(&folder))?;
+        let room = Room::make(&self.root, ROOM).map_err(at(&self.root))?;
+        let new = room.path().join("new");
+        fs::create_dir(&new).map_err(at(&new))?;
+        let changing: Vec<&OsStr> = files.iter().filter_map(|(name, _)| Path::new(name).file_name()).collect();
+        for entry in fs::read_dir(&folder).map_err(at(&folder))? {
+            let entry = entry.map_err(at(&folder))?;
+            let (from, to) = (entry.path(), new.join(entry.file_name()));
+            if !changing.contains(&entry.file_name().as_os_str()) {
+                fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(at(&from))?;
+            }
+        }
+        for (name, bytes) in files {
+            if let Some(bytes) = bytes {
+                let path = new.join(Path::new(name).file_name().unwrap_or_default());
+                fs::write(&path, bytes).map_err(at(&path))?;
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).map_err(at(&path))?;
+            }
+        }
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).map_err(at(&new))?;
+        self.settle()?;
+        exchange(&new, &folder).map_err(at(&folder))
     }
 
     fn remove(&self, names: &[String]) -> Result<(), PlaceError> {

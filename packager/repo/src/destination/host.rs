@@ -24,6 +24,9 @@ const LOCKED: &str = "locked";
 /// How long a host may take to let us in, with whatever `ssh` asks a person, and to answer.
 const CONNECTING: Duration = Duration::from_secs(120);
 
+/// Where files lie that are about to take their place.
+const BESIDE: &str = ".packager-switch";
+
 /// How long a session may take to end.
 const ENDING: Duration = Duration::from_secs(5);
 
@@ -237,6 +240,30 @@ impl Place for Host {
         path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io)?;
         std::fs::write(&path, bytes).map_err(io)?;
         self.rsync("write to", room.path(), &[name])
+    }
+
+    /// They are brought beside and renamed by one program on the host, which goes on when we are gone.
+    fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError> {
+        let mut script = String::from("trap '' HUP; cd \"$d\"");
+        let Some(folder) = files.first().and_then(|(name, _)| Path::new(name).parent()) else { return Ok(()) };
+        let (mut moved, mut removed) = (String::new(), String::new());
+        for (name, bytes) in files {
+            let Some(bytes) = bytes else {
+                removed.push_str(&format!(" {}", quoted(name)));
+                continue;
+            };
+            let file = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
+            let beside = format!("{BESIDE}/{file}");
+            self.put(&beside, bytes)?;
+            moved.push_str(&format!(" {}", quoted(&beside)));
+        }
+        if !moved.is_empty() {
+            script.push_str(&format!(" && mv -f --{moved} {}/ && rmdir {BESIDE}", quoted(&folder.to_string_lossy())));
+        }
+        if !removed.is_empty() {
+            script.push_str(&format!(" && rm -f --{removed}"));
+        }
+        self.run("write to", self.command(&script), b"", LIST_BYTES_MAX).map(drop)
     }
 
     fn remove(&self, names: &[String]) -> Result<(), PlaceError> {

@@ -1,7 +1,6 @@
-//! Bringing a repository to where readers take it from, so that they see the old one or the new one at every moment
-//! (packager/docs/publishing.md).
+//! Bringing a repository to where readers take it from, so that they see the old one or the new one (packager/docs/publishing.md).
 //!
-//! [`place`] is what the protocol needs of a destination, [`folder`], [`host`] and [`bucket`] are destinations, [`contents`] is
+//! [`place`] is what the protocol needs of a destination, [`folder`], [`host`] and [`bucket`] (with its lock, [`lease`]) are destinations, [`contents`] is
 //! what a folder has to publish, [`record`] what was published before. The protocol itself is here.
 
 mod bucket;
@@ -26,8 +25,7 @@ use crate::ListedError;
 use crate::metadata::MetadataError;
 use crate::stored::{METADATA_BYTES_MAX, Stored};
 pub use contents::repositories;
-use contents::{Contents, Kind, REPOMD, Wanted};
-pub(crate) use contents::{SIGNATURE, first_block as first_signature};
+use contents::{Contents, Kind, REPOMD, SIGNATURE, Wanted};
 use place::{Held, Place, PlaceError, Source};
 pub(crate) use record::RECORD;
 use record::{Entry, Files, Generation, RECORD_BYTES_MAX, Record, RecordError};
@@ -71,9 +69,6 @@ pub enum PublishError {
     /// No signature.
     #[error("the metadata of `{}` is not signed\nhint: sign it: `packager repo update --sign-key FILE`; or let hosts accept it unsigned, with `--allow-unsigned`", .0.display())]
     Unsigned(PathBuf),
-    /// Something else instead of a signature.
-    #[error("`{}` is no armored signature\nhint: sign the metadata again: `packager repo update --sign-key FILE`", .0.display())]
-    Signature(PathBuf),
     /// Metadata that changes under its name.
     #[error(
         "the metadata `{location}` of `{folder}` does not carry its SHA-256 in its name\nhint: make it again with `packager repo create`, or `createrepo_c --unique-md-filenames`"
@@ -193,23 +188,15 @@ struct Plan {
     written: Option<Record>,
     put: Vec<Wanted>,
     there: usize,
-    /// What leads to the rest, where it changes.
-    signature: Option<String>,
-    repomd: bool,
-    /// No signature is to stay.
-    unsign: bool,
+    /// Whether what leads to the rest changes.
+    switch: bool,
     remove: Vec<String>,
 }
 
 impl Plan {
     fn is_done(&self) -> bool {
-        let Plan { put, remove, signature, repomd, unsign, written, next, .. } = self;
-        written.as_ref() == Some(next)
-            && put.is_empty()
-            && remove.is_empty()
-            && signature.is_none()
-            && !repomd
-            && !unsign
+        let Plan { put, remove, switch, written, next, .. } = self;
+        written.as_ref() == Some(next) && put.is_empty() && remove.is_empty() && !switch
     }
 }
 
@@ -310,7 +297,7 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
         return Err(PublishError::Above { place: place.address().to_owned() });
     }
     if let Some(repomd) = repomd.as_ref().filter(|_| contents.repomd.is_some()) {
-        served(&mut record, repomd, signature.as_deref(), place)?;
+        served(&mut record, repomd, place)?;
     }
     let mut put = Vec::new();
     for file in &contents.files {
@@ -318,16 +305,10 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
             put.push(file.clone());
         }
     }
-    let newest = Generation {
-        revision: contents.revision.clone(),
-        repomd: contents.repomd_sha256(),
-        signature: contents.signature.clone().unwrap_or_default(),
-        files: contents.entries(),
-    };
+    let newest =
+        Generation { revision: contents.revision.clone(), repomd: contents.repomd_sha256(), files: contents.entries() };
     let mut next = record.clone();
     next.advance(newest, options.keep.max(1));
-    let wanted: String = next.generations.iter().map(|generation| generation.signature.as_str()).collect();
-    let signed = contents.signature.is_some();
     // Repositories below this place are others' affair, also where their files were ours once.
     let repositories = there.keys().filter_map(|name| name.strip_suffix(REPOMD));
     let repositories: Vec<&str> = repositories.filter(|folder| !folder.is_empty()).collect();
@@ -336,9 +317,7 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     let remove: Vec<String> = gone.cloned().collect();
     next.pending.clear();
     Ok(Plan {
-        signature: (signed && signature.as_deref() != Some(wanted.as_bytes())).then_some(wanted),
-        unsign: contents.repomd.is_some() && !signed && signature.is_some(),
-        repomd: contents.repomd.is_some() && repomd != contents.repomd,
+        switch: contents.repomd.is_some() && (repomd != contents.repomd || signature != contents.signature),
         written,
         there: contents.files.len() - put.len(),
         record,
@@ -350,12 +329,12 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
 
 /// Makes the generation that readers see the first one of the record. One that it does not know comes of a publication that was
 /// killed before it wrote the record, or of another program: what its metadata lists is taken over.
-fn served(record: &mut Record, repomd: &[u8], signature: Option<&[u8]>, place: &dyn Place) -> Result<(), PublishError> {
+fn served(record: &mut Record, repomd: &[u8], place: &dyn Place) -> Result<(), PublishError> {
     let sha256 = contents::sha256(repomd);
     let known = record.generations.iter().position(|generation| generation.repomd == sha256);
     let generation = match known {
         Some(at) => record.generations.remove(at),
-        None => match taken_over(repomd, sha256, signature, place) {
+        None => match taken_over(repomd, sha256, place) {
             // Damaged: what was published is known, and is put in order again.
             Err(PublishError::TakeOver { .. } | PublishError::Metadata(_) | PublishError::Listed(_))
                 if !record.generations.is_empty() =>
@@ -369,12 +348,7 @@ fn served(record: &mut Record, repomd: &[u8], signature: Option<&[u8]>, place: &
     Ok(())
 }
 
-fn taken_over(
-    repomd: &[u8],
-    sha256: String,
-    signature: Option<&[u8]>,
-    place: &dyn Place,
-) -> Result<Generation, PublishError> {
+fn taken_over(repomd: &[u8], sha256: String, place: &dyn Place) -> Result<Generation, PublishError> {
     let cannot = |why: String| PublishError::TakeOver { place: place.address().to_owned(), why };
     let room = tempfile::tempdir().map_err(PublishError::at(&std::env::temp_dir()))?;
     let listed = read::repomd(repomd).map_err(|error| cannot(error.to_string()))?;
@@ -393,9 +367,7 @@ fn taken_over(
         contents::inside(&file.location)?;
         files.insert(file.location, Entry { sha256: file.sha256, bytes: file.bytes.unwrap_or(0) });
     }
-    let signature = signature.map(String::from_utf8_lossy);
-    let signature = signature.and_then(|text| contents::first_block(&text)).unwrap_or_default();
-    Ok(Generation { revision: listed.revision, repomd: sha256, signature, files })
+    Ok(Generation { revision: listed.revision, repomd: sha256, files })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
@@ -477,9 +449,8 @@ fn put(
     for file in &plan.put {
         about.pending.insert(file.source.name.clone(), about_to_be(file, &plan.record));
     }
-    // Also which generation readers see: the signature file, from which that could be told, is about to change.
-    let changes = !plan.put.is_empty() || plan.signature.is_some() || plan.repomd;
-    if changes && plan.written.as_ref() != Some(&about) {
+    // Also which generation readers see now.
+    if (plan.switch || !plan.put.is_empty()) && plan.written.as_ref() != Some(&about) {
         place.put(RECORD, &about.text())?;
     }
     let all = put_files(folder, plan, place, lock, told);
@@ -494,14 +465,9 @@ fn put(
     all?;
     place.settle()?;
     lock.check()?;
-    if let Some(signature) = &plan.signature {
-        place.put(SIGNATURE, signature.as_bytes())?;
-    }
-    if let Some(repomd) = contents.repomd.as_ref().filter(|_| plan.repomd) {
-        place.put(REPOMD, repomd)?;
-    }
-    if plan.unsign {
-        place.remove(&[SIGNATURE.to_owned()])?;
+    if plan.switch {
+        let files = [(REPOMD, contents.repomd.as_deref()), (SIGNATURE, contents.signature.as_deref())];
+        place.switch(&files)?;
     }
     place.settle()?;
     let mut now = plan.next.clone();

@@ -158,6 +158,9 @@ pub trait Place {
     /// Puts one file with these contents, in place of the one that is there.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), PlaceError>;
 
+    /// Puts small files of one folder there at one moment, as nearly as the place can; those without contents are removed.
+    fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError>;
+
     /// Removes files; it is no error when they are not there.
     fn remove(&self, names: &[String]) -> Result<(), PlaceError>;
 

@@ -64,8 +64,6 @@ pub(super) struct Generation {
     pub(super) revision: String,
     /// SHA-256 of `repomd.xml`.
     pub(super) repomd: String,
-    /// Its signature, armored; empty without one.
-    pub(super) signature: String,
     pub(super) files: Files,
 }
 
@@ -162,7 +160,7 @@ mod tests {
 
     fn generation(repomd: &str, names: &[(&str, &str)]) -> Generation {
         let [revision, repomd] = ["1", repomd].map(str::to_owned);
-        Generation { revision, repomd, signature: String::new(), files: files(names) }
+        Generation { revision, repomd, files: files(names) }
     }
 
     #[test]

@@ -93,6 +93,17 @@ impl Place for Memory {
         self.step(|files| drop(files.insert(name.to_owned(), bytes.to_vec())))
     }
 
+    fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError> {
+        self.step(|there| {
+            for (name, bytes) in files {
+                match bytes {
+                    Some(bytes) => drop(there.insert((*name).to_owned(), bytes.to_vec())),
+                    None => drop(there.remove(*name)),
+                }
+            }
+        })
+    }
+
     fn remove(&self, names: &[String]) -> Result<(), PlaceError> {
         names.iter().try_for_each(|name| self.step(|files| drop(files.remove(name))))
     }

@@ -84,8 +84,8 @@ pub(crate) fn published(folder: &Path) -> Files {
     files
 }
 
-/// Takes `repomd.xml` from the first state, and everything else from the last one: as a reader that is slower than a publication.
-/// Returns the locations of the packages it got.
+/// Takes `repomd.xml` and its signature from the first state, and everything else from the last one: as a reader that is slower than a
+/// publication. Returns the locations of the packages it got.
 pub(crate) fn read(first: &Files, last: &Files) -> Result<Vec<String>, String> {
     let room = tempfile::tempdir().expect("a folder");
     let write = |name: &str, bytes: &[u8]| {
@@ -95,7 +95,7 @@ pub(crate) fn read(first: &Files, last: &Files) -> Result<Vec<String>, String> {
     };
     let get = |name: &str| last.get(name).ok_or_else(|| format!("{name} is missing"));
     write(REPOMD, first.get(REPOMD).ok_or("no repomd.xml")?);
-    write(SIGNATURE, get(SIGNATURE)?);
+    write(SIGNATURE, first.get(SIGNATURE).ok_or("no signature")?);
     let verified = public().verify_file(&room.path().join(REPOMD), &room.path().join(SIGNATURE));
     verified.map_err(|error| error.to_string())?;
     let stored = Stored::open(room.path()).map_err(|error| error.to_string())?;
