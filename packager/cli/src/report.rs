@@ -55,7 +55,7 @@ impl Report {
         let text = match self.value {
             Value::Null => String::new(),
             value if as_json => format!("{value:#}\n"),
-            _ => self.text,
+            _ => harmless(&self.text),
         };
         let mut out = std::io::stdout().lock();
         // A reader that went away, as `head` does, is no failure.
@@ -70,6 +70,19 @@ impl Report {
         }
         if self.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
+}
+
+/// A text for a terminal: names from packages and metadata may hold anything, and move its cursor or worse.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() && !matches!(letter, '\n' | '\t') {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
 }
 
 /// Prints an error with its causes; hints come last.
@@ -102,7 +115,7 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
     if as_json {
         tell_programs(&message, &hints);
     } else {
-        say!("error: {message}");
+        say!("error: {}", harmless(&message));
         for hint in hints {
             say!("hint: {hint}");
         }
@@ -186,4 +199,12 @@ pub(crate) fn size(bytes: u64) -> String {
         value /= 1024.0;
     }
     format!("{value:.1} GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nothing_moves_the_cursor() {
+        assert_eq!(super::harmless("a\u{1b}[31mb\r\n\tc\0"), "a\\u{1b}[31mb\\r\n\tc\\u{0}");
+    }
 }

@@ -106,6 +106,12 @@ fn contents(root: &Path, prefix: &str) -> io::Result<Contents> {
     Ok(contents)
 }
 
+/// As names of packages and versions are.
+fn is_plain(folder: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "._+~-".contains(letter);
+    folder.starts_with(|first: char| first.is_ascii_alphanumeric()) && folder.chars().all(allowed)
+}
+
 /// The one folder that an archive holds.
 fn top_folder(place: &str, archive: &Path) -> Result<String, GivenError> {
     let form = |reason: String| GivenError::Form { place: place.to_owned(), reason };
@@ -123,6 +129,11 @@ fn top_folder(place: &str, archive: &Path) -> Result<String, GivenError> {
     // git writes its commit as a pseudo file, which tar does not list; everything else is below the folder.
     tops.dedup();
     match tops.as_slice() {
+        // It goes into the spec, where `%` and blanks mean something.
+        [top] if !is_plain(top) => {
+            let top = top.escape_debug();
+            Err(form(format!("its folder `{top}` has more in its name than letters, digits and `._+~-`")))
+        }
         [top] => Ok((*top).to_owned()),
         [] => Err(form("it is empty".to_owned())),
         [first, second, ..] => Err(form(format!("it has `{first}` and `{second}` at its top"))),
@@ -140,6 +151,24 @@ mod tests {
         let output = Command::new("tar").arg("-tvf").arg(store.join(sha256)).output().expect("tar");
         assert!(output.status.success());
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[test]
+    fn folders_that_mean_something_in_a_spec_are_refused() {
+        let room = tempfile::tempdir().expect("a folder");
+        let store = room.path().join("store");
+        for name in ["arg%(touch PWNED)", "a b;touch pwned", "-rf", "%{x}"] {
+            let archive = room.path().join("x.tar");
+            fs::create_dir_all(room.path().join(name)).expect("a folder");
+            let status =
+                Command::new("tar").arg("-C").arg(room.path()).arg("-cf").arg(&archive).arg("--").arg(name).status();
+            assert!(status.expect("tar").success());
+            let refused = take(&archive.display().to_string(), "x-1", 1_790_000_000, &store, true);
+            assert!(
+                matches!(&refused, Err(GivenError::Form { reason, .. }) if reason.contains("letters, digits")),
+                "{name}: {refused:?}"
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page};
+use crate::values::is_word;
 
 /// A cargo workspace in the file system, or the archive of an upstream release.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,6 +69,9 @@ pub struct Patch {
     pub reason: String,
 }
 
+/// What top folders of archives may have beside letters and digits.
+const FOLDER_MARKS: &str = "._+~-";
+
 impl Archive {
     /// What an archive needs, beside others or alone.
     pub(super) fn whole(
@@ -94,6 +98,11 @@ impl Archive {
                 let hint = Some("recipes and what is published name it; take the credentials out".to_owned());
                 return Err(page.at(archive, "an address with credentials", hint));
             }
+        }
+        // It goes into the spec, where `%` and blanks mean something.
+        if let Some(folder) = value.folder.as_ref().filter(|folder| !is_word(folder, FOLDER_MARKS)) {
+            let hint = Some("use letters, digits and `._+~-`, and begin with a letter or digit".to_owned());
+            return Err(page.at(archive, format!("`{folder}` cannot be the top folder of an archive"), hint));
         }
         let is_id = |id: &String| id.len() == 40 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if let Some(commit) = value.commit.as_ref().filter(|commit| !is_id(commit)) {
