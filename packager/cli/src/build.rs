@@ -135,12 +135,27 @@ pub(crate) fn store(places: &Places) -> Store {
     Store::new(places.state.join("artifacts"))
 }
 
-/// The recipes whose packages are in the store. Compiles and fetches nothing.
+/// The recipes whose packages are in the store. Compiles and fetches nothing. One without a locked archive has no key, and what links against
+/// it has none either: they were never built from what the recipe says.
 pub(crate) fn cached(places: &Places, target: &Target, ready: &[Ready]) -> Result<BTreeSet<String>> {
-    let keys = Yard::new(places, target, true, None)?.keys(ready)?;
+    let yard = Yard::new(places, target, true, None)?;
     let store = store(places);
-    let there = ready.iter().zip(keys).filter(|(_, (_, key))| store.get(key).is_some());
-    Ok(there.map(|(ready, _)| ready.recipe.name.clone()).collect())
+    let (mut known, mut there, mut keyless) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for ready in ready {
+        let name = &ready.recipe.name;
+        let unlocked = ready.recipe.archive.as_ref().is_some_and(|archive| archive.sha256.is_none());
+        if unlocked || ready.links.iter().any(|link| keyless.contains(link)) {
+            keyless.insert(name);
+            continue;
+        }
+        let inputs = yard.inputs(ready, &known)?;
+        let key = yard.job(ready, &inputs, &|_: &str| ()).key()?;
+        known.push(linked(ready, &key));
+        if store.get(&key).is_some() {
+            there.insert(name.clone());
+        }
+    }
+    Ok(there)
 }
 
 /// `srpm`.
