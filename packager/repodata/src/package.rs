@@ -104,7 +104,11 @@ pub struct Outside {
 pub fn describe(headers: &Headers, outside: Outside) -> Result<Package, HeaderError> {
     let main = &headers.main;
     let text = |tag| Ok(main.text(tag)?.map(clean).unwrap_or_default());
-    let needed = |tag, what| main.text(tag)?.map(clean).ok_or(HeaderError::Missing(what));
+    // An empty one, or one of which XML can carry nothing, is none: no reader takes it.
+    let needed = |tag, what| {
+        let text = main.text(tag)?.map(clean).filter(|text| !text.is_empty());
+        text.ok_or(HeaderError::Missing(what))
+    };
     let number = |tag| Ok::<_, HeaderError>(main.number(tag)?.unwrap_or_default());
     let mut budget = Budget { left: EXPANDED_BYTES_MAX };
     let files = files(main, &mut budget)?;
@@ -264,7 +268,8 @@ fn dependencies<'h>(
     for ((name, flags), version) in names.zip(flags).zip(versions) {
         let (name, version) = (name?, version?);
         budget.take(name.len() + version.len())?;
-        if !name.is_empty() {
+        // One of which XML can carry nothing is none.
+        if name.iter().any(u8::is_ascii_graphic) || !clean(name).is_empty() {
             list.push(RawDependency { name, flags, version });
         }
     }
@@ -425,6 +430,15 @@ mod tests {
             let file = front(&header(&[]), &header(&entries));
             let headers = Headers::read(&mut &file[..]).expect("headers");
             assert!(matches!(describe(&headers, Outside::default()), Err(HeaderError::Missing(_))), "{missing}");
+            // Empty, or of characters that no metadata can carry.
+            for nothing in [&b"\0"[..], b"\x01\x02\0"] {
+                let mut entries = BASE.to_vec();
+                entries[missing].3 = nothing;
+                let file = front(&header(&[]), &header(&entries));
+                let headers = Headers::read(&mut &file[..]).expect("headers");
+                let described = describe(&headers, Outside::default());
+                assert!(matches!(described, Err(HeaderError::Missing(_))), "{missing}");
+            }
         }
         let long =
             described(&[(1009, 4, 1, &[0, 0, 0, 1]), (5009, 5, 1, &[0, 0, 0, 9, 0, 0, 0, 0])]).expect("a package");

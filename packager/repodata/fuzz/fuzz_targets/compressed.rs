@@ -10,7 +10,7 @@ const LIMIT: u64 = 1 << 20;
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, data)) = data.split_first() else { return };
-    let name = ["x.gz", "x.zst", "x.xz", "x.xml"][usize::from(kind % 4)];
+    let name = ["x.xml.gz", "x.xml.zst", "x.xml.xz", "x.xml"][usize::from(kind % 4)];
     let compression = Compression::of(name).expect("a known ending");
     let mut text = Vec::new();
     if let Ok(mut from) = decoder(data, compression, LIMIT)
