@@ -12,7 +12,7 @@ use packager_build::{Artifact, Budget, Buildroot, Gnu, Job, Linked, Origin, Stor
 use packager_recipe::Target;
 use packager_repo::publish;
 use packager_rpm::sbom::Component;
-use packager_rpm::{Finding, Inspected, Scene, SigningKey, VerifyingKey, compare};
+use packager_rpm::{Finding, Inspected, Scene, SigningKey, compare};
 use packager_source::stop::unless_interrupted;
 use packager_source::{Room, keep};
 use serde_json::{Value, json};
@@ -22,11 +22,11 @@ use crate::arguments::{BuildOptions, RebuildOptions, SrpmOptions, Which};
 use crate::attestation::Asked;
 use crate::check::{self, REMEDY, described};
 use crate::given::Given;
-use crate::keys::{DEVELOPMENT_USER, signing_key};
+use crate::keys::signing_key;
 use crate::places::Places;
 use crate::planned;
 use crate::progress::Line;
-use crate::publication::{self, Plan, REPOSITORY, Signer};
+use crate::publication::{self, Plan, Signer};
 use crate::report::{Report, say, together};
 use crate::waves;
 use crate::world::{self, Ready, Sources};
@@ -101,7 +101,7 @@ impl<'y> Yard<'y> {
     }
 
     /// The inputs and build keys of recipes in their order.
-    pub(crate) fn keys(&self, ready: &[Ready]) -> Result<Vec<(Inputs, String)>> {
+    pub(crate) fn keys<'r>(&self, ready: impl IntoIterator<Item = &'r Ready>) -> Result<Vec<(Inputs, String)>> {
         let silent = |_: &str| ();
         let mut known: Vec<Linked> = Vec::new();
         let mut keys = Vec::new();
@@ -138,24 +138,20 @@ pub(crate) fn store(places: &Places) -> Store {
 /// The recipes whose packages are in the store. Compiles and fetches nothing. One without a locked archive has no key, and what links against
 /// it has none either: they were never built from what the recipe says.
 pub(crate) fn cached(places: &Places, target: &Target, ready: &[Ready]) -> Result<BTreeSet<String>> {
-    let yard = Yard::new(places, target, true, None)?;
-    let store = store(places);
-    let (mut known, mut there, mut keyless) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    let mut keyless = BTreeSet::new();
+    let mut keyed = Vec::new();
     for ready in ready {
-        let name = &ready.recipe.name;
         let unlocked = ready.recipe.archive.as_ref().is_some_and(|archive| archive.sha256.is_none());
         if unlocked || ready.links.iter().any(|link| keyless.contains(link)) {
-            keyless.insert(name);
-            continue;
-        }
-        let inputs = yard.inputs(ready, &known)?;
-        let key = yard.job(ready, &inputs, &|_: &str| ()).key()?;
-        known.push(linked(ready, &key));
-        if store.get(&key).is_some() {
-            there.insert(name.clone());
+            keyless.insert(&ready.recipe.name);
+        } else {
+            keyed.push(ready);
         }
     }
-    Ok(there)
+    let keys = Yard::new(places, target, true, None)?.keys(keyed.iter().copied())?;
+    let store = store(places);
+    let there = keyed.iter().zip(keys).filter(|(_, (_, key))| store.get(key).is_some());
+    Ok(there.map(|(ready, _)| ready.recipe.name.clone()).collect())
 }
 
 /// `srpm`.
@@ -241,25 +237,6 @@ pub(crate) struct Stage {
     pub(crate) seconds: f64,
 }
 
-/// Refuses to replace what a release key signed by what the development key signs: nobody who forgot `--sign-key` wants that.
-fn signed_for_release(folder: &Path, development: &VerifyingKey) -> Result<()> {
-    let Some(record) = publish::current(folder) else { return Ok(()) };
-    if record.key == development.facts().fingerprint {
-        return Ok(());
-    }
-    // Another development key, which was lost.
-    let user = VerifyingKey::load(&folder.join(publish::key_file(REPOSITORY))).map(|key| key.facts().user);
-    if user.as_ref().is_ok_and(|user| user.starts_with(DEVELOPMENT_USER)) {
-        return Ok(());
-    }
-    bail!(
-        "`{}` is signed by {} ({}), and would be signed by the development key\nhint: give `--sign-key FILE`, or another folder with `--out`",
-        folder.display(),
-        user.unwrap_or_else(|_| "another key".to_owned()),
-        record.key
-    )
-}
-
 fn one_target(
     places: &Places,
     options: &BuildOptions,
@@ -291,7 +268,7 @@ fn one_target(
     // Before minutes of compiling, not after.
     publish::possible(&folder)?;
     if development {
-        signed_for_release(&folder, &public)?;
+        publication::keep_release(&folder, &public)?;
     }
     let after_failure = if options.keep_going { AfterFailure::Go } else { AfterFailure::Stop };
     let mut built = waves::build(&yard, ready, &keys, after_failure)?;

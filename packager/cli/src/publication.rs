@@ -19,6 +19,7 @@ use crate::announced::Announced;
 use crate::attestation::{self, Asked};
 use crate::build::{Built, Done};
 use crate::check::{REMEDY, described};
+use crate::keys::DEVELOPMENT_USER;
 use crate::places::Places;
 use crate::report::{size, table};
 use crate::world::{self, Ready};
@@ -61,6 +62,25 @@ impl Plan {
         let by_key = *fingerprint == key.facts().fingerprint && *certificate == key.digest();
         by_key && *inputs == self.inputs && *settings == self.settings
     }
+}
+
+/// Refuses to replace what a release key signed by what the development key signs: nobody who forgot `--sign-key` wants that.
+pub(crate) fn keep_release(folder: &Path, development: &VerifyingKey) -> Result<()> {
+    let Some(record) = publish::current(folder) else { return Ok(()) };
+    if record.key == development.facts().fingerprint {
+        return Ok(());
+    }
+    // Another development key, which was lost.
+    let user = VerifyingKey::load(&folder.join(publish::key_file(REPOSITORY))).map(|key| key.facts().user);
+    if user.as_ref().is_ok_and(|user| user.starts_with(DEVELOPMENT_USER)) {
+        return Ok(());
+    }
+    bail!(
+        "`{}` is signed by {} ({}), and would be signed by the development key\nhint: give `--sign-key FILE`, or another folder with `--out`",
+        folder.display(),
+        user.unwrap_or_else(|_| "another key".to_owned()),
+        record.key
+    )
 }
 
 /// Everything that decides what is published but not what is built: the `.repo` file, what was asked for as the provenance states it, what

@@ -117,7 +117,7 @@ pub(crate) fn fail(error: &anyhow::Error, as_json: bool) -> ExitCode {
     } else {
         say!("error: {}", harmless(&message));
         for hint in hints {
-            say!("hint: {hint}");
+            say!("hint: {}", harmless(&hint));
         }
     }
     ExitCode::FAILURE

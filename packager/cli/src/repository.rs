@@ -1,22 +1,17 @@
 //! Repositories as the resolver sees them: metadata in a folder or behind an address, turned into packages of a universe.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use packager_repo::stored::Stored;
+use packager_repo::is_inside;
+use packager_repo::stored::{POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
 use packager_repodata::model;
 use packager_repodata::write::Format;
 use packager_resolve::Package;
 use packager_rpm::VerifyingKey;
 use packager_source::archive;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-
-/// Where the metadata of metadata lies.
-const REPOMD: &str = "repodata/repomd.xml";
-
-/// The most that it and its signature may have.
-const REPOMD_BYTES_MAX: u64 = 16 << 20;
 
 /// What part of a path must not be written as it is (RFC 3986, 3.3).
 const PATH: &AsciiSet = &CONTROLS
@@ -55,7 +50,7 @@ impl Repository {
             return Ok(Repository { place: place.to_owned(), folder, fetched: None, stored });
         }
         let room = tempfile::tempdir().context("cannot make a temporary folder")?;
-        fetch(place, REPOMD, room.path(), REPOMD_BYTES_MAX)?;
+        fetch(place, REPOMD, room.path(), POINTER_BYTES_MAX)?;
         let stored = Stored::open(room.path()).with_context(cannot)?;
         Ok(Repository { place: place.to_owned(), folder: room.path().to_owned(), fetched: Some(room), stored })
     }
@@ -71,13 +66,12 @@ impl Repository {
 
     /// The key that signed `repomd.xml`.
     pub(crate) fn signer<'k>(&self, keys: &'k [VerifyingKey]) -> Result<&'k VerifyingKey> {
-        let signature = format!("{REPOMD}.asc");
         if self.fetched.is_some() {
-            fetch(&self.place, &signature, &self.folder, REPOMD_BYTES_MAX)?;
-        } else if !self.folder.join(&signature).exists() {
-            bail!("the repository `{}` has no `{signature}`\nhint: leave out `--key` if nobody signs it", self.place);
+            fetch(&self.place, SIGNATURE, &self.folder, POINTER_BYTES_MAX)?;
+        } else if !self.folder.join(SIGNATURE).exists() {
+            bail!("the repository `{}` has no `{SIGNATURE}`\nhint: leave out `--key` if nobody signs it", self.place);
         }
-        let signature = self.folder.join(signature);
+        let signature = self.folder.join(SIGNATURE);
         let mut last = None;
         for key in keys {
             match key.verify_file(&self.repomd(), &signature) {
@@ -94,7 +88,7 @@ impl Repository {
         let wanted = self.stored.repomd.data.iter().find(|data| data.kind == format.name());
         let Some(data) = wanted.filter(|_| self.fetched.is_some()) else { return Ok(()) };
         // Only names that lie in the folder we made.
-        if !Path::new(&data.location).components().all(|part| matches!(part, Component::Normal(_))) {
+        if !is_inside(&data.location) {
             bail!("the repository `{}` lists `{}`, which lies outside\nhint: do not use it", self.place, data.location);
         }
         fetch(&self.place, &data.location, &self.folder, data.bytes)

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use packager_build::Linked;
+use packager_source::shell::quoted;
 use serde_json::json;
 
 use crate::arguments::ShellOptions;
@@ -66,8 +67,4 @@ fn script(command: &[String]) -> Option<String> {
         [script] => Some(script.clone()),
         words => Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
     }
-}
-
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -11,7 +11,7 @@ use packager_rpm::provenance::{PAYLOAD_TYPE, Statement};
 use packager_source::stop::{Interrupted, unless_interrupted};
 use serde::Serialize;
 
-use crate::destination::{self, RECORD as PUBLICATION};
+use crate::destination::RECORD as PUBLICATION;
 use crate::listed::{Listed, ListedError};
 use crate::publish::{RECORD, list};
 
@@ -75,12 +75,17 @@ pub enum AttestError {
     Interrupted(#[from] Interrupted),
 }
 
-/// Verifies the provenance of a repository; nothing when it has none. Others may have put statements of their own beside it.
-pub(crate) fn verify(folder: &Path, key: &VerifyingKey) -> Result<Option<Attested>, AttestError> {
+/// Verifies the provenance of a repository; nothing when it has none. Others may have put statements of their own beside it. `published` are
+/// the files of [`crate::destination::published`].
+pub(crate) fn verify(
+    folder: &Path,
+    key: &VerifyingKey,
+    published: &BTreeSet<String>,
+) -> Result<Option<Attested>, AttestError> {
     let mut refused = None;
     for file in found(folder)? {
         match opened(&file, key) {
-            Ok(statement) => return fits(folder, file, statement).map(Some),
+            Ok(statement) => return fits(folder, file, statement, published).map(Some),
             Err(error) => refused = refused.or(Some(error)),
         }
     }
@@ -104,7 +109,12 @@ fn opened(file: &Path, key: &VerifyingKey) -> Result<Statement, AttestError> {
 }
 
 /// Every file of the repository is what its provenance says, and no other is there.
-fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, AttestError> {
+fn fits(
+    folder: &Path,
+    file: PathBuf,
+    statement: Statement,
+    published: &BTreeSet<String>,
+) -> Result<Attested, AttestError> {
     let mut known = BTreeSet::new();
     for subject in &statement.subject {
         unless_interrupted()?;
@@ -114,7 +124,6 @@ fn fits(folder: &Path, file: PathBuf, statement: Statement) -> Result<Attested, 
     }
     let mut files = Vec::new();
     list(folder, folder, &mut files).map_err(|source| AttestError::Read { path: folder.to_owned(), source })?;
-    let published = destination::published(folder);
     let stray = files.into_iter().find(|(name, _)| {
         let before = published.contains(name) && is_of_generation(name);
         !is_about(name) && !before && !known.contains(&folder.join(name))

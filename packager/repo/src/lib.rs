@@ -24,7 +24,7 @@ pub mod verify;
 mod written;
 
 pub use attached::{AttachError, Attachment};
-pub use listed::ListedError;
+pub use listed::{ListedError, is_inside};
 pub use metadata::MetadataError;
 pub use operations::{Outcome, Settings};
 pub use publish::{Description, Published, RepoError};

@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use packager_repodata::model::Data;
-use packager_source::digest::{self, hex};
-use sha2::{Digest as _, Sha256};
+use packager_source::digest;
 
 use crate::stored::METADATA_BYTES_MAX;
 
@@ -57,10 +56,15 @@ pub(crate) struct Listed {
     pub(crate) sha256: String,
 }
 
+/// Whether a location lies below the place that lists it.
+#[must_use]
+pub fn is_inside(location: &str) -> bool {
+    !location.is_empty() && Path::new(location).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
 /// Where something that metadata lists lies below a folder; a path that leads out of it is refused.
 pub(crate) fn place(location: &str, folder: &Path, by: &Path) -> Result<PathBuf, ListedError> {
-    let inside = Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
-    if !inside || location.is_empty() {
+    if !is_inside(location) {
         return Err(ListedError::Outside { by: by.to_owned(), location: location.to_owned() });
     }
     Ok(folder.join(location))
@@ -94,7 +98,7 @@ impl Listed {
             return Err(ListedError::Differs { file, by: by.to_owned(), how });
         }
         let bytes = fs::read(&file).map_err(unreadable(&file, by))?;
-        self.of_sum(&file, by, &hex(&Sha256::digest(&bytes)))?;
+        self.of_sum(&file, by, &digest::bytes(&bytes))?;
         Ok((file, bytes))
     }
 

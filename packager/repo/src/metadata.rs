@@ -14,6 +14,7 @@ use packager_source::stop::Interrupted;
 use crate::listed::ListedError;
 use crate::operations::{self, Settings};
 use crate::publish::RepoError;
+use crate::stored::{REPOMD, SIGNATURE};
 
 /// Why metadata cannot be read or made.
 #[derive(Debug, thiserror::Error)]
@@ -127,8 +128,8 @@ pub fn sign(folder: &Path, key: &SigningKey, time: i64) -> Result<(), RepoError>
 
 /// See [`sign`].
 pub(crate) fn signature(folder: &Path, key: &SigningKey, time: i64) -> Result<(), MetadataError> {
-    let repomd = folder.join("repodata/repomd.xml");
+    let repomd = folder.join(REPOMD);
     let bytes = fs::read(&repomd).map_err(MetadataError::at(&repomd))?;
-    let path = folder.join("repodata/repomd.xml.asc");
+    let path = folder.join(SIGNATURE);
     fs::write(&path, key.sign_detached(&bytes, key.time_for(time))?).map_err(MetadataError::at(&path))
 }

@@ -21,7 +21,7 @@ use crate::exchange::{self, exchange};
 use crate::found::{self, Found, ROOM};
 use crate::listed::{self, ListedError};
 use crate::metadata::{self, MetadataError};
-use crate::stored::Stored;
+use crate::stored::{REPOMD, SIGNATURE, Stored};
 use crate::written::{self, Origin};
 
 /// How metadata is made.
@@ -206,7 +206,7 @@ pub fn retain(
 /// Where packages of a repository lie that may be removed: a location that leads out of it, also by a link to a folder, is refused. Those
 /// that are not there are left out.
 fn own_files(folder: &Path, locations: &[String]) -> Result<Vec<PathBuf>, MetadataError> {
-    let repomd = folder.join("repodata/repomd.xml");
+    let repomd = folder.join(REPOMD);
     let root = folder.canonicalize().map_err(MetadataError::at(folder))?;
     let mut files = Vec::new();
     for location in locations {
@@ -257,11 +257,11 @@ fn as_asked(folder: &Path, stored: &Stored, settings: &Settings<'_>) -> Result<b
 /// Whether metadata is signed, and by this key.
 pub(crate) fn is_by(key: &SigningKey, folder: &Path) -> Result<bool, MetadataError> {
     let public = key.public()?;
-    Ok(public.verify_file(&folder.join("repodata/repomd.xml"), &signature(folder)).is_ok())
+    Ok(public.verify_file(&folder.join(REPOMD), &signature(folder)).is_ok())
 }
 
-pub(crate) fn signature(folder: &Path) -> PathBuf {
-    folder.join("repodata/repomd.xml.asc")
+fn signature(folder: &Path) -> PathBuf {
+    folder.join(SIGNATURE)
 }
 
 fn unchanged(stored: &Stored, packages: usize) -> Outcome {
@@ -282,17 +282,9 @@ fn replace(
     let new = room.path().join("repodata");
     let others = stored.map(Stored::others).transpose()?;
     let others = keep(&new, others.unwrap_or_default())?;
-    let compression = match (settings.compression, stored.map(Stored::compression).transpose()?) {
-        (Some(compression), _) | (None, Some(compression @ (Compression::Gzip | Compression::Zstd))) => compression,
-        (None, _) => Compression::default(),
-    };
+    let compression = compression(stored, settings)?;
     let repomd = written::write(&origins, settings, compression, &new, others)?;
-    if let Some(key) = settings.key {
-        metadata::signature(room.path(), key, repomd.revision.parse().unwrap_or(0))?;
-    }
-    let unsigned = settings.key.is_none() && signature(folder).exists();
-    let place = folder.join("repodata");
-    exchange(&new, &place).map_err(MetadataError::at(&place))?;
+    let unsigned = take_place(folder, &room, &repomd.revision, settings)?;
     let read = origins.iter().filter(|origin| matches!(origin, Origin::Read(_)));
     Ok(Outcome {
         packages: origins.len(),
@@ -302,6 +294,30 @@ fn replace(
         unsigned,
         revision: repomd.revision,
     })
+}
+
+/// As asked for, else as the lists are, else as every dnf reads it.
+pub(crate) fn compression(stored: Option<&Stored>, settings: &Settings<'_>) -> Result<Compression, MetadataError> {
+    Ok(match (settings.compression, stored.map(Stored::compression).transpose()?) {
+        (Some(compression), _) | (None, Some(compression @ (Compression::Gzip | Compression::Zstd))) => compression,
+        (None, _) => Compression::default(),
+    })
+}
+
+/// Signs the metadata in a room, when there is a key, and puts it in place of what there is. Whether a signature went away with that.
+pub(crate) fn take_place(
+    folder: &Path,
+    room: &Room,
+    revision: &str,
+    settings: &Settings<'_>,
+) -> Result<bool, MetadataError> {
+    if let Some(key) = settings.key {
+        metadata::signature(room.path(), key, revision.parse().unwrap_or(0))?;
+    }
+    let unsigned = settings.key.is_none() && signature(folder).exists();
+    let place = folder.join("repodata");
+    exchange(&room.path().join("repodata"), &place).map_err(MetadataError::at(&place))?;
+    Ok(unsigned)
 }
 
 /// Takes metadata files along that are not written anew. Those outside `repodata/` stay where they are.

@@ -19,6 +19,14 @@ use crate::metadata::MetadataError;
 /// Protects memory against files that decompress without end.
 pub(crate) const METADATA_BYTES_MAX: u64 = 2 << 30;
 
+/// Where the file lies that leads to all metadata, and its signature.
+pub const REPOMD: &str = "repodata/repomd.xml";
+/// See [`REPOMD`].
+pub const SIGNATURE: &str = "repodata/repomd.xml.asc";
+
+/// The most bytes that the two are taken to have.
+pub const POINTER_BYTES_MAX: u64 = 16 << 20;
+
 /// The metadata of a repository, read as far as it was asked for.
 #[derive(Debug)]
 pub struct Stored {
@@ -30,7 +38,7 @@ pub struct Stored {
 impl Stored {
     /// Of a repository; nothing when it has none.
     pub fn find(folder: &Path) -> Result<Option<Stored>, MetadataError> {
-        let path = folder.join("repodata/repomd.xml");
+        let path = folder.join(REPOMD);
         let file = match fs::File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -115,7 +123,7 @@ impl Stored {
     }
 
     fn repomd_path(&self) -> PathBuf {
-        self.folder.join("repodata/repomd.xml")
+        self.folder.join(REPOMD)
     }
 
     /// What else `repomd.xml` lists: advisories, groups. Databases and other forms of what is written anew are left out.

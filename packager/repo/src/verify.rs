@@ -23,13 +23,7 @@ use crate::destination;
 use crate::found::Found;
 use crate::listed::{Listed, ListedError, place};
 use crate::metadata::MetadataError;
-use crate::stored::{METADATA_BYTES_MAX, Stored};
-
-const REPOMD: &str = "repodata/repomd.xml";
-const SIGNATURE: &str = "repodata/repomd.xml.asc";
-
-/// The most that `repomd.xml` and its signature may have.
-pub const POINTER_BYTES_MAX: u64 = 16 << 20;
+use crate::stored::{METADATA_BYTES_MAX, POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
 
 /// Why a repository is not as it was signed.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +119,7 @@ pub fn verify(folder: &Path, key: &VerifyingKey) -> Result<Verified, VerifyError
             return Err(VerifyError::Unlisted(path));
         }
     }
-    let provenance = attested::verify(folder, key)?;
+    let provenance = attested::verify(folder, key, &published)?;
     guarded(folder)?;
     Ok(Verified { packages, provenance })
 }

@@ -54,7 +54,7 @@ pub fn run(packages: &[PathBuf]) -> Result<Vec<Finding>, LintError> {
         return Ok(Vec::new());
     }
     // A person's own filters are not to silence the gate; the spell checker behind it wants to write there.
-    // What it unpacks lies there too, and goes when it or we are stopped.
+    // What it unpacks lies there too, so that it goes also when rpmlint is stopped.
     let settings = tempfile::tempdir().map_err(LintError::Start)?;
     let mut rpmlint = Command::new("rpmlint");
     rpmlint

@@ -1,4 +1,4 @@
-//! SHA-256 over named parts: the kind of hash that build keys are made of.
+//! SHA-256: over named parts, as build keys are made of, of files and of bytes.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -43,6 +43,12 @@ pub fn file(path: &Path) -> io::Result<String> {
         }
         sum.update(&block[..read]);
     }
+}
+
+/// SHA-256 of bytes, in hexadecimal.
+#[must_use]
+pub fn bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Bytes in hexadecimal.

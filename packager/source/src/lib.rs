@@ -14,6 +14,7 @@ pub mod keep;
 mod manifest;
 pub mod mirror;
 pub mod room;
+pub mod shell;
 pub mod stop;
 pub mod tarball;
 mod tree;

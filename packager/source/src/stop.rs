@@ -82,14 +82,27 @@ pub fn output(command: &mut Command) -> io::Result<Output> {
 /// Takes the lock of a file; `waiting` is called once when somebody else has it. An error when the user asks to stop.
 pub fn lock(file: &File, waiting: impl FnOnce()) -> io::Result<()> {
     let mut waiting = Some(waiting);
+    let taken = || {
+        let tried = file.try_lock();
+        if matches!(tried, Err(TryLockError::WouldBlock))
+            && let Some(waiting) = waiting.take()
+        {
+            waiting();
+        }
+        tried
+    };
+    lock_within(Duration::MAX, taken).map(drop)
+}
+
+/// Tries for a lock until it is taken, or that much time has passed; then the result is false. An error when the user asks to stop.
+pub fn lock_within(patience: Duration, mut taken: impl FnMut() -> Result<(), TryLockError>) -> io::Result<bool> {
+    let begun = Instant::now();
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
+        match taken() {
+            Ok(()) => return Ok(true),
             Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => return Ok(false),
             Err(TryLockError::WouldBlock) => {
-                if let Some(waiting) = waiting.take() {
-                    waiting();
-                }
                 unless_interrupted().map_err(io::Error::other)?;
                 std::thread::sleep(POLL);
             }

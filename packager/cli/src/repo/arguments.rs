@@ -204,7 +204,7 @@ pub(crate) struct PublishOptions {
     /// Take no lock in a bucket
     #[arg(long)]
     pub(crate) unlocked: bool,
-    /// Files that are put at the same time
+    /// Files that are put into a bucket at the same time
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) jobs: NonZeroUsize,
 }

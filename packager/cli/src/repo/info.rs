@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use packager_repo::stored::Stored;
+use packager_repo::stored::{SIGNATURE, Stored};
 use packager_repodata::advisory::Advisory;
 use packager_repodata::comps::{Comps, Environment};
 use serde_json::json;
@@ -20,7 +20,7 @@ pub(super) fn info(folder: &Path, listed: bool) -> Result<Report> {
         *arches.entry(&package.arch).or_default() += 1;
     }
     let bytes: u64 = packages.iter().map(|package| package.size.package).sum();
-    let signed = folder.join("repodata/repomd.xml.asc").exists();
+    let signed = folder.join(SIGNATURE).exists();
     let mut text = format!("revision  {}\nsigned    {}\n", stored.repomd.revision, if signed { "yes" } else { "no" });
     writeln!(text, "packages  {}, {}", packages.len(), size(bytes))?;
     for (arch, count) in &arches {

@@ -14,7 +14,7 @@ use packager_repo::attached::{self, GROUP, UPDATEINFO};
 use packager_repo::collect::collect;
 use packager_repo::operations::{self, Settings};
 use packager_repo::publish::key_file;
-use packager_repo::stored::Stored;
+use packager_repo::stored::{REPOMD, Stored};
 use packager_repo::verify::{self, Verified};
 use packager_repodata::Package;
 use packager_rpm::{SigningKey, VerifyingKey};
@@ -97,29 +97,24 @@ pub(super) fn site(options: &SiteOptions, places: &Places, keys: &Path) -> Resul
     }
     // Releases of earlier runs stay in the list.
     for system in world::systems(places)? {
-        let path = release_path(&system);
-        for arch in world::profile(places, &system)?.arches() {
-            if out.join(&path).join(arch.name()).join("repodata/repomd.xml").is_file() {
-                let profile = world::profile(places, &system)?;
-                let path = path.clone();
-                let release = releases.entry(system.clone()).or_insert_with(|| {
-                    let arches = BTreeSet::new();
-                    Release { profile, path, arches }
-                });
-                release.arches.insert(arch.name().to_owned());
-            }
+        let (profile, path) = (world::profile(places, &system)?, release_path(&system));
+        let is_there = |arch: &String| out.join(&path).join(arch).join(REPOMD).is_file();
+        let arches: BTreeSet<String> = profile.arches().map(|arch| arch.name().to_owned()).filter(is_there).collect();
+        if !arches.is_empty() {
+            let release = releases.entry(system).or_insert_with(|| Release { profile, path, arches: BTreeSet::new() });
+            release.arches.extend(arches);
         }
     }
     let mut listed = Vec::new();
     for release in releases.values() {
         let (files, value) = pages.release(out, release)?;
         for (name, text) in files {
-            written |= replace(&out.join(&release.path).join(name), text.as_bytes())?;
+            written |= replace(&out.join(&release.path).join(name), &text)?;
         }
         listed.push(value);
     }
-    written |= replace(&out.join("index.html"), pages.index(&listed)?.as_bytes())?;
-    written |= replace(&out.join(key_file(REPOSITORY)), public.armored().as_bytes())?;
+    written |= replace(&out.join("index.html"), &pages.index(&listed)?)?;
+    written |= replace(&out.join(key_file(REPOSITORY)), public.armored())?;
     Ok(report(out, &listed, added, written, development))
 }
 
@@ -153,15 +148,15 @@ fn release_path(system: &str) -> String {
     system.rsplit_once('-').map_or_else(|| system.to_owned(), |(name, release)| format!("{name}/{release}"))
 }
 
-/// Writes a file by a rename, unless it is so already. Says whether it wrote.
-fn replace(path: &Path, bytes: &[u8]) -> Result<bool> {
-    if fs::read(path).is_ok_and(|there| there == bytes) {
+/// Writes a file that everybody may read by a rename, unless it is so already. Says whether it wrote.
+fn replace(path: &Path, text: &str) -> Result<bool> {
+    if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
         return Ok(false);
     }
     let cannot = || format!("cannot write `{}`", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
-    std::io::Write::write_all(&mut file, bytes).with_context(cannot)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).with_context(cannot)?;
     let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(readable).with_context(cannot)?;
     file.persist(path).with_context(cannot)?;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use packager_repo::stored::{POINTER_BYTES_MAX, REPOMD};
 use packager_repo::verify::{self, Verified, VerifyError};
 use packager_repodata::model;
 use packager_resolve::{CapabilityList, Distribution, Package, Repository as Answering, met};
@@ -20,8 +21,6 @@ use crate::world;
 
 /// How often a repository that changes while it is read is read again.
 const TRIES: usize = 3;
-
-const REPOMD: &str = "repodata/repomd.xml";
 
 /// A requirement that nobody answers.
 struct Unmet {
@@ -96,7 +95,7 @@ fn elsewhere(place: &str, key: &VerifyingKey) -> Result<Verified> {
 /// Whether `repomd.xml` is another one by now.
 fn changed(place: &str, room: &Path) -> bool {
     let again = room.join("again");
-    let fetched = archive::download(&below(place, REPOMD), &again, verify::POINTER_BYTES_MAX);
+    let fetched = archive::download(&below(place, REPOMD), &again, POINTER_BYTES_MAX);
     let sum = |path: &Path| digest::file(path).ok();
     fetched.is_ok() && fs::exists(room.join(REPOMD)).unwrap_or(false) && sum(&again) != sum(&room.join(REPOMD))
 }

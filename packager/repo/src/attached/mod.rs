@@ -10,7 +10,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use packager_repodata::Compression;
 use packager_repodata::model::{Data, Repomd};
 use packager_repodata::read::ReadError;
 use packager_repodata::write::repomd;
@@ -19,10 +18,9 @@ use serde::Serialize;
 
 use self::kind::{is, possible, type_of};
 use self::piece::{Given, Piece};
-use crate::exchange::exchange;
 use crate::found::ROOM;
-use crate::metadata::{self, MetadataError};
-use crate::operations::{Settings, is_by, keep, lock, signature};
+use crate::metadata::MetadataError;
+use crate::operations::{Settings, compression, is_by, keep, lock, take_place};
 use crate::stored::{METADATA_BYTES_MAX, Stored, is_of_list};
 
 /// Type of groups.
@@ -145,7 +143,7 @@ pub fn attach(
     let given = Given::read(file, kind)?;
     let _held = lock(folder)?;
     let stored = Stored::open(folder)?;
-    let piece = given.stored(storing, compression(&stored, settings)?)?;
+    let piece = given.stored(storing, compression(Some(&stored), settings)?)?;
     put(folder, &stored, kind, &piece, settings)
 }
 
@@ -154,7 +152,7 @@ pub fn attach_texts(folder: &Path, texts: &[Attachment], settings: &Settings<'_>
     let _held = lock(folder)?;
     for attachment in texts {
         let stored = Stored::open(folder)?;
-        let piece = Piece::text(attachment, compression(&stored, settings)?)?;
+        let piece = Piece::text(attachment, compression(Some(&stored), settings)?)?;
         put(folder, &stored, attachment.kind, &piece, settings)?;
     }
     Ok(())
@@ -169,7 +167,7 @@ pub fn carry(from: &Path, to: &Path, kinds: &[&str], settings: &Settings<'_>) ->
         let stored = Stored::open(to)?;
         if let Some(data) = theirs.repomd.data.iter().find(|data| data.kind == *kind) {
             let given = Given::listed(&theirs, data)?;
-            let piece = given.stored(Storing::Compressed, compression(&stored, settings)?)?;
+            let piece = given.stored(Storing::Compressed, compression(Some(&stored), settings)?)?;
             written |= put(to, &stored, kind, &piece, settings)?.written;
         } else if stored.repomd.data.iter().any(|data| is(data, kind)) {
             written |= take(to, &stored, kind, settings)?.written;
@@ -211,14 +209,6 @@ fn take(folder: &Path, stored: &Stored, kind: &str, settings: &Settings<'_>) -> 
             revision: String::new(),
         },
     )
-}
-
-/// As asked for, else as the lists are.
-fn compression(stored: &Stored, settings: &Settings<'_>) -> Result<Compression, MetadataError> {
-    Ok(match (settings.compression, stored.compression()?) {
-        (Some(compression), _) | (None, compression @ (Compression::Gzip | Compression::Zstd)) => compression,
-        (None, _) => Compression::default(),
-    })
 }
 
 fn put(
@@ -275,12 +265,7 @@ fn replace(
     let revision = revision(stored, settings);
     let path = repodata.join("repomd.xml");
     fs::write(&path, repomd(&Repomd { revision: revision.clone(), data })).map_err(MetadataError::at(&path))?;
-    if let Some(key) = settings.key {
-        metadata::signature(room.path(), key, revision.parse().unwrap_or(0))?;
-    }
-    let unsigned = settings.key.is_none() && signature(folder).exists();
-    let place = folder.join("repodata");
-    exchange(&repodata, &place).map_err(MetadataError::at(&place))?;
+    let unsigned = take_place(folder, &room, &revision, settings)?;
     Ok(Attached { written: true, unsigned, revision, ..done })
 }
 

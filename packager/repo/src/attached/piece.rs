@@ -7,8 +7,7 @@ use std::path::Path;
 use packager_repodata::compression::{Compression, Encoder, decoder};
 use packager_repodata::model::Data;
 use packager_repodata::read;
-use packager_source::digest::hex;
-use sha2::{Digest as _, Sha256};
+use packager_source::digest;
 
 use super::{AttachError, Attachment, GROUP, Storing, UPDATEINFO};
 use crate::metadata::MetadataError;
@@ -86,12 +85,11 @@ impl Piece {
     }
 
     fn new(name: &str, bytes: Vec<u8>, plain: Option<&[u8]>) -> Piece {
-        let sum = |bytes: &[u8]| hex(&Sha256::digest(bytes));
-        let sha256 = sum(&bytes);
+        let sha256 = digest::bytes(&bytes);
         Piece {
             location: format!("repodata/{sha256}-{name}"),
             sha256,
-            open_sha256: plain.map(sum).unwrap_or_default(),
+            open_sha256: plain.map(digest::bytes).unwrap_or_default(),
             open_bytes: plain.map(|plain| plain.len() as u64),
             bytes,
         }

@@ -8,16 +8,12 @@ use std::path::{Path, PathBuf};
 use packager_repodata::model::{Data, Package};
 use packager_source::digest;
 use packager_source::stop::unless_interrupted;
-use sha2::{Digest as _, Sha256};
 
 use super::PublishError;
 use super::place::Source;
 use super::record::{Entry, Files};
 use crate::listed::{self, Listed};
-use crate::stored::Stored;
-
-pub(super) const REPOMD: &str = "repodata/repomd.xml";
-pub(super) const SIGNATURE: &str = "repodata/repomd.xml.asc";
+use crate::stored::{REPOMD, SIGNATURE, Stored};
 
 /// What changes when a repository is published again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +107,7 @@ impl Contents {
 
     /// Of `repomd.xml`; empty without one.
     pub(super) fn repomd_sha256(&self) -> String {
-        self.repomd.as_deref().map(sha256).unwrap_or_default()
+        self.repomd.as_deref().map(digest::bytes).unwrap_or_default()
     }
 
     /// As the record has them.
@@ -130,10 +126,6 @@ impl Wanted {
         listed.check(folder, &folder.join(REPOMD))?;
         Ok(())
     }
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    digest::hex(&Sha256::digest(bytes))
 }
 
 /// What metadata lists below its own place.
@@ -155,17 +147,27 @@ fn named(path: &Path, folder: &Path) -> Result<String, PublishError> {
     parts.map(|parts| parts.join("/")).ok_or_else(|| PublishError::Name(path.to_owned()))
 }
 
+/// What lies right in a folder and is not hidden.
+fn visible(folder: &Path) -> Result<Vec<PathBuf>, PublishError> {
+    let entries = fs::read_dir(folder).map_err(PublishError::at(folder))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(PublishError::at(folder))?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 /// Names of the repositories in a folder, those furthest below first and the folder itself last: pages that lead to them come when they are
 /// there.
 pub fn repositories(folder: &Path) -> Result<Vec<String>, PublishError> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(at) = folders.pop() {
-        for entry in fs::read_dir(&at).map_err(PublishError::at(&at))? {
-            let entry = entry.map_err(PublishError::at(&at))?;
-            let path = entry.path();
-            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            if hidden || !entry.file_type().map_err(PublishError::at(&path))?.is_dir() {
+        for path in visible(&at)? {
+            if !fs::symlink_metadata(&path).map_err(PublishError::at(&path))?.is_dir() {
                 continue;
             }
             if path.join(REPOMD).is_file() {
@@ -185,16 +187,13 @@ fn others(folder: &Path) -> Result<Vec<(String, PathBuf)>, PublishError> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(at) = folders.pop() {
-        for entry in fs::read_dir(&at).map_err(PublishError::at(&at))? {
-            let entry = entry.map_err(PublishError::at(&at))?;
-            let path = entry.path();
-            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            if hidden || path == folder.join("repodata") {
+        for path in visible(&at)? {
+            if path == folder.join("repodata") {
                 continue;
             }
-            let kind = entry.file_type().map_err(PublishError::at(&path))?;
+            let itself = fs::symlink_metadata(&path).map_err(PublishError::at(&path))?;
             let real = fs::metadata(&path).map_err(PublishError::at(&path))?;
-            if kind.is_symlink() && real.is_dir() {
+            if itself.is_symlink() && real.is_dir() {
                 return Err(PublishError::Link(path));
             } else if real.is_dir() {
                 // Another repository is published by itself.

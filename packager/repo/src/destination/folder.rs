@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use packager_source::stop::unless_interrupted;
+use packager_source::stop::{lock_within, unless_interrupted};
 use packager_source::{Room, keep};
 
 use crate::exchange::{exchange, recover};
@@ -17,9 +17,6 @@ use super::place::{Held, Place, PlaceError, Source};
 
 /// Folders in which files are written that are not there yet.
 const ROOM: &str = ".publish-";
-
-/// How often a lock is asked for.
-const POLL: Duration = Duration::from_millis(50);
 
 pub(super) struct Folder {
     address: String,
@@ -87,25 +84,13 @@ impl Place for Folder {
         fs::create_dir_all(&self.root).map_err(at(&self.root))?;
         // The folder itself, as every other command takes it.
         let folder = File::open(&self.root).map_err(at(&self.root))?;
-        let begun = Instant::now();
-        loop {
-            match folder.try_lock() {
-                Ok(()) => {
-                    // What a stop in the middle of an exchange left aside.
-                    let metadata = self.root.join("repodata");
-                    recover(&metadata).map_err(at(&metadata))?;
-                    return Ok(Box::new(Locked { _folder: folder }));
-                }
-                Err(fs::TryLockError::WouldBlock) if begun.elapsed() >= patience => {
-                    return Err(PlaceError::Held { place: self.address.clone(), waited: patience, by: String::new() });
-                }
-                Err(fs::TryLockError::WouldBlock) => {
-                    unless_interrupted()?;
-                    std::thread::sleep(POLL);
-                }
-                Err(fs::TryLockError::Error(error)) => return Err(at(&self.root)(error)),
-            }
+        if !lock_within(patience, || folder.try_lock()).map_err(at(&self.root))? {
+            return Err(PlaceError::Held { place: self.address.clone(), waited: patience, by: String::new() });
         }
+        // What a stop in the middle of an exchange left aside.
+        let metadata = self.root.join("repodata");
+        recover(&metadata).map_err(at(&metadata))?;
+        Ok(Box::new(Locked { _folder: folder }))
     }
 
     fn list(&self) -> Result<BTreeMap<String, u64>, PlaceError> {

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use packager_source::shell::quoted;
 use packager_source::stop::{self, unless_interrupted};
 
 use super::place::{Held, Place, PlaceError, Reach, Source};
@@ -43,9 +44,9 @@ pub(super) struct Host {
     ssh: String,
 }
 
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// Names as `--from0` and `xargs -0` take them.
+fn with_zeros<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<u8> {
+    names.into_iter().flat_map(|name| name.bytes().chain([0])).collect()
 }
 
 impl Host {
@@ -141,16 +142,24 @@ impl Host {
     fn rsync(&self, what: &'static str, from: &Path, names: &[&str]) -> Result<(), PlaceError> {
         let mut command = Command::new("rsync");
         command.args(["--archive", "--no-owner", "--no-group", "--copy-links", "--chmod=D755,F644", "--protect-args"]);
-        // Whole files: pieces of the old one are not compared. Times are ours, so that a second run has less to do.
+        // Whole files, and all that are named: what is there already was left out.
         command.args(["--whole-file", "--ignore-times", "--files-from=-", "--from0"]);
         command.arg("-e").arg(self.shell());
         command.arg(from).arg(format!("{}:{}/", self.host, self.folder));
-        let mut input = Vec::new();
-        for name in names {
-            input.extend(name.as_bytes());
-            input.push(0);
+        self.run(what, command, &with_zeros(names.iter().copied()), LIST_BYTES_MAX).map(drop)
+    }
+
+    /// Brings files with these contents, all by one connection.
+    fn put_texts(&self, files: &[(String, &[u8])]) -> Result<(), PlaceError> {
+        let io = |source| PlaceError::Io { path: std::env::temp_dir(), source };
+        let room = tempfile::tempdir().map_err(io)?;
+        for (name, bytes) in files {
+            let path = room.path().join(name);
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io)?;
+            std::fs::write(&path, bytes).map_err(io)?;
         }
-        self.run(what, command, &input, LIST_BYTES_MAX).map(drop)
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        self.rsync("write to", room.path(), &names)
     }
 }
 
@@ -234,30 +243,26 @@ impl Place for Host {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), PlaceError> {
-        let io = |source| PlaceError::Io { path: std::env::temp_dir(), source };
-        let room = tempfile::tempdir().map_err(io)?;
-        let path = room.path().join(name);
-        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io)?;
-        std::fs::write(&path, bytes).map_err(io)?;
-        self.rsync("write to", room.path(), &[name])
+        self.put_texts(&[(name.to_owned(), bytes)])
     }
 
     /// They are brought beside and renamed by one program on the host, which goes on when we are gone.
     fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError> {
         let mut script = String::from("trap '' HUP; cd \"$d\"");
         let Some(folder) = files.first().and_then(|(name, _)| Path::new(name).parent()) else { return Ok(()) };
-        let (mut moved, mut removed) = (String::new(), String::new());
+        let (mut beside, mut moved, mut removed) = (Vec::new(), String::new(), String::new());
         for (name, bytes) in files {
             let Some(bytes) = bytes else {
                 removed.push_str(&format!(" {}", quoted(name)));
                 continue;
             };
             let file = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
-            let beside = format!("{BESIDE}/{file}");
-            self.put(&beside, bytes)?;
-            moved.push_str(&format!(" {}", quoted(&beside)));
+            let place = format!("{BESIDE}/{file}");
+            moved.push_str(&format!(" {}", quoted(&place)));
+            beside.push((place, *bytes));
         }
-        if !moved.is_empty() {
+        if !beside.is_empty() {
+            self.put_texts(&beside)?;
             script.push_str(&format!(" && mv -f --{moved} {}/ && rmdir {BESIDE}", quoted(&folder.to_string_lossy())));
         }
         if !removed.is_empty() {
@@ -267,14 +272,10 @@ impl Place for Host {
     }
 
     fn remove(&self, names: &[String]) -> Result<(), PlaceError> {
-        let mut input = Vec::new();
-        for name in names {
-            input.extend(name.as_bytes());
-            input.push(0);
-        }
         // Then the folders that nothing is in any more; others refuse.
         let script = r#"cd "$d" && xargs -0 -r sh -c 'rm -f -- "$@" || exit 1
             for f; do rmdir -p --ignore-fail-on-non-empty -- "$(dirname -- "$f")" 2>/dev/null; done; :' sh"#;
+        let input = with_zeros(names.iter().map(String::as_str));
         self.run("remove from", self.command(script), &input, LIST_BYTES_MAX).map(drop)
     }
 
@@ -357,7 +358,7 @@ impl Drop for Locked<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::place::{PlaceError, Reach};
-    use super::{Host, quoted};
+    use super::Host;
 
     #[test]
     fn addresses_of_hosts() {
@@ -370,10 +371,5 @@ mod tests {
             let error = Host::new(bad, &reach).err();
             assert!(matches!(error, Some(PlaceError::Incomplete { .. } | PlaceError::Address(_))), "{bad}");
         }
-    }
-
-    #[test]
-    fn words_are_one_word_to_a_shell() {
-        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
     }
 }

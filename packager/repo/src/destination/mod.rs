@@ -12,29 +12,27 @@ pub mod place;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use packager_repodata::read;
-use packager_source::stop::{Interrupted, unless_interrupted};
+use packager_source::digest;
+use packager_source::stop::{Interrupted, lock_within, unless_interrupted};
 use serde::Serialize;
 
 use crate::ListedError;
 use crate::metadata::MetadataError;
-use crate::stored::{METADATA_BYTES_MAX, Stored};
+use crate::stored::{METADATA_BYTES_MAX, POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
 pub use contents::repositories;
-use contents::{Contents, Kind, REPOMD, SIGNATURE, Wanted};
+use contents::{Contents, Kind, Wanted};
 use place::{Held, Place, PlaceError, Source};
 pub(crate) use record::RECORD;
 use record::{Entry, Files, Generation, RECORD_BYTES_MAX, Record, RecordError};
 
 /// Files put by others that are looked at whether they are the same.
 const LOOKED_AT_BYTES_MAX: u64 = 64 << 20;
-
-/// How often a lock is asked for.
-const POLL: Duration = Duration::from_millis(50);
 
 /// Why a repository was not published.
 #[derive(Debug, thiserror::Error)]
@@ -212,17 +210,13 @@ pub fn publish(
     }
     // Commands that change it wait for us.
     let held = File::open(folder).map_err(PublishError::at(folder))?;
-    let begun = Instant::now();
-    while let Err(error) = held.try_lock_shared() {
-        unless_interrupted()?;
-        match error {
-            TryLockError::Error(error) => return Err(PublishError::at(folder)(error)),
-            TryLockError::WouldBlock if begun.elapsed() < options.patience => std::thread::sleep(POLL),
-            TryLockError::WouldBlock => return Err(PublishError::Busy(folder.to_owned())),
-        }
+    let taken = lock_within(options.patience, || held.try_lock_shared()).map_err(PublishError::at(folder))?;
+    if !taken {
+        return Err(PublishError::Busy(folder.to_owned()));
     }
     let contents = Contents::of(folder)?;
-    if contents.repomd.is_none() && !above_repositories(folder)? {
+    // What is no repository has some below it.
+    if contents.repomd.is_none() && repositories(folder)?.len() < 2 {
         return Err(MetadataError::None(folder.to_owned()).into());
     }
     if contents.repomd.is_some() && contents.signature.is_none() && !options.allow_unsigned {
@@ -253,11 +247,6 @@ fn is_within(one: &Path, other: &Path) -> bool {
         (Some(one), Some(other)) => one.starts_with(&other) || other.starts_with(&one),
         _ => false,
     }
-}
-
-/// Whether a folder that is no repository has some below it.
-fn above_repositories(folder: &Path) -> Result<bool, PublishError> {
-    Ok(repositories(folder)?.len() > 1)
 }
 
 /// Names of all files that were published in a folder, of every generation that is kept. None where nothing was, or its record is damaged.
@@ -292,7 +281,7 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     let written = stored.as_deref().map(|text| Record::parse(text, place.address())).transpose()?;
     let mut record = written.clone().unwrap_or_default();
     let repomd = place.read(REPOMD, METADATA_BYTES_MAX)?;
-    let signature = place.read(SIGNATURE, LOOKED_AT_BYTES_MAX)?;
+    let signature = place.read(SIGNATURE, POINTER_BYTES_MAX)?;
     if contents.repomd.is_none() && repomd.is_some() {
         return Err(PublishError::Above { place: place.address().to_owned() });
     }
@@ -330,7 +319,7 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
 /// Makes the generation that readers see the first one of the record. One that it does not know comes of a publication that was
 /// killed before it wrote the record, or of another program: what its metadata lists is taken over.
 fn served(record: &mut Record, repomd: &[u8], place: &dyn Place) -> Result<(), PublishError> {
-    let sha256 = contents::sha256(repomd);
+    let sha256 = digest::bytes(repomd);
     let known = record.generations.iter().position(|generation| generation.repomd == sha256);
     let generation = match known {
         Some(at) => record.generations.remove(at),
@@ -386,7 +375,7 @@ fn is_there(
 ) -> Result<bool, PublishError> {
     let Source { name, bytes, .. } = &file.source;
     let Some(size) = there.get(name) else { return Ok(false) };
-    if let Some((_, seen)) = record.seen(name).filter(|(_, seen)| seen.sha256 != file.sha256)
+    if let Some(seen) = record.seen(name).filter(|seen| seen.sha256 != file.sha256)
         && file.kind != Kind::Other
         && !options.replace
     {
@@ -396,7 +385,7 @@ fn is_there(
     let known = record.known(name);
     if known.is_empty() && !options.replace {
         let small = *size == *bytes && *size <= LOOKED_AT_BYTES_MAX;
-        let same = small && place.read(name, *size)?.is_some_and(|there| contents::sha256(&there) == file.sha256);
+        let same = small && place.read(name, *size)?.is_some_and(|there| digest::bytes(&there) == file.sha256);
         return if same {
             Ok(true)
         } else {
@@ -472,7 +461,7 @@ fn put(
     place.settle()?;
     let mut now = plan.next.clone();
     let leaving = |name: &String| {
-        let entry = about.pending.get(name).or_else(|| about.seen(name).map(|(_, entry)| entry));
+        let entry = about.pending.get(name).or_else(|| about.seen(name));
         entry.map(|entry| (name.clone(), entry.clone()))
     };
     now.pending = plan.remove.iter().filter_map(leaving).collect();

@@ -1,9 +1,10 @@
 //! The record of what was published at a place: which files belong to which generation, and which may be left of a killed publication.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
+
+use crate::listed::is_inside;
 
 /// Name of the record at its place.
 pub(crate) const RECORD: &str = ".packager-publication.json";
@@ -113,9 +114,9 @@ impl Record {
         self.all().filter_map(|files| files.get(name)).map(|entry| entry.sha256.as_str()).collect()
     }
 
-    /// The generation that readers have seen a file in, which is kept.
-    pub(super) fn seen(&self, name: &str) -> Option<(&Generation, &Entry)> {
-        self.generations.iter().find_map(|generation| Some((generation, generation.files.get(name)?)))
+    /// The file as readers of a kept generation have seen it.
+    pub(super) fn seen(&self, name: &str) -> Option<&Entry> {
+        self.generations.iter().find_map(|generation| generation.files.get(name))
     }
 
     /// Makes a generation the newest, and keeps so many. What no other has any more is pending.
@@ -141,11 +142,6 @@ impl Record {
         left.retain(|name, _| !kept.iter().any(|generation| generation.files.contains_key(name)));
         *self = Record { generations: kept, pending: left, format: FORMAT };
     }
-}
-
-/// Whether a name lies below the place.
-pub(super) fn is_inside(name: &str) -> bool {
-    !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 #[cfg(test)]
