@@ -71,6 +71,19 @@ impl Folder {
     }
 }
 
+/// Gives a file, or all files of a folder, a second name; a copy where the file system has no such thing.
+fn linked(from: &Path, to: &Path) -> Result<(), PlaceError> {
+    if !fs::symlink_metadata(from).map_err(at(from))?.is_dir() {
+        return fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).map_err(at(from));
+    }
+    fs::create_dir(to).map_err(at(to))?;
+    for entry in fs::read_dir(from).map_err(at(from))? {
+        let entry = entry.map_err(at(from))?;
+        linked(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
 impl Place for Folder {
     fn address(&self) -> &str {
         &self.address
@@ -150,9 +163,8 @@ impl Place for Folder {
         let changing: Vec<&OsStr> = files.iter().filter_map(|(name, _)| Path::new(name).file_name()).collect();
         for entry in fs::read_dir(&folder).map_err(at(&folder))? {
             let entry = entry.map_err(at(&folder))?;
-            let (from, to) = (entry.path(), new.join(entry.file_name()));
             if !changing.contains(&entry.file_name().as_os_str()) {
-                fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(at(&from))?;
+                linked(&entry.path(), &new.join(entry.file_name()))?;
             }
         }
         for (name, bytes) in files {
@@ -193,5 +205,32 @@ struct Locked {
 impl Held for Locked {
     fn check(&self) -> Result<(), PlaceError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Folder, Place as _};
+
+    /// Other programs put folders beside metadata.
+    #[test]
+    fn what_lies_beside_the_files_that_change_stays() {
+        let room = tempfile::tempdir().expect("a folder");
+        let repodata = room.path().join("repodata");
+        fs::create_dir_all(repodata.join("deep/er")).expect("folders");
+        for (name, text) in [("deep/er/a", "a"), ("b", "b"), ("repomd.xml", "old"), ("repomd.xml.asc", "old")] {
+            fs::write(repodata.join(name), text).expect("written");
+        }
+        let place = Folder::new("here", room.path().to_owned());
+        place.switch(&[("repodata/repomd.xml", Some(b"new")), ("repodata/repomd.xml.asc", None)]).expect("switched");
+        let read = |name: &str| fs::read_to_string(repodata.join(name)).ok();
+        assert_eq!(
+            [read("deep/er/a"), read("b"), read("repomd.xml")],
+            ["a", "b", "new"].map(|text| Some(text.to_owned()))
+        );
+        assert_eq!(read("repomd.xml.asc"), None);
+        assert_eq!(fs::read_dir(room.path()).expect("a folder").count(), 1, "nothing of the work is left");
     }
 }
