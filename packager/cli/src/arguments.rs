@@ -111,6 +111,9 @@ pub(crate) struct SyncOptions {
     /// Armored OpenPGP public key that signed the repositories' metadata; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Vec<PathBuf>,
+    /// Lock packages as absent that the target's lock.yaml knows and none of these repositories has
+    #[arg(long)]
+    pub(crate) allow_absent: bool,
 }
 
 #[derive(Debug, Subcommand)]

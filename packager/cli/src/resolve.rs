@@ -108,7 +108,7 @@ fn universe(options: &ResolveOptions) -> Result<Universe> {
 
 fn described(path: &Path) -> Result<Described> {
     let place = path.display();
-    let cannot = || format!("cannot read the universe `{place}`");
+    let cannot = || format!("cannot read the universe `{place}`\nhint: packager/docs/resolver.md describes the file");
     let size = fs::metadata(path).with_context(cannot)?.len();
     if size > UNIVERSE_BYTES_MAX {
         bail!("the universe `{place}` has {size} bytes, more than {UNIVERSE_BYTES_MAX}\nhint: leave out file lists");

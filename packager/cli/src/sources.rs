@@ -17,7 +17,7 @@ use crate::mirror::Put;
 use crate::places::Places;
 use crate::planned;
 use crate::progress::Line;
-use crate::report::{Report, size, table};
+use crate::report::{Report, say, size, table};
 use crate::world::{self, Sources, Written};
 
 /// Fetches everything that builds of the packages would fetch.
@@ -67,6 +67,9 @@ pub(crate) fn fetch(places: &Places, options: &FetchOptions) -> Result<Report> {
     Ok(Report::new(text, value))
 }
 
+/// What to do about archives that changed.
+const LOOK_FIRST: &str = "find out why it changed before you take it over with `packager lock --update`: upstream may have made it anew, or somebody changed it";
+
 /// Looks at every copy of every upstream archive, wherever it is, and compares it with what the recipe says.
 pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
     let mut recipes = world::written(places)?;
@@ -88,6 +91,12 @@ pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
         let mut text = written.text.clone();
         for version in written.recipe.versions().filter_map(|version| written.recipe.with(version)) {
             let looked = look(places, written, &version, options.update, &mut text)?;
+            if looked.is_empty() && !version.source.archives.is_empty() {
+                let state = "not locked: it is built with `--source` only".to_owned();
+                let place = version.version.as_ref().map_or_else(String::new, |version| version.value.clone());
+                values.push(json!({ "recipe": name, "copy": place, "sha256": null, "state": state }));
+                rows.push(vec![name.clone(), place, state]);
+            }
             good &= looked.is_empty() || looked.iter().any(|(_, state)| !matches!(state, State::Missing(_)));
             for (copy, state) in looked {
                 good &= options.update || !matches!(state, State::Differs(_));
@@ -100,6 +109,9 @@ pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
         if text != written.text {
             world::replace(&written.folder.join("recipe.yaml"), &text)?;
         }
+    }
+    if !good {
+        say!("error: an archive is not what its recipe says, or no copy of it can be had\nhint: {LOOK_FIRST}");
     }
     let mut report = Report::new(table(&rows), json!({ "good": good, "copies": values }));
     report.good = good;

@@ -69,8 +69,8 @@ pub struct Concrete {
     pub private: Option<Private>,
     /// Nothing that runs is packaged.
     pub no_debug_packages: bool,
-    /// Built only when it is named, linked against, or one of its packages is required.
-    pub on_request: bool,
+    /// Why it is built only when it is named, linked against, or one of its packages is required.
+    pub on_request: Option<String>,
     /// No binary package has the source package's name.
     pub without_main: bool,
     /// All sources, in the order of their numbers.

@@ -106,7 +106,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         instead: recipe.instead.iter().map(|instead| instead.value.clone()).collect(),
         private: recipe.private.clone(),
         no_debug_packages: recipe.no_debug_packages,
-        on_request: recipe.on_request,
+        on_request: recipe.on_request.as_ref().map(|reason| reason.value.clone()),
         sources,
         install,
         packages,

@@ -39,8 +39,18 @@ pub(crate) fn method(
 ) -> Built {
     let mut libraries: Vec<String> = recipe.libraries.iter().map(|library| library.value.clone()).collect();
     for library in recipe.libraries.iter().filter(|library| !facts.built.contains(&library.value)) {
-        let hint = instead(&library.value, facts.built.iter().map(String::as_str));
-        findings.push(page.at(library, format!("no recipe builds `{}`", library.value), hint));
+        let hint = instead(&library.value, facts.built.iter().map(String::as_str)).unwrap_or_else(|| {
+            "write a recipe for it, or make it an option's: a cross build sees packages of recipes only".to_owned()
+        });
+        findings.push(page.at(library, format!("no recipe builds `{}`", library.value), Some(hint)));
+    }
+    let itself = |library: &&Spanned<String>| {
+        let names = recipe.packages.iter().flat_map(|(name, package)| package.provides.iter().chain([name]));
+        names.into_iter().any(|name| *name == library.value)
+    };
+    for library in recipe.libraries.iter().filter(itself) {
+        let hint = Some("remove it".to_owned());
+        findings.push(page.at(library, format!("the recipe builds `{}` itself", library.value), hint));
     }
     misspelt_libraries(recipe, page, facts, findings);
     let (options, arguments) = chosen(recipe, target, facts, &mut libraries);
@@ -135,7 +145,8 @@ pub(crate) fn patches(
         let file = &patch.value.file;
         if !facts.beside.contains_key(file) {
             let near = instead(file, facts.beside.keys().map(String::as_str));
-            findings.push(page.at(patch, format!("no file `{file}` beside the recipe, in `files/`"), near));
+            let hint = near.unwrap_or_else(|| "put it there, or remove the patch".to_owned());
+            findings.push(page.at(patch, format!("no file `{file}` beside the recipe, in `files/`"), Some(hint)));
         }
         sources.push(SourceFile { number: FIRST_PATCH + index, name: file.clone(), beside_recipe: true });
         numbers.push(FIRST_PATCH + index);

@@ -149,7 +149,8 @@ impl Universe {
             return Err(PackageError::Name { repository: source(), name: package.name });
         }
         let evr = Evr::split(&package.evr);
-        if evr.version.is_empty() || package.evr.contains(char::is_whitespace) {
+        // rpm allows `-` between version and release only.
+        if evr.version.is_empty() || evr.version.contains('-') || package.evr.contains(char::is_whitespace) {
             return Err(PackageError::Version { repository: source(), name: package.name, evr: package.evr });
         }
         let id = match u32::try_from(self.entries.len()) {

@@ -1,9 +1,10 @@
 //! One package of a plan in sentences.
 
-use packager_resolve::plan::{Need, Plan, Provided, Provider, State, Step};
+use packager_resolve::Distribution;
+use packager_resolve::plan::{Left, Need, Plan, Provided, Provider, State, Step};
 
-/// Everything about a package or recipe; nothing when the plan does not have it.
-pub(super) fn explain(plan: &Plan, name: &str) -> Option<String> {
+/// Everything about a package, a recipe or a package of the distribution; nothing when nobody knows it.
+pub(super) fn explain(plan: &Plan, distribution: &Distribution, name: &str) -> Option<String> {
     if let Some((wave, step)) = plan.step(name) {
         let package = step.packages.iter().find(|package| *package == name);
         // A recipe has a package of its name, which stands for the whole.
@@ -13,7 +14,10 @@ pub(super) fn explain(plan: &Plan, name: &str) -> Option<String> {
     let provided = plan.provided.iter().find(|provided| provided.package == name);
     let provided =
         provided.or_else(|| plan.provided.iter().find(|one| one.stands_in_for.iter().any(|other| other == name)));
-    provided.map(|provided| taken(plan, provided))
+    if let Some(provided) = provided {
+        return Some(taken(plan, provided));
+    }
+    plan.left(name).map(|recipe| left(plan, recipe)).or_else(|| known(plan, distribution, name))
 }
 
 fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
@@ -23,7 +27,7 @@ fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
     };
     let state = match step.state {
         State::Built => "It is built",
-        State::Cached => "It was built before from the same inputs and is in the store; its place is",
+        State::Cached => "It is in the store, built before from the same inputs:",
     };
     text.push_str(&format!(
         "{state} for {}, in wave {wave} of {}, at version {}, because {}.\n",
@@ -38,15 +42,23 @@ fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
     if step.not_instead.is_empty() {
         text.push_str("The recipe names no package of a distribution that could stand in for it.\n");
     }
-    let who = who_needs(plan, |provider| match provider {
-        Provider::Recipe { package, recipe } => *recipe == step.recipe && only.is_none_or(|only| only == package),
-        Provider::Distribution { .. } => false,
+    let own = |provider: &Provider| matches!(provider, Provider::Recipe { recipe, .. } if *recipe == step.recipe);
+    // Of a whole recipe it goes without saying that its packages need each other.
+    let who = who_needs(plan, |other, provider| match provider {
+        Provider::Recipe { package, .. } if own(provider) => match only {
+            Some(only) => only == package,
+            None => other.recipe != step.recipe,
+        },
+        _ => false,
     });
     let links = plan.steps().flat_map(|(_, other)| other.linked.iter().map(move |link| (other, link)));
     let links = links.filter(|(_, link)| link.recipe == step.recipe && only.is_none_or(|only| only == link.package));
     let linked = links.map(|(other, link)| format!("the recipe `{}` links against `{}`", other.recipe, link.package));
     paragraph(&mut text, "Who needs it", who.into_iter().chain(linked), "nothing else in the plan");
-    let needs = step.needs.iter().filter(|need| only.is_none_or(|only| only == need.package));
+    let needs = step.needs.iter().filter(|need| match only {
+        Some(only) => only == need.package,
+        None => need.rich.is_some() || !own(&need.provider),
+    });
     let links = step
         .linked
         .iter()
@@ -78,7 +90,7 @@ fn taken(plan: &Plan, provided: &Provided) -> String {
             "So the recipe `{recipe}` is not built; naming one of its packages builds it all the same.\n"
         ));
     }
-    let who = who_needs(plan, |provider| match provider {
+    let who = who_needs(plan, |_, provider| match provider {
         Provider::Distribution { package, .. } => *package == provided.package,
         Provider::Recipe { .. } => false,
     });
@@ -87,11 +99,40 @@ fn taken(plan: &Plan, provided: &Provided) -> String {
     text
 }
 
+fn left(plan: &Plan, left: &Left) -> String {
+    let mut text = format!("The recipe `{}` makes {}.\n", left.recipe, and(left.packages.iter().cloned()));
+    text.push_str(&format!("It is not built for {}: {}. Naming it builds {}.\n", plan.target, left.why, left.evr));
+    for reason in &left.instead {
+        text.push_str(&format!("{}.\n", sentence(plan, reason)));
+    }
+    text
+}
+
+/// What the distribution has, or is known not to have, and nothing of the plan takes.
+fn known(plan: &Plan, distribution: &Distribution, name: &str) -> Option<String> {
+    let Some(offered) = distribution.package(name) else {
+        let from = distribution.absent(name)?;
+        let title = &plan.distribution;
+        return Some(format!("{title} has no `{name}`, and no recipe makes one. This is known from: {from}.\n"));
+    };
+    let described = offered.described();
+    let mut text = format!("{described} is a package of {}; nothing in the plan takes it.\n", plan.distribution);
+    let steps = plan.steps().map(|(_, step)| (&step.recipe, &step.not_instead));
+    let all = steps.chain(plan.left.iter().map(|left| (&left.recipe, &left.instead)));
+    let reasons = all.flat_map(|(recipe, reasons)| reasons.iter().map(move |reason| (recipe, reason)));
+    for (recipe, reason) in reasons.filter(|(_, reason)| reason.contains(&described)) {
+        text.push_str(&format!("It could stand in for the recipe `{recipe}`: {reason}.\n"));
+    }
+    text.push_str(&format!("This is known from: {}.\n", offered.from));
+    Some(text)
+}
+
 /// Packages whose needs are answered by such a provider.
-fn who_needs(plan: &Plan, test: impl Fn(&Provider) -> bool) -> Vec<String> {
-    let needs = plan.steps().flat_map(|(_, step)| &step.needs).filter(|need| test(&need.provider));
+fn who_needs(plan: &Plan, test: impl Fn(&Step, &Provider) -> bool) -> Vec<String> {
+    let needs = plan.steps().flat_map(|(_, step)| step.needs.iter().map(move |need| (step, need)));
+    let needs = needs.filter(|(step, need)| test(step, &need.provider));
     let mut lines: Vec<String> =
-        needs.map(|need| format!("{} requires `{}`", need.package, need.requirement)).collect();
+        needs.map(|(_, need)| format!("{} requires `{}`", need.package, need.requirement)).collect();
     lines.dedup();
     lines
 }

@@ -8,8 +8,8 @@ mod tree;
 
 use anyhow::{Result, bail};
 use packager_recipe::diagnostic::nearest;
-use packager_resolve::Plan;
 use packager_resolve::plan::State;
+use packager_resolve::{Distribution, Plan};
 
 use crate::arguments::{PlanFormat, PlanOptions};
 use crate::build;
@@ -35,9 +35,9 @@ pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
         Err(error) => Some(format!("what was built before is not known: {error}")),
     };
     let text = match (&options.explain, options.format) {
-        (Some(name), _) => match explain::explain(&plan, name) {
+        (Some(name), _) => match explain::explain(&plan, &Distribution::new(&target), name) {
             Some(text) => text,
-            None => bail!("the plan has no package `{name}`\nhint: {}", near(&plan, name)),
+            None => bail!("nobody knows a package `{name}` here\nhint: {}", near(&plan, name)),
         },
         (None, PlanFormat::Tree) => tree::tree(&plan, unknown.as_deref()),
         (None, PlanFormat::Json) => format!("{:#}\n", serde_json::to_value(&plan)?),
@@ -49,8 +49,9 @@ pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
 
 fn near(plan: &Plan, name: &str) -> String {
     let built = plan.steps().flat_map(|(_, step)| step.packages.iter().chain([&step.recipe]).chain(&step.project));
-    let mut known: Vec<&str> =
-        built.chain(plan.provided.iter().map(|provided| &provided.package)).map(String::as_str).collect();
+    let left = plan.left.iter().flat_map(|left| left.packages.iter().chain([&left.recipe]).chain(&left.project));
+    let provided = plan.provided.iter().map(|provided| &provided.package);
+    let mut known: Vec<&str> = built.chain(left).chain(provided).map(String::as_str).collect();
     known.sort_unstable();
     known.dedup();
     match nearest(name, known.iter().copied()) {

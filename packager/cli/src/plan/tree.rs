@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use packager_resolve::plan::{Plan, Provider, State, Step};
+use packager_resolve::plan::{Left, Plan, Provided, Provider, State, Step};
 
 use super::count;
 
@@ -40,6 +40,9 @@ pub(super) fn tree(plan: &Plan, unknown: Option<&str>) -> String {
     if !plan.provided.is_empty() {
         all.push(Node { text: format!("provided by {}", plan.distribution), below: provided(plan) });
     }
+    if !plan.left.is_empty() {
+        all.push(Node { text: "not built".to_owned(), below: plan.left.iter().map(left).collect() });
+    }
     print(&all, "", &mut text);
     text
 }
@@ -75,7 +78,7 @@ fn step(step: &Step) -> Node {
 }
 
 fn provided(plan: &Plan) -> Vec<Node> {
-    let line = |provided: &packager_resolve::plan::Provided| {
+    let line = |provided: &Provided| {
         let instead = match provided.stands_in_for.as_slice() {
             [] => String::new(),
             recipes => format!(", instead of the recipe `{}`", recipes.join("`, `")),
@@ -83,6 +86,11 @@ fn provided(plan: &Plan) -> Vec<Node> {
         Node::leaf(format!("{}{instead}: {}", provided.described, provided.why))
     };
     plan.provided.iter().map(line).collect()
+}
+
+fn left(left: &Left) -> Node {
+    let below = [&left.why].into_iter().chain(&left.instead).cloned().map(Node::leaf).collect();
+    Node { text: format!("{} {}", left.recipe, left.evr), below }
 }
 
 fn print(nodes: &[Node], before: &str, text: &mut String) {

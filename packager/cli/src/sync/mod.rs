@@ -2,7 +2,7 @@
 
 mod select;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result, bail};
 use packager_recipe::lock::Lock;
@@ -30,9 +30,8 @@ pub(crate) fn sync(places: &Places, options: &SyncOptions) -> Result<Report> {
     let name = TargetName::parse(&options.target).context("a target without an architecture")?;
     let keys = options.key.iter().map(|path| VerifyingKey::load(path)).collect::<Result<Vec<_>, _>>()?;
     let mut wanted = asked(&world::recipes(places)?);
-    if let Some(written) = world::written_lock(places, &name.system)? {
-        wanted.names.extend(written.names());
-    }
+    let written = world::written_lock(places, &name.system)?.unwrap_or_default();
+    wanted.names.extend(written.names());
     let mut sources: Vec<Source> = Vec::new();
     let mut read = Vec::new();
     for repo in &options.repo {
@@ -48,6 +47,9 @@ pub(crate) fn sync(places: &Places, options: &SyncOptions) -> Result<Report> {
         sources.push(source);
     }
     let lock = select(sources, &wanted);
+    if !options.allow_absent {
+        all_there(&written, &lock, target.arch)?;
+    }
     let file = world::synced_lock(&name.system, name.arch);
     let heading = format!(
         "What the repositories of {} for {} offer, as far as recipes ask for it. Made by `packager targets sync`;\ndo not edit it: \
@@ -67,6 +69,25 @@ pub(crate) fn sync(places: &Places, options: &SyncOptions) -> Result<Report> {
     }
     let value = json!({ "lock": file, "repositories": read, "packages": kept, "absent": absent, "changes": changes, "signed": !keys.is_empty() });
     Ok(Report::new(text, value))
+}
+
+/// What was established by hand must still be there: the distribution has more repositories than most people name.
+fn all_there(written: &Lock, lock: &Lock, arch: Arch) -> Result<()> {
+    let known: BTreeSet<&str> = lock.packages(arch).map(|(_, locked)| locked.name.as_str()).collect();
+    let gone = || written.packages(arch).filter(|(_, locked)| !known.contains(locked.name.as_str()));
+    let names: BTreeSet<&str> = gone().map(|(_, locked)| locked.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    let repositories: BTreeSet<&str> = gone().filter_map(|(known, _)| known.repository.as_deref()).collect();
+    let repositories: Vec<&str> = repositories.into_iter().collect();
+    bail!(
+        "these repositories have no {}, which the target's `lock.yaml` knows in {}; nothing was written\nhint: name the repositories that have \
+         them too, or, if they are really gone, use `--allow-absent`",
+        names.join(", "),
+        repositories.join(", ")
+    )
 }
 
 /// A repository's name, given or else the last folder that says something, and its place.

@@ -63,7 +63,11 @@ fn a_recipe_without_a_locked_archive_is_built_from_a_folder() {
 
     // Not without being asked for, and not without sources.
     let plan = yard.good(&["plan", "--target", TARGET]);
-    assert!(plan.contains("demo 1.2.3-1.el8") && !plan.contains("raft"), "{plan}");
+    assert!(
+        plan.contains("1 recipe in 1 wave")
+            && plan.contains("└─ not built\n   └─ raft 0.11.0-1.el8\n      ├─ it is built on request only: only DAOS"),
+        "{plan}"
+    );
     let plan = yard.good(&["plan", "--target", TARGET, "daos-raft-devel"]);
     assert!(plan.contains("sources: no archive is locked: it is built with `--source raft=PATH` only"), "{plan}");
     let text = yard.bad(&["build", "--target", TARGET, "raft-devel"], 1);
@@ -116,7 +120,7 @@ fn cmake_and_meson_build_for_the_target() {
         format!(
             "name: number\nversion: \"1.0\"\nrelease: 1\nsummary: A number\nlicense: MIT\nmaintainer: Demo packages <packages@demo.invalid>\n\
              description: For the packager's own tests.\nsource:\n  released: 2026-01-02\n  archives: [{{ url: 'http://nowhere.invalid/number-1.0.tar.gz' }}]\n\
-             on-request: true\n{method}\npackages:\n  number:\n    files:\n      - installed: /usr/lib64/libnumber.so.1*\n      - licence: LICENSE\n  \
+             on-request: it is a test\n{method}\npackages:\n  number:\n    files:\n      - installed: /usr/lib64/libnumber.so.1*\n      - licence: LICENSE\n  \
              number-devel:\n    requires: [number]\n    files:\n      - installed: /usr/lib64/libnumber.so\n      - installed: /usr/include/number.h\n      - licence: LICENSE\n\
              waivers: [{{ finding: no-binary, package: number-devel, reason: a header and a link }}]\n"
         )

@@ -54,6 +54,15 @@ fn a_lock_is_made_of_repositories() {
     create(&new, &[]);
     let [old_repo, new_repo] = [&old, &new].map(|folder| folder.display().to_string());
     let sync = ["targets", "sync", TARGET, "--repo", &old_repo, "--repo", &new_repo, "--key", &public];
+    // The base system is not among them: somebody forgot a repository.
+    let text = yard.bad(&sync, 1);
+    assert!(
+        text.contains("these repositories have no bash, coreutils, ")
+            && text.contains("`lock.yaml` knows in BaseOS; nothing was written\nhint: "),
+        "{text}"
+    );
+    assert!(!yard.path(LOCK).exists());
+    let sync = [&sync[..], &["--allow-absent"]].concat();
     let told = yard.good(&sync);
     assert!(told.starts_with("specs/targets/almalinux-8/lock-x86_64.yaml: 2 packages kept, "), "{told}");
     assert!(told.contains("  libfabric 1.20.0-3.oe is new\n") && told.contains("  systemd is gone\n"), "{told}");
@@ -82,7 +91,7 @@ fn a_lock_is_made_of_repositories() {
     // From an address, in the other compressions.
     let address = serve(yard.path("").as_path());
     let [old_there, new_there] = ["old", "new"].map(|name| format!("{name}={address}/{name}"));
-    let there = ["targets", "sync", TARGET, "--repo", &old_there, "--repo", &new_there];
+    let there = ["targets", "sync", TARGET, "--allow-absent", "--repo", &old_there, "--repo", &new_there];
     yard.good(&[&there[..], &["--key", &public]].concat());
     assert_eq!(fs::read_to_string(yard.path(LOCK)).expect("a lock"), lock);
     create(&new, &["--compression", "zstd"]);

@@ -38,7 +38,7 @@ fn yard() -> Yard {
     recipe(&yard, "store", "libraries: [raft, mercury]", "  store: { requires: [fabric, '(raft if store)'] }");
     let lock = yard.path("root/specs/targets/almalinux-8/lock.yaml");
     let text = fs::read_to_string(&lock).expect("a lock");
-    let more = "  - from: a \"list\" & <more>\n    repository: EPEL\n    packages:\n      - { name: ofi, evr: 1.20.0 }\n      - { name: raft, evr: 1:0.11-2 }\n";
+    let more = "  - from: a \"list\" & <more>\n    repository: EPEL\n    packages:\n      - { name: ofi, evr: 1.20.0, source: libofi }\n      - { name: raft, evr: 1:0.11-2 }\n    absent: [ipmctl]\n";
     fs::write(lock, text + more).expect("written");
     yard
 }
@@ -51,8 +51,28 @@ fn a_plan_is_shown_as_a_tree_and_explained() {
     insta::assert_snapshot!(
         [explain("fabric"), explain("mercury"), explain("raft"), explain("systemd"), explain("mercury-ofi")].join("\n")
     );
+    // What nothing in the plan takes is known too, by its source package as well.
+    let text = explain("ofi");
+    assert!(
+        text.contains("ofi 1.20.0 (of libofi, EPEL) is a package of AlmaLinux 8; nothing in the plan takes it.")
+            && text.contains(
+                "\nIt could stand in for the recipe `fabric`: AlmaLinux 8's ofi 1.20.0 (of libofi, EPEL) is older than 2.0.\n"
+            )
+            && text.contains("\nThis is known from: a \"list\" & <more>.\n"),
+        "{text}"
+    );
+    assert_eq!(explain("libofi"), text);
+    assert_eq!(
+        explain("ipmctl"),
+        "AlmaLinux 8 has no `ipmctl`, and no recipe makes one. This is known from: a \"list\" & <more>.\n"
+    );
+    let text = yard.good(&["plan", "--target", TARGET, "fabric", "--explain", "store"]);
+    assert!(
+        text.contains("\nIt is not built for almalinux-8-x86_64: nothing that was asked for needs it. Naming it builds 2.1-1.el8.\n"),
+        "{text}"
+    );
     let text = yard.bad(&["plan", "--target", TARGET, "--explain", "mercuri"], 1);
-    assert!(text.contains("the plan has no package `mercuri`\nhint: write `mercury`"), "{text}");
+    assert!(text.contains("nobody knows a package `mercuri` here\nhint: write `mercury`"), "{text}");
     yard.bad(&["plan", "--target", TARGET, "--explain", "mercury", "--format", "svg"], 2);
 }
 
@@ -154,9 +174,19 @@ fn what_cannot_be_planned_is_named() {
     let text = bad("project: fabric-devel", "  fabric: {}\n  fabric-devel: {}");
     assert!(text.contains("`fabric-devel` is a name of this recipe already"), "{text}");
     let text = bad("", "  fabric: { requires: [ofi >= 2] }\n  fabric-devel: {}");
-    assert!(text.contains("AlmaLinux 8 has ofi 1.20.0 (EPEL)"), "{text}");
+    assert!(text.contains("AlmaLinux 8 has ofi 1.20.0 (of libofi, EPEL)"), "{text}");
     let text = bad("instead: [{ package: ofi, at-lest: '2' }]", "  fabric: {}\n  fabric-devel: {}");
     assert!(text.contains("unknown key `at-lest`") && text.contains("write `at-least`"), "{text}");
     let text = bad("instead: [{ package: ofi, at-least: '>= 2' }]", "  fabric: {}\n  fabric-devel: {}");
     assert!(text.contains("recipe.yaml:12:") && text.contains("`>= 2` is no version"), "{text}");
+    let text = bad("instead: [{ package: ofi, at-least: '2', never: no }]", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("recipe.yaml:12:") && text.contains("`at-least` and `never` exclude each other"), "{text}");
+    let text = bad("instead: [{ package: ofi, never: true }]", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("`never` needs a reason\n"), "{text}");
+    let text = bad("on-request: true", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("recipe.yaml:12:13: `on-request` needs a reason\n"), "{text}");
+    let text = bad("libraries: [fabric-devel]", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("recipe.yaml:12:13: the recipe builds `fabric-devel` itself\n"), "{text}");
+    let text = bad("libraries: [zlib-devel]", "  fabric: {}\n  fabric-devel: {}");
+    assert!(text.contains("no recipe builds `zlib-devel`\n") && text.contains("hint: write a recipe for it"), "{text}");
 }

@@ -159,7 +159,7 @@ fn a_program_links_against_the_packages_of_a_library() {
     let program_path = recipe(&yard, "teller", &program);
 
     let plan = yard.good(&["plan", "--target", TARGET, "teller"]);
-    let waves = ["├─ wave 1\n│  └─ number 1.0-1.el8: built", "wave 2\n   └─ teller 1.0-1.el8: built"];
+    let waves = ["├─ wave 1\n│  └─ number 1.0-1.el8: built", "wave 2\n│  └─ teller 1.0-1.el8: built"];
     assert!(waves.iter().all(|wave| plan.contains(wave)), "{plan}");
     assert!(plan.contains("`teller` links against `libnumber-devel`"), "{plan}");
     assert!(plan.contains("fabric off: no recipe builds `libfabric-devel`"), "{plan}");

@@ -43,9 +43,8 @@ pub struct Recipe {
     /// What was asked for instead of the recipe's own version, in words.
     #[serde(skip)]
     pub asked: Option<String>,
-    /// Built when it is named or linked against, not whenever everything is.
-    #[serde(default)]
-    pub on_request: bool,
+    /// Why it is built when it is named or linked against only, not whenever everything is.
+    pub on_request: Option<Spanned<String>>,
     /// A cargo workspace. One of the next five says how the binaries are made.
     pub cargo: Option<Cargo>,
     /// A project with a `configure` script made by autoconf.
@@ -121,6 +120,8 @@ pub struct Instead {
     pub package: String,
     /// The oldest version that does; any when absent.
     pub at_least: Option<String>,
+    /// Why none does, whatever its version.
+    pub never: Option<String>,
 }
 
 /// Functions that a program calls only on processors that have what they use.
@@ -160,7 +161,7 @@ impl Recipe {
         }
         for instead in &recipe.instead {
             let bad = |text: &str| text.is_empty() || text.contains(char::is_whitespace);
-            let Instead { package, at_least } = &instead.value;
+            let Instead { package, at_least, never } = &instead.value;
             if bad(package) {
                 return Err(page.at(instead, format!("`{package}` is no name of a package"), None));
             }
@@ -168,6 +169,17 @@ impl Recipe {
                 let hint = Some("write it like `\"1.20\"`".to_owned());
                 return Err(page.at(instead, format!("`{version}` is no version"), hint));
             }
+            if at_least.is_some() && never.is_some() {
+                let hint = Some("remove one of them".to_owned());
+                return Err(page.at(instead, "`at-least` and `never` exclude each other", hint));
+            }
+            if never.as_deref().is_some_and(is_no_reason) {
+                return Err(page.at(instead, "`never` needs a reason", Some("say why in a few words".to_owned())));
+            }
+        }
+        if let Some(reason) = recipe.on_request.as_ref().filter(|reason| is_no_reason(&reason.value)) {
+            let hint = "say in a few words why it is not built with all others, or remove the key";
+            return Err(page.at(reason, "`on-request` needs a reason", Some(hint.to_owned())));
         }
         recipe.whole(page)?;
         Ok(recipe)
@@ -288,7 +300,7 @@ impl Recipe {
             return Err(page.at(version, format!("`{}` is no version for rpm", version.value), Some(hint.to_owned())));
         }
         for archive in &source.archives {
-            Archive::whole(archive, page, source.archives.len() > 1, self.on_request)?;
+            Archive::whole(archive, page, source.archives.len() > 1, self.on_request.is_some())?;
         }
         for (index, also) in self.also.iter().enumerate() {
             let version = &also.value.version;
@@ -316,4 +328,9 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+/// YAML's words for yes and no say nothing.
+fn is_no_reason(text: &str) -> bool {
+    matches!(text.trim(), "" | "true" | "false" | "yes" | "no")
 }

@@ -119,7 +119,7 @@ impl Archive {
                 Err(page.at(archive, "an archive without `sha256` beside others", hint))
             }
             None if !on_request => {
-                let hint = Some("add its hash, or `on-request: true`".to_owned());
+                let hint = Some("add its hash, or `on-request` with the reason".to_owned());
                 Err(page.at(archive, "an archive without `sha256` in a recipe that is always built", hint))
             }
             _ => Ok(()),

@@ -12,7 +12,7 @@ use super::fault::PlanError;
 use super::order::waves;
 use super::ours::Ours;
 use super::stand_in::{StandIn, stand_in};
-use super::{Choice, Link, Need, Plan, Provided, Provider, State, Step};
+use super::{Choice, Left, Link, Need, Plan, Provided, Provider, State, Step};
 use crate::dependency::Dependency;
 use crate::distribution::{Distribution, Offered};
 use crate::met::{Met, UnmetError, capabilities, met};
@@ -30,8 +30,9 @@ pub fn plan(recipes: &[Concrete], wanted: &[String], distribution: &Distribution
         }
     }
     let provided = making.provided(&steps);
+    let left = making.left(&provided);
     let (target, title) = (distribution.name().to_owned(), distribution.title().to_owned());
-    Ok(Plan { target, distribution: title, waves: waves(steps)?, provided })
+    Ok(Plan { target, distribution: title, waves: waves(steps)?, provided, left })
 }
 
 /// Why a recipe is built.
@@ -74,7 +75,7 @@ impl<'m, 'r> Making<'m, 'r> {
                 StandIn::Enough { package, why } => {
                     self.stand_ins.insert(recipe.name.clone(), (package, why));
                 }
-                StandIn::No(_) if wanted.is_empty() && !recipe.on_request => {
+                StandIn::No(_) if wanted.is_empty() && recipe.on_request.is_none() => {
                     queue.push((recipe, Reason { why: "all packages were asked for".to_owned(), although: None }));
                 }
                 StandIn::No(_) => {}
@@ -280,20 +281,52 @@ impl<'m, 'r> Making<'m, 'r> {
             stands_in_for: Vec::new(),
             why,
         };
+        let used: BTreeSet<&String> = steps.iter().flat_map(|step| &step.needs).filter_map(distributions).collect();
         for (recipe, (package, why)) in &self.stand_ins {
-            if !self.built.contains_key(recipe) {
+            // What would not be built anyway is worth a word where something makes use of the other.
+            let missed = self.ours.recipe(recipe).is_some_and(|recipe| recipe.on_request.is_none());
+            if !self.built.contains_key(recipe) && (missed || used.contains(&package.name)) {
                 let known = provided.entry(package.name.clone()).or_insert_with(|| entry(package, why.clone()));
                 known.stands_in_for.push(recipe.clone());
             }
         }
         for need in steps.iter().flat_map(|step| &step.needs) {
-            if let Provider::Distribution { package, .. } = &need.provider
-                && let Some(package) = self.distribution.package(package)
-            {
+            if let Some(package) = distributions(need).and_then(|package| self.distribution.package(package)) {
                 let why = format!("`{}` requires `{}`", need.package, need.requirement);
                 provided.entry(package.name.clone()).or_insert_with(|| entry(package, why));
             }
         }
         provided.into_values().collect()
+    }
+
+    /// The recipes that are not built, but for those that something of the distribution's stands in for.
+    fn left(&self, provided: &[Provided]) -> Vec<Left> {
+        let stood_in: BTreeSet<&String> = provided.iter().flat_map(|provided| &provided.stands_in_for).collect();
+        let left = self.ours.recipes().filter(|recipe| !self.built.contains_key(&recipe.name));
+        let left = left.filter(|recipe| !stood_in.contains(&recipe.name));
+        left.map(|recipe| Left {
+            recipe: recipe.name.clone(),
+            project: recipe.project.clone(),
+            evr: recipe.evr(),
+            packages: recipe.packages.iter().map(|package| package.name.clone()).collect(),
+            provides: recipe.provided_names().map(str::to_owned).collect(),
+            why: match &recipe.on_request {
+                Some(reason) => format!("it is built on request only: {reason}"),
+                None => "nothing that was asked for needs it".to_owned(),
+            },
+            instead: match stand_in(recipe, self.distribution) {
+                StandIn::Enough { why, .. } => vec![why],
+                StandIn::No(reasons) => reasons,
+            },
+        })
+        .collect()
+    }
+}
+
+/// The package of the distribution that answers.
+fn distributions(need: &Need) -> Option<&String> {
+    match &need.provider {
+        Provider::Distribution { package, .. } => Some(package),
+        Provider::Recipe { .. } => None,
     }
 }

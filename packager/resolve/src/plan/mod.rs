@@ -151,6 +151,27 @@ pub struct Provided {
     pub why: String,
 }
 
+/// A recipe that is not built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Source package.
+    pub recipe: String,
+    /// What its makers call it, when the recipe has another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// `version-release` with dist tag.
+    pub evr: String,
+    /// Binary packages.
+    pub packages: Vec<String>,
+    /// What these are also called.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<String>,
+    /// Why it is not built.
+    pub why: String,
+    /// What the distribution has of it, where the recipe names packages.
+    pub instead: Vec<String>,
+}
+
 /// What is built for one target. Steps of one wave do not need each other.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
@@ -162,6 +183,8 @@ pub struct Plan {
     pub waves: Vec<Vec<Step>>,
     /// By name.
     pub provided: Vec<Provided>,
+    /// The other recipes, by name.
+    pub left: Vec<Left>,
 }
 
 impl Plan {
@@ -178,6 +201,18 @@ impl Plan {
             self.steps().map(|(wave, step)| {
                 let project = step.project.as_deref().into_iter().collect();
                 ((wave, step), [words(&step.packages), vec![step.recipe.as_str()], project, words(&step.provides)])
+            }),
+        )
+    }
+
+    /// The recipe that is not built and that a person means, by the same names.
+    #[must_use]
+    pub fn left(&self, name: &str) -> Option<&Left> {
+        called(
+            name,
+            self.left.iter().map(|left| {
+                let project = left.project.as_deref().into_iter().collect();
+                (left, [words(&left.packages), vec![left.recipe.as_str()], project, words(&left.provides)])
             }),
         )
     }

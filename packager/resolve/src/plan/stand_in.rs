@@ -21,16 +21,21 @@ pub(super) enum StandIn<'d> {
 pub(super) fn stand_in<'d>(recipe: &Concrete, distribution: &'d Distribution) -> StandIn<'d> {
     let title = distribution.title();
     let mut reasons = Vec::new();
+    let mut unheard = Vec::new();
     for instead in &recipe.instead {
         let name = &instead.package;
         let Some(package) = distribution.package(name) else {
-            reasons.push(match distribution.absent(name) {
-                Some(from) => format!("{title} has no `{name}` ({from})"),
-                None => format!("nothing is known of a `{name}` in {title}"),
-            });
+            match distribution.absent(name) {
+                Some(from) => reasons.push(format!("{title} has no `{name}` ({from})")),
+                None => unheard.push(format!("`{name}`")),
+            }
             continue;
         };
         let described = package.described();
+        if let Some(reason) = &instead.never {
+            reasons.push(format!("{title}'s {described} does not do: {reason}"));
+            continue;
+        }
         let Some(oldest) = &instead.at_least else {
             return StandIn::Enough {
                 package,
@@ -52,6 +57,10 @@ pub(super) fn stand_in<'d>(recipe: &Concrete, distribution: &'d Distribution) ->
                 "{title} has {described}, of a version that is not known; it would have to be at least {oldest}"
             )),
         }
+    }
+    if !unheard.is_empty() {
+        let names = unheard.join(" or ");
+        reasons.push(format!("nothing is known of {names} in {title}; `packager targets sync` asks its repositories"));
     }
     StandIn::No(reasons)
 }

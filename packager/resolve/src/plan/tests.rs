@@ -187,9 +187,50 @@ fn a_package_of_the_distribution_stands_in_when_it_is_enough() {
 }
 
 #[test]
+fn what_is_not_built_is_said_with_the_reason() {
+    let on_request = |name: &str, version: &str, keys: &str| {
+        recipe(
+            name,
+            version,
+            &format!("on-request: it is rare\n{keys}"),
+            &format!("  {name}: {{}}\n  {name}-devel: {{}}"),
+        )
+    };
+    let texts = [
+        on_request("libfabric", "2.1.0", "instead: [{ package: libfabric, at-least: '1.20' }]"),
+        on_request("ucx", "1.13", "project: ucx-project\ninstead: [{ package: ucx }]"),
+        recipe("app", "1", "", "  app: { provides: [application] }"),
+        recipe("user", "1", "", "  user: { requires: [libfabric] }"),
+    ];
+    let left = |plan: &Plan| -> Vec<String> {
+        plan.left
+            .iter()
+            .map(|left| format!("{} {}: {}; {}", left.recipe, left.evr, left.why, left.instead.join("; ")))
+            .collect()
+    };
+    let rare = "it is built on request only: it is rare";
+    let absent = format!("ucx 1.13-1.oe2203: {rare}; openEuler 22.03 LTS has no `ucx` (another list)");
+    let enough = "openEuler 22.03 LTS has libfabric 1.20.0 (OS), which is enough: at least 1.20";
+    // Nobody looks for the distribution's libfabric here.
+    let plan = planned(&texts, &["app"]).expect("a plan");
+    let idle = "user 1-1.oe2203: nothing that was asked for needs it; ".to_owned();
+    assert_eq!(left(&plan), [format!("libfabric 2.1.0-1.oe2203: {rare}; {enough}"), absent.clone(), idle]);
+    assert!(plan.provided.is_empty());
+    // Here `user` does, so it takes the recipe's place.
+    let plan = planned(&texts, &[]).expect("a plan");
+    assert_eq!(left(&plan), [absent]);
+    assert_eq!(plan.provided[0].stands_in_for, ["libfabric"]);
+    for name in ["ucx", "ucx-devel", "ucx-project"] {
+        assert_eq!(plan.left(name).expect("it").recipe, "ucx", "{name}");
+    }
+    assert!(plan.left("app").is_none());
+}
+
+#[test]
 fn why_none_stands_in_is_said() {
     let keys = "instead: [{ package: nvml, at-least: '2.1' }, { package: libpmem, at-least: '1.5' }, { package: shadow, at-least: '4' }, \
-                { package: ucx }, { package: unheard }, { package: libfabric, at-least: '1.21' }]";
+                { package: ucx }, { package: unheard }, { package: libfabric, at-least: '1.21' }, { package: unseen }, \
+                { package: systemd, never: it is another thing }]";
     let plan = planned(&[recipe("pmdk", "2.1.0", keys, "  pmdk: {}")], &[]).expect("a plan");
     assert_eq!(
         plan.step("pmdk").expect("it").1.not_instead,
@@ -198,8 +239,9 @@ fn why_none_stands_in_is_said() {
             "openEuler 22.03 LTS has libpmem below 2.0 (of nvml, OS); whether it is at least 1.5 is not known",
             "openEuler 22.03 LTS has shadow (OS), of a version that is not known; it would have to be at least 4",
             "openEuler 22.03 LTS has no `ucx` (another list)",
-            "nothing is known of a `unheard` in openEuler 22.03 LTS",
             "openEuler 22.03 LTS's libfabric 1.20.0 (OS) is older than 1.21",
+            "openEuler 22.03 LTS's systemd 249 (OS) does not do: it is another thing",
+            "nothing is known of `unheard` or `unseen` in openEuler 22.03 LTS; `packager targets sync` asks its repositories",
         ]
     );
 }
