@@ -118,7 +118,9 @@ fn top_folder(place: &str, archive: &Path) -> Result<String, GivenError> {
     let output = stop::output(Command::new("tar").arg("-tf").arg(archive)).map_err(GivenError::Tar)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(form(said.lines().next().unwrap_or("tar cannot read it").to_owned()));
+        // What unpacks begins its complaint with an empty line, as gzip does.
+        let reason = said.lines().map(str::trim).find(|line| !line.is_empty());
+        return Err(form(reason.unwrap_or("tar cannot read it").to_owned()));
     }
     let listing = String::from_utf8_lossy(&output.stdout);
     let mut tops: Vec<&str> = listing
@@ -248,6 +250,11 @@ mod tests {
         let error =
             take(&room.path().join("stray").display().to_string(), "x-1", 0, &store, true).expect_err("no archive");
         assert!(matches!(error, GivenError::Form { .. }), "{error}");
+        let half = room.path().join("half.tar.gz");
+        let whole = fs::read(&good).expect("there");
+        fs::write(&half, &whole[..whole.len() / 2]).expect("written");
+        let error = take(&half.display().to_string(), "x-1", 0, &store, true).expect_err("half").to_string();
+        assert!(error.contains("gzip: stdin: unexpected end of file"), "{error}");
         assert!(matches!(take("/nowhere", "x", 0, &store, true), Err(GivenError::Absent(_))));
         assert!(matches!(take("http://far.invalid/x.tar", "x", 0, &store, true), Err(GivenError::Offline(_))));
     }
