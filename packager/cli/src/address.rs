@@ -17,14 +17,23 @@ pub(crate) fn of_folder(folder: &Path) -> String {
     format!("file://{}", percent_encode(folder.as_os_str().as_bytes(), ESCAPED))
 }
 
-/// Refuses what dnf would take for something else, or not at all.
-pub(crate) fn check(address: &str) -> Result<()> {
+/// Refuses what dnf would take for something else, or not at all. `option` is what the user gave it to.
+pub(crate) fn check(option: &str, address: &str) -> Result<()> {
     let known = |scheme: &str| SCHEMES.contains(&scheme);
     let rest = address.split_once("://").filter(|(scheme, _)| known(scheme)).map_or("", |(_, rest)| rest);
     if rest.is_empty() || address.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
         bail!(
-            "`--base-url {address}` is no address of a repository\nhint: write for example https://packages.example.org/daos, with %20 for a blank"
+            "`{option} {address}` is no address of a repository\nhint: write for example https://packages.example.org/daos, with %20 for a blank"
         );
+    }
+    Ok(())
+}
+
+/// Refuses also what stands for several addresses: metadata that is read through a mirror list is made for one.
+pub(crate) fn check_one(option: &str, address: &str) -> Result<()> {
+    check(option, address)?;
+    if address.contains('$') {
+        bail!("`{option} {address}` stands for several addresses\nhint: write the one of this repository");
     }
     Ok(())
 }
@@ -33,7 +42,7 @@ pub(crate) fn check(address: &str) -> Result<()> {
 mod tests {
     use std::path::Path;
 
-    use super::{check, of_folder};
+    use super::{check, check_one, of_folder};
 
     #[test]
     fn folders_have_addresses() {
@@ -46,10 +55,11 @@ mod tests {
         for good in
             ["https://packages.invalid", "http://127.0.0.1:8000/daos", "file:///srv/my%20dist", "https://a/$basearch"]
         {
-            assert!(check(good).is_ok(), "{good}");
+            assert!(check("--base-url", good).is_ok(), "{good}");
+            assert_eq!(check_one("--mirror-list", good).is_ok(), !good.contains('$'), "{good}");
         }
         for bad in ["", "packages.invalid", "https://", "gopher://a", "https://a b", "https://a\nenabled=0", "/srv"] {
-            assert!(check(bad).is_err(), "{bad}");
+            assert!(check("--base-url", bad).is_err() && check_one("--base-url", bad).is_err(), "{bad}");
         }
     }
 }

@@ -250,6 +250,9 @@ pub(crate) struct BuildOptions {
     /// Address under which the repository will be served; its local path when absent
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
+    /// Let hosts read the metadata through a mirror list below that address: they never see two publications at once
+    #[arg(long, requires = "base_url")]
+    pub(crate) mirror_list: bool,
 }
 
 #[derive(Debug, Args)]

@@ -176,7 +176,10 @@ pub(crate) fn source_packages(places: &Places, options: &SrpmOptions) -> Result<
 pub(crate) fn build(places: &Places, options: &BuildOptions) -> Result<Report> {
     let names = if options.all_targets { world::target_names(places)? } else { options.target.clone() };
     if let Some(url) = &options.base_url {
-        address::check(url)?;
+        match options.mirror_list {
+            true => address::check_one("--base-url", url)?,
+            false => address::check("--base-url", url)?,
+        }
     }
     if options.base_url.is_some() && names.len() > 1 {
         bail!("`--base-url` is the address of one repository\nhint: build each target with its own address");
@@ -254,7 +257,7 @@ fn one_target(
     let public = key.public()?;
     let plain: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
     let asked = Asked { packages: options.packages.clone(), versions: given.described(), url, buildroot };
-    let plan = Plan::new(places, target, &ready, &plain, asked)?;
+    let plan = Plan::new(places, target, &ready, &plain, asked, options.mirror_list)?;
     publish::recover(&folder)?;
     if publish::current(&folder).is_some_and(|record| plan.made(&record, &public)) {
         let seconds = start.elapsed().as_secs_f64();

@@ -44,16 +44,24 @@ pub(crate) struct Plan {
     settings: String,
     asked: Asked,
     announced: Announced,
+    mirrored: bool,
 }
 
 impl Plan {
-    /// For recipes with their build keys, as asked for.
-    pub(crate) fn new(places: &Places, target: &Target, ready: &[Ready], keys: &[&str], asked: Asked) -> Result<Plan> {
+    /// For recipes with their build keys, as asked for; `mirrored`: to be read through a mirror list.
+    pub(crate) fn new(
+        places: &Places,
+        target: &Target,
+        ready: &[Ready],
+        keys: &[&str],
+        asked: Asked,
+        mirrored: bool,
+    ) -> Result<Plan> {
         let url = &asked.url;
-        let repo_file = repo_file(places, target, url)?;
+        let repo_file = repo_file(places, target, url, mirrored)?;
         let announced = Announced::read(places)?;
         let settings = settings(target, ready, &repo_file, &asked, &announced)?;
-        Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file, asked, announced })
+        Ok(Plan { inputs: format!("{} {url}", keys.join(" ")), settings, repo_file, asked, announced, mirrored })
     }
 
     /// Whether a repository was made from just this, and signed with this key as it is now: an extended one is to be published.
@@ -115,11 +123,12 @@ fn state(asked: &Asked, digest: &mut Digest) {
     }
 }
 
-fn repo_file(places: &Places, target: &Target, url: &str) -> Result<String> {
+fn repo_file(places: &Places, target: &Target, url: &str, mirrored: bool) -> Result<String> {
     let data = json!({
         "id": REPOSITORY,
         "title": format!("DAOS packages for {} {}", target.profile.title, target.arch),
         "url": url,
+        "mirrored": mirrored,
         "key_file": publish::key_file(REPOSITORY),
         "module_hotfixes": target.profile.module_hotfixes,
     });
@@ -136,7 +145,7 @@ pub(crate) fn publish(
     plan: Plan,
     key: &SigningKey,
 ) -> Result<()> {
-    let Plan { repo_file, inputs, settings, asked, announced } = plan;
+    let Plan { repo_file, inputs, settings, asked, announced, mirrored } = plan;
     let done = &built.done;
     let packages: Vec<PathBuf> = built.packages.iter().map(|package| package.path.clone()).collect();
     let sources: Vec<PathBuf> = done.iter().map(|done| done.artifact.srpm.clone()).collect();
@@ -145,6 +154,7 @@ pub(crate) fn publish(
         folder,
         id: REPOSITORY,
         repo_file,
+        mirrored: mirrored.then_some(asked.url.as_str()),
         packages: &packages,
         sources: &sources,
         inputs,
@@ -298,6 +308,7 @@ mod tests {
             settings: "hash".to_owned(),
             asked: asked(&[], &[]),
             announced: Announced::default(),
+            mirrored: false,
         };
         let record = Published {
             inputs: plan.inputs.clone(),

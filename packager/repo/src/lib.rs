@@ -2,7 +2,8 @@
 //!
 //! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
 //! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`listed`] holds files against
-//! metadata, [`operations`] puts them together, [`attached`] does so with metadata of other kinds. [`verify`] follows a signature to every
+//! metadata, [`operations`] puts them together, [`attached`] does so with metadata of other kinds, and [`mirror`] makes
+//! metadata below an address of its own. [`verify`] follows a signature to every
 //! package, [`destination`] brings a repository to where hosts take it from, [`serve`] gives it out.
 
 #![allow(clippy::disallowed_methods)] // an IO crate: it writes repositories
@@ -15,8 +16,8 @@ mod exchange;
 mod found;
 mod listed;
 pub mod metadata;
+pub mod mirror;
 pub mod operations;
-
 pub mod publish;
 pub mod serve;
 pub mod stored;

@@ -66,6 +66,11 @@ pub enum MetadataError {
     /// Compression.
     #[error("`{0}` is neither gzip, zstd, xz nor plain XML\nhint: make it again with `packager repo create`")]
     Compression(PathBuf),
+    /// A mirror list that somebody else made.
+    #[error(
+        "`{0}` is no mirror list that packager made\nhint: remove it, or give `--mirror-list` or `--no-mirror-list`"
+    )]
+    MirrorList(PathBuf),
     /// A file that is not what metadata lists.
     #[error(transparent)]
     Listed(#[from] ListedError),

@@ -21,6 +21,7 @@ use crate::exchange::{self, exchange};
 use crate::found::{self, Found, ROOM};
 use crate::listed::{self, ListedError};
 use crate::metadata::{self, MetadataError};
+use crate::mirror::{self, Mirrored};
 use crate::stored::{REPOMD, SIGNATURE, Stored};
 use crate::written::{self, Origin};
 
@@ -37,11 +38,14 @@ pub struct Settings<'s> {
     pub latest: Option<i64>,
     /// Signs what is written.
     pub key: Option<&'s SigningKey>,
+    /// Whether there is a mirror list.
+    pub mirrored: Mirrored,
 }
 
 impl Default for Settings<'_> {
     fn default() -> Self {
-        Settings { workers: NonZeroUsize::MIN, compression: None, revision: None, latest: None, key: None }
+        let mirrored = Mirrored::AsItWas;
+        Settings { workers: NonZeroUsize::MIN, compression: None, revision: None, latest: None, key: None, mirrored }
     }
 }
 
@@ -251,7 +255,8 @@ fn as_asked(folder: &Path, stored: &Stored, settings: &Settings<'_>) -> Result<b
     let signed = settings.key.map_or(Ok(true), |key| is_by(key, folder))?;
     let revision = settings.revision.is_none_or(|revision| stored.repomd.revision == revision.to_string());
     let stored = stored.compression()?;
-    Ok(signed && revision && settings.compression.is_none_or(|compression| compression == stored))
+    let mirrored = mirror::is_as_asked(folder, &settings.mirrored)?;
+    Ok(signed && mirrored && revision && settings.compression.is_none_or(|compression| compression == stored))
 }
 
 /// Whether metadata is signed, and by this key.
@@ -311,8 +316,12 @@ pub(crate) fn take_place(
     revision: &str,
     settings: &Settings<'_>,
 ) -> Result<bool, MetadataError> {
+    let time = revision.parse().unwrap_or(0);
     if let Some(key) = settings.key {
-        metadata::signature(room.path(), key, revision.parse().unwrap_or(0))?;
+        metadata::signature(room.path(), key, time)?;
+    }
+    if let Some(address) = mirror::wanted(folder, &settings.mirrored)? {
+        mirror::write(room.path(), &address, settings.key, time)?;
     }
     let unsigned = settings.key.is_none() && signature(folder).exists();
     let place = folder.join("repodata");

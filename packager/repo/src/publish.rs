@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::attached::{self, AttachError, Attachment};
 use crate::exchange::{self, Lock};
 use crate::metadata::{self, MetadataError};
+use crate::mirror;
 use crate::operations::Settings;
 use crate::stored::Stored;
 
@@ -67,6 +68,8 @@ pub struct Description<'d> {
     pub id: &'d str,
     /// The text of the `.repo` file.
     pub repo_file: String,
+    /// Under which address hosts read it through a mirror list.
+    pub mirrored: Option<&'d str>,
     /// Unsigned binary packages.
     pub packages: &'d [PathBuf],
     /// Unsigned source packages.
@@ -229,7 +232,11 @@ fn write_rest(
     metadata::write(new, description.time)?;
     let packages = Stored::open(new)?.primary()?;
     attached::attach_texts(new, &announce(&packages), &Settings::default())?;
-    metadata::sign(new, key, description.time)
+    metadata::sign(new, key, description.time)?;
+    if let Some(address) = description.mirrored {
+        mirror::write(new, address.trim_end_matches('/'), Some(key), description.time)?;
+    }
+    Ok(())
 }
 
 fn record(description: &Description<'_>, new: &Path, key: &SigningKey) -> Result<Published, RepoError> {

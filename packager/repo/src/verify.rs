@@ -23,6 +23,7 @@ use crate::destination;
 use crate::found::Found;
 use crate::listed::{Listed, ListedError, place};
 use crate::metadata::MetadataError;
+use crate::mirror;
 use crate::stored::{METADATA_BYTES_MAX, POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
 
 /// Why a repository is not as it was signed.
@@ -37,6 +38,11 @@ pub enum VerifyError {
         #[source]
         source: io::Error,
     },
+    /// Metadata elsewhere that says something else.
+    #[error(
+        "`{0}`, to which the mirror list leads, lists other packages than the metadata of the repository\nhint: make it again with `packager repo update --mirror-list`"
+    )]
+    Mirrored(PathBuf),
     /// Keys and detached signatures.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -168,6 +174,7 @@ impl Reading<'_> {
         }
         let mut packages = stored.primary()?;
         stored.complete(&mut packages)?;
+        mirror::verify(folder, |name, most| self.bring(name, most), &packages, key)?;
         self.each(&packages, |package| self.look_at(package, key))?;
         Ok(packages)
     }

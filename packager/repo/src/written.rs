@@ -91,7 +91,7 @@ fn lists(
         let writers = Format::ALL.map(|format| {
             let (send, receive) = sync_channel(QUEUE);
             let count = origins.len();
-            (send, scope.spawn(move || list(format, count, &receive, compression, folder)))
+            (send, scope.spawn(move || list(format, count, receive, compression, folder)))
         });
         let (results, pieces) = channel();
         for _ in 0..settings.workers.get().min(origins.len()) {
@@ -217,10 +217,10 @@ impl Drop for Watch<'_> {
 }
 
 /// Writes one list and names it after its hash.
-fn list(
+pub(crate) fn list(
     format: Format,
     count: usize,
-    pieces: &Receiver<String>,
+    pieces: impl IntoIterator<Item = String>,
     compression: Compression,
     folder: &Path,
 ) -> Result<Data, MetadataError> {

@@ -149,6 +149,7 @@ impl Repository {
 /// Publishes packages with the development key.
 pub(crate) fn publish(target: &str, id: &str, packages: &[PathBuf], repo_file: String, to: &Path) -> Repository {
     let description = Description {
+        mirrored: None,
         folder: to,
         id,
         repo_file,

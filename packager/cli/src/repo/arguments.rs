@@ -131,6 +131,19 @@ pub(crate) struct Stamp {
     /// Armored OpenPGP secret key that signs the metadata; it is not signed when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) sign_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) mirror: MirrorOptions,
+}
+
+/// Whether hosts may read the metadata through a mirror list.
+#[derive(Debug, Args)]
+pub(crate) struct MirrorOptions {
+    /// Address under which the repository will be served: make `repodata/mirrorlist`, by which hosts never see two publications at once. As it was, when absent
+    #[arg(long, value_name = "URL", conflicts_with = "no_mirror_list")]
+    pub(crate) mirror_list: Option<String>,
+    /// Make no mirror list, also when there was one
+    #[arg(long)]
+    pub(crate) no_mirror_list: bool,
 }
 
 /// What other metadata can be stored as.
@@ -159,6 +172,8 @@ pub(crate) struct MetadataOptions {
     /// Armored OpenPGP secret key that signs the metadata; it is not signed when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) sign_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) mirror: MirrorOptions,
 }
 
 /// What metadata can be written as.
@@ -257,4 +272,7 @@ pub(crate) struct SiteOptions {
     /// Armored OpenPGP secret key that signed the packages; the development key when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) sign_key: Option<PathBuf>,
+    /// Let hosts read the metadata through mirror lists: they never see two publications at once
+    #[arg(long)]
+    pub(crate) mirror_lists: bool,
 }

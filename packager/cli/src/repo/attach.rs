@@ -9,8 +9,8 @@ use packager_repo::publish::is_ours;
 use packager_repodata::Compression;
 use packager_rpm::SigningKey;
 
-use super::UNSIGNED;
 use super::arguments::{AttachOptions, Stamp, Storing};
+use super::{UNSIGNED, mirrored};
 use crate::report::Report;
 
 pub(super) fn attach(options: &AttachOptions) -> Result<Report> {
@@ -42,9 +42,11 @@ fn with(
             folder.display()
         );
     }
-    let Stamp { revision, sign_key } = stamp;
+    let Stamp { revision, sign_key, mirror } = stamp;
+    let mirrored = mirrored(mirror)?;
     let key = sign_key.as_deref().map(SigningKey::load).transpose()?;
-    let done = operation(&Settings { compression, revision: *revision, key: key.as_ref(), ..Settings::default() })?;
+    let (revision, key) = (*revision, key.as_ref());
+    let done = operation(&Settings { compression, revision, key, mirrored, ..Settings::default() })?;
     Ok(Report::new(told(folder, &done), serde_json::to_value(&done)?))
 }
 

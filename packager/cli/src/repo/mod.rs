@@ -15,6 +15,7 @@ use std::thread::available_parallelism;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
+use packager_repo::mirror::Mirrored;
 use packager_repo::operations::{self, Files, Outcome, Settings};
 use packager_repo::publish::is_ours;
 use packager_repodata::Compression;
@@ -24,7 +25,8 @@ use packager_resolve::retention::{Fate, Rule, retention};
 use packager_rpm::SigningKey;
 use serde_json::json;
 
-use self::arguments::{MetadataOptions, PruneOptions, RepoCommand};
+use self::arguments::{MetadataOptions, MirrorOptions, PruneOptions, RepoCommand};
+use crate::address;
 use crate::places::Places;
 use crate::report::{Report, size, table};
 use crate::repository::Repository;
@@ -72,7 +74,7 @@ fn with(
 ) -> Result<Report> {
     refuse_published(folder)?;
     let key = options.sign_key.as_deref().map(SigningKey::load).transpose()?;
-    let outcome = operation(&settings(options, key.as_ref()))?;
+    let outcome = operation(&settings(options, key.as_ref())?)?;
     Ok(Report::new(told(folder, &outcome), serde_json::to_value(&outcome)?))
 }
 
@@ -88,14 +90,26 @@ fn refuse_published(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn settings<'k>(options: &MetadataOptions, key: Option<&'k SigningKey>) -> Settings<'k> {
-    let MetadataOptions { workers, compression, revision, sign_key: _ } = options;
+fn settings<'k>(options: &MetadataOptions, key: Option<&'k SigningKey>) -> Result<Settings<'k>> {
+    let MetadataOptions { workers, compression, revision, sign_key: _, mirror } = options;
     let workers = workers.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let compression = compression.map(|compression| match compression {
         arguments::Compression::Gzip => Compression::Gzip,
         arguments::Compression::Zstd => Compression::Zstd,
     });
-    Settings { workers, compression, revision: *revision, latest: None, key }
+    Ok(Settings { workers, compression, revision: *revision, latest: None, key, mirrored: mirrored(mirror)? })
+}
+
+/// Whether there is to be a mirror list.
+fn mirrored(options: &MirrorOptions) -> Result<Mirrored> {
+    Ok(match &options.mirror_list {
+        Some(url) => {
+            address::check_one("--mirror-list", url)?;
+            Mirrored::At(url.clone())
+        }
+        None if options.no_mirror_list => Mirrored::Nowhere,
+        None => Mirrored::AsItWas,
+    })
 }
 
 fn told(folder: &Path, outcome: &Outcome) -> String {
@@ -126,7 +140,7 @@ fn prune(options: &PruneOptions) -> Result<Report> {
         (false, true) => Files::Leave,
         (false, false) => Files::Delete,
     };
-    let outcome = operations::retain(folder, files, &settings(options, key.as_ref()), |packages| {
+    let outcome = operations::retain(folder, files, &settings(options, key.as_ref())?, |packages| {
         let fates = retention(packages, &rule);
         let stays = fates.iter().map(|fate| *fate != Fate::Old).collect();
         let described = |package: &Package| (package.nevra(), package.location.href.clone(), package.size.package);

@@ -12,6 +12,7 @@ use packager_recipe::target::Profile;
 use packager_recipe::target::TargetName;
 use packager_repo::attached::{self, GROUP, UPDATEINFO};
 use packager_repo::collect::collect;
+use packager_repo::mirror::{MIRROR_LIST, Mirrored};
 use packager_repo::operations::{self, Settings};
 use packager_repo::publish::key_file;
 use packager_repo::stored::{REPOMD, Stored};
@@ -61,7 +62,7 @@ struct Release {
 }
 
 pub(super) fn site(options: &SiteOptions, places: &Places, keys: &Path) -> Result<Report> {
-    let SiteOptions { folders, out, base_url, sign_key } = options;
+    let SiteOptions { folders, out, base_url, sign_key, mirror_lists } = options;
     let (key, development) = signing_key(keys, sign_key.as_deref())?;
     let public = key.public()?;
     let pages = Pages::new(places, base_url.trim_end_matches('/'), &public)?;
@@ -82,11 +83,16 @@ pub(super) fn site(options: &SiteOptions, places: &Places, keys: &Path) -> Resul
         let arch = target.arch.name().to_owned();
         for (part, below, _) in PARTS {
             let of_part: Vec<&Package> = packages.iter().filter(|package| Part::of(package) == part).collect();
-            let to = out.join(&path).join(format!("{below}{arch}"));
+            let place = format!("{path}/{below}{arch}");
+            let mirrored = match mirror_lists {
+                true => Mirrored::At(format!("{}/{place}", pages.url)),
+                false => Mirrored::Nowhere,
+            };
+            let (to, settings) = (out.join(place), settings(&key, mirrored));
             added += collect(folder, &of_part, &to)?;
-            written |= operations::update(&to, &settings(&key))?.written;
+            written |= operations::update(&to, &settings)?.written;
             if part == Part::Main {
-                written |= attached::carry(folder, &to, &[GROUP, UPDATEINFO], &settings(&key))?;
+                written |= attached::carry(folder, &to, &[GROUP, UPDATEINFO], &settings)?;
             }
         }
         let release = releases.entry(name.system).or_insert_with(|| {
@@ -138,9 +144,9 @@ fn report(out: &Path, listed: &[Value], added: usize, written: bool, development
     Report::new(text, json!({ "site": out, "added": added, "written": written, "releases": listed }))
 }
 
-fn settings(key: &SigningKey) -> Settings<'_> {
+fn settings(key: &SigningKey, mirrored: Mirrored) -> Settings<'_> {
     let workers = available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    Settings { workers, key: Some(key), ..Settings::default() }
+    Settings { workers, key: Some(key), mirrored, ..Settings::default() }
 }
 
 /// Where a distribution's release lies: `openeuler-22.03` in `openeuler/22.03`.
@@ -209,12 +215,17 @@ impl<'p> Pages<'p> {
             count += packages.len();
             parts.push(json!({ "heading": heading, "packages": packages }));
         }
+        // Also of an earlier run, with its options.
+        let is_mirrored =
+            |below: &str| arches.iter().all(|arch| folder.join(format!("{below}{arch}")).join(MIRROR_LIST).is_file());
+        let mirrored = PARTS.iter().all(|(_, below, _)| is_mirrored(below));
         let title = &release.profile.title;
         let key_file = key_file(REPOSITORY);
         let data = json!({
             "id": REPOSITORY,
             "title": format!("DAOS packages for {title}"),
             "url": url,
+            "mirrored": mirrored,
             "up": "../../",
             "install": "daos-server daos-client daos-admin",
             "fingerprint": self.fingerprint,

@@ -14,10 +14,22 @@ const KILLS: usize = if cfg!(feature = "long") { 200 } else { 15 };
 /// How often a reader asks again: the next publisher runs within a second.
 const TRIES: usize = 20;
 
+/// How the reader finds the repository.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Address,
+    MirrorList,
+}
+
 /// Publishes one repository after the other and kills each publisher after another while; dnf never meets anything but a whole
 /// repository. The run after each kill completes.
-fn killed(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Command)) {
-    let folders = [yard.repository("a", &[1, 2]), yard.repository("b", &[2, 3]), yard.repository("c", &[1, 3])];
+fn killed(yard: &Yard, destination: &str, address: &str, by: By, reached: &dyn Fn(&mut Command)) {
+    let (line, options) = match by {
+        By::Address => (format!("baseurl={address}"), vec![]),
+        By::MirrorList => (format!("mirrorlist={address}/repodata/mirrorlist"), vec!["--mirror-list", address]),
+    };
+    let folders = [("a", [1, 2]), ("b", [2, 3]), ("c", [1, 3])]
+        .map(|(name, versions)| yard.repository_with(name, &versions, &options));
     let publish = |folder: &str| {
         // As many as a slow reader may be behind.
         let mut command = packager(&["repo", "publish", folder, destination, "--keep-generations", "5"]);
@@ -30,11 +42,11 @@ fn killed(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut C
     // The time in which a publication is killed: as long as the first one took, and a little more.
     let longest = begun.elapsed() + Duration::from_millis(20);
     let (done, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let client = yard.client("killed", address);
+    let client = yard.client_of("killed", &line);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                let versions = patient(&client, &done);
+                let versions = patient(&client, by, &done);
                 let whole = [["1", "2"], ["2", "3"], ["1", "3"]].iter().any(|whole| versions == *whole);
                 if !whole {
                     done.store(true, Ordering::Relaxed);
@@ -72,13 +84,13 @@ fn killed(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut C
     assert_eq!(client.versions(), ["1", "2"]);
 }
 
-/// What a reader finds who asks again when it met `repomd.xml` and the signature of two generations: between its two requests, or where a
-/// publisher was killed between the two files of a bucket, until the next one ran.
-fn patient(client: &Client, done: &AtomicBool) -> Vec<String> {
+/// What a reader finds. By the mirror list it never fails. By the address it asks again when it met `repomd.xml` and the signature of two
+/// generations: between its two requests, or where a publisher was killed between the two files of a bucket, until the next one ran.
+fn patient(client: &Client, by: By, done: &AtomicBool) -> Vec<String> {
     for _ in 0..TRIES {
         match client.look() {
             Ok(versions) => return versions,
-            Err(said) if said.contains("GPG signature verification error: Bad GPG signature") => {}
+            Err(said) if by == By::Address && said.contains("GPG signature verification error: Bad GPG signature") => {}
             Err(said) => {
                 done.store(true, Ordering::Relaxed);
                 panic!("{said}");
@@ -101,30 +113,55 @@ impl Drop for Stopped<'_> {
 /// Package files and metadata below a folder.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    for part in ["Packages", "repodata"] {
-        for entry in std::fs::read_dir(folder.join(part)).expect("a folder") {
-            found.push(entry.expect("an entry").file_name().into_string().expect("text"));
+    let mut folders = ["Packages", "repodata"].map(|part| folder.join(part)).to_vec();
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(&at).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            // The server of buckets keeps folders in which nothing is any more.
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).expect("below").display().to_string());
+            }
         }
     }
     found.sort();
     found
 }
 
-#[test]
-fn in_a_folder() {
+fn in_a_folder(by: By) {
     let yard = Yard::new();
     let place = yard.text("place");
-    killed(&yard, &place, &format!("file://{place}"), &|_| {});
+    killed(&yard, &place, &format!("file://{place}"), by, &|_| {});
     assert_eq!(files(&yard.path("place")), files(&yard.path("a")));
 }
 
 #[test]
-fn in_a_bucket() {
+fn in_a_folder_read_by_its_address() {
+    in_a_folder(By::Address);
+}
+
+#[test]
+fn in_a_folder_read_by_the_mirror_list() {
+    in_a_folder(By::MirrorList);
+}
+
+fn in_a_bucket(by: By) {
     let yard = Yard::new();
     let server = server(&yard.path("buckets"));
     let reached = |command: &mut Command| {
         server.allow(command);
     };
-    killed(&yard, &format!("s3://{BUCKET}/r"), &server.address("r"), &reached);
+    killed(&yard, &format!("s3://{BUCKET}/r"), &server.address("r"), by, &reached);
     assert_eq!(files(&yard.path("buckets").join(BUCKET).join("r")), files(&yard.path("a")));
+}
+
+#[test]
+fn in_a_bucket_read_by_its_address() {
+    in_a_bucket(By::Address);
+}
+
+#[test]
+fn in_a_bucket_read_by_the_mirror_list() {
+    in_a_bucket(By::MirrorList);
 }

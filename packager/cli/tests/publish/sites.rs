@@ -169,3 +169,30 @@ fn groups_and_advisories_come_along_with_what_hosts_install() {
     let none = run(&mut packager(&["repo", "info", &yard.text("site/almalinux/9/source/x86_64")]));
     assert!(!none.contains("advisories"), "{none}");
 }
+
+#[test]
+fn hosts_read_a_site_through_mirror_lists() {
+    let yard = Yard::new();
+    let first = yard.repository("openeuler-22.03-x86_64", &[1]);
+    run(&mut site(&yard, &[&first], &["--mirror-lists"]));
+    assert!(run(&mut site(&yard, &[&first], &["--mirror-lists"])).ends_with("nothing to do\n"));
+    let file = yard.path("site/openeuler/22.03/daos.repo");
+    let text = fs::read_to_string(&file).expect("a file");
+    assert!(!text.contains("baseurl") && text.matches("$basearch/repodata/mirrorlist\n").count() == 3, "{text}");
+    let place = yard.path("place");
+    ends(&mut packager(&["repo", "publish", &yard.text("site"), &place.display().to_string()]), 0);
+    // Where the addresses lead is what was published.
+    fs::rename(yard.path("site"), yard.path("made")).expect("moved");
+    fs::rename(&place, yard.path("site")).expect("moved");
+    let client = yard.client("site", "unused");
+    client.take(&file);
+    assert_eq!(client.versions(), ["1"]);
+    client.good(&["install", "tool"]);
+    assert_eq!(client.installed(), ["plug-1-1.noarch", "tool-1-1.noarch"]);
+    // Without them again.
+    fs::remove_dir_all(yard.path("site")).expect("removed");
+    fs::rename(yard.path("made"), yard.path("site")).expect("moved");
+    run(&mut site(&yard, &[&first], &[]));
+    assert!(!yard.path("site/openeuler/22.03/x86_64/repodata/mirrorlist").exists());
+    assert!(fs::read_to_string(&file).expect("a file").contains("baseurl="));
+}

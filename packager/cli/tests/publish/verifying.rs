@@ -125,3 +125,58 @@ fn what_packages_require_must_be_there_when_that_is_asked() {
     let said = verifier.says(&part, &["--target", "nothing"], 1);
     assert!(said.contains("hint: "), "{said}");
 }
+
+#[test]
+fn what_a_mirror_list_leads_to_is_verified_too() {
+    let yard = Yard::new();
+    let good = yard.repository_with("good", &[1, 2], &["--mirror-list", "https://host.invalid/r"]);
+    let verifier = Verifier { yard: &yard, key: yard.public_key().display().to_string() };
+    for said in verifier.both(&good, 0) {
+        assert!(said.contains("4 packages are as signed by"), "{said}");
+    }
+    let key = secret_key().display().to_string();
+    let folder = |name: &str| {
+        let entries = fs::read_dir(yard.path(name).join("repodata")).expect("metadata");
+        let mut paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.find(|path| path.is_dir()).expect("what the list leads to")
+    };
+    // Without a word about it the list stays, and leads to the new metadata.
+    let changed = verifier.copy("changed");
+    run(&mut packager(&["repo", "remove", &changed, "tool-1-1", "--sign-key", &key]));
+    assert_ne!(folder("changed").file_name(), folder("good").file_name());
+    fs::remove_file(yard.path("changed/Packages/tool-1-1.noarch.rpm")).expect("removed");
+    for said in verifier.both(&changed, 0) {
+        assert!(said.contains("3 packages are as signed by"), "{said}");
+    }
+    // Somebody who has the key puts the two together as they do not belong.
+    let mixed = verifier.copy("mixed");
+    fs::remove_dir_all(folder("mixed")).expect("removed");
+    run(Command::new("cp").arg("-a").args([folder("changed"), yard.path("mixed/repodata")]));
+    fs::copy(yard.path("changed/repodata/mirrorlist"), yard.path("mixed/repodata/mirrorlist")).expect("copied");
+    for said in verifier.both(&mixed, 1) {
+        assert!(
+            said.contains("lists other packages than the metadata of the repository") && said.contains("hint: "),
+            "{said}"
+        );
+    }
+    // Other metadata there, and none.
+    let edited = verifier.copy("edited");
+    let repomd = folder("edited").join("repodata/repomd.xml");
+    let text = fs::read_to_string(&repomd).expect("text").replace("<revision>", "<revision>1");
+    fs::write(&repomd, text).expect("written");
+    for said in verifier.both(&edited, 1) {
+        assert!(said.contains("signature"), "{said}");
+    }
+    fs::remove_file(repomd).expect("removed");
+    verifier.both(&edited, 1);
+    // A list of somebody else's is in nobody's way but who wants to keep it.
+    fs::write(yard.path("edited/repodata/mirrorlist"), "https://elsewhere.invalid/\n").expect("written");
+    let update = ["repo", "update", &edited, "--sign-key", &key];
+    let said = ends(&mut packager(&update), 1);
+    assert!(said.contains("is no mirror list that packager made\nhint: remove it, or give"), "{said}");
+    ends(packager(&update).arg("--no-mirror-list"), 0);
+    assert!(!yard.path("edited/repodata/mirrorlist").exists());
+    assert!(ends(packager(&update).arg("--no-mirror-list"), 0).contains("nothing to do"));
+    let said = ends(packager(&update).args(["--mirror-list", "https://host.invalid/$basearch"]), 1);
+    assert!(said.contains("stands for several addresses\nhint: "), "{said}");
+}

@@ -79,6 +79,11 @@ impl Yard {
 
     /// A signed repository of these versions, with the key.
     pub(crate) fn repository(&self, name: &str, versions: &[u32]) -> String {
+        self.repository_with(name, versions, &[])
+    }
+
+    /// The same, made with further options.
+    pub(crate) fn repository_with(&self, name: &str, versions: &[u32], options: &[&str]) -> String {
         let folder = self.path(name);
         fs::create_dir_all(folder.join("Packages")).expect("a folder");
         for version in versions {
@@ -90,7 +95,8 @@ impl Yard {
         }
         fs::copy(self.public_key(), folder.join("RPM-GPG-KEY-test")).expect("copied");
         let folder = folder.display().to_string();
-        run(&mut packager(&["repo", "create", &folder, "--sign-key", &secret_key().display().to_string()]));
+        let create = ["repo", "create", &folder, "--sign-key", &secret_key().display().to_string()];
+        run(packager(&create).args(options));
         folder
     }
 
@@ -125,12 +131,17 @@ impl Yard {
 
     /// A client of a repository at an address.
     pub(crate) fn client(&self, name: &str, address: &str) -> Client {
+        self.client_of(name, &format!("baseurl={address}"))
+    }
+
+    /// A client of a repository of which the `.repo` file says in this line where it is.
+    pub(crate) fn client_of(&self, name: &str, line: &str) -> Client {
         let root = self.path(&format!("client-{name}"));
         for folder in ["repos", "root", "cache", "log", "persist"] {
             fs::create_dir_all(root.join(folder)).expect("a folder");
         }
         let text = format!(
-            "[published]\nname=published\nbaseurl={address}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file://{}\nmetadata_expire=0\n",
+            "[published]\nname=published\n{line}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file://{}\nmetadata_expire=0\n",
             self.public_key().display()
         );
         fs::write(root.join("repos/published.repo"), text).expect("written");

@@ -80,7 +80,8 @@ fn what_was_damaged_is_made_again(yard: &Yard) {
 /// The same build published twice is the same byte for byte, signatures included; the provenance speaks of every file.
 fn the_same_again(yard: &Yard) {
     let publish = |out: &str| {
-        yard.good(&["build", "--target", TARGET, "--base-url", "https://packages.invalid", "--out", out]);
+        let address = ["--base-url", "https://packages.invalid", "--mirror-list"];
+        yard.good(&[&["build", "--target", TARGET, "--out", out], &address[..]].concat());
         files(&yard.path("root").join(out).join(TARGET))
     };
     let (first, second) = (publish("first"), publish("second"));
@@ -99,6 +100,8 @@ fn the_same_again(yard: &Yard) {
         key.to_str().expect("text"),
         repo.to_str().expect("text"),
     ];
+    let repo_file = String::from_utf8(first["daos.repo"].clone()).expect("text");
+    assert!(repo_file.contains("\nmirrorlist=https://packages.invalid/repodata/mirrorlist\n"), "{repo_file}");
     let shown: serde_json::Value = serde_json::from_str(&yard.good(&verify)).expect("JSON");
     let subjects = shown["provenance"][0]["statement"]["subject"].as_array().expect("a list");
     assert_eq!(subjects.len() + 2, first.len(), "all files but the record and the provenance: {names:?}");

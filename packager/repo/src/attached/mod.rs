@@ -20,6 +20,7 @@ use self::kind::{is, possible, type_of};
 use self::piece::{Given, Piece};
 use crate::found::ROOM;
 use crate::metadata::MetadataError;
+use crate::mirror;
 use crate::operations::{Settings, compression, is_by, keep, lock, take_place};
 use crate::stored::{METADATA_BYTES_MAX, Stored, is_of_list};
 
@@ -223,6 +224,7 @@ fn put(
     let new = piece.data(kind, revision.parse().unwrap_or(0));
     let of_kind: Vec<&Data> = stored.repomd.data.iter().filter(|data| is(data, kind)).collect();
     let signed = settings.key.map_or(Ok(true), |key| is_by(key, folder))?;
+    let mirrored = mirror::is_as_asked(folder, &settings.mirrored)?;
     let there = fs::read(folder.join(location)).is_ok_and(|there| there == *bytes);
     let mut done = Attached {
         kind: kind.to_owned(),
@@ -232,7 +234,7 @@ fn put(
         unsigned: false,
         revision: stored.repomd.revision.clone(),
     };
-    if of_kind == [&new] && there && signed && revision == stored.repomd.revision {
+    if of_kind == [&new] && there && signed && mirrored && revision == stored.repomd.revision {
         return Ok(done);
     }
     let gone = of_kind.iter().map(|data| data.location.clone()).filter(|gone| gone != location);

@@ -13,6 +13,7 @@ use super::PublishError;
 use super::place::Source;
 use super::record::{Entry, Files};
 use crate::listed::{self, Listed};
+use crate::mirror;
 use crate::stored::{REPOMD, SIGNATURE, Stored};
 
 /// What changes when a repository is published again.
@@ -45,13 +46,21 @@ pub(super) struct Contents {
     pub(super) repomd: Option<Vec<u8>>,
     /// Its signature.
     pub(super) signature: Option<Vec<u8>>,
+    /// What leads to it in another way.
+    pub(super) mirror_list: Option<Vec<u8>>,
 }
 
 impl Contents {
     /// Of a folder: a whole repository, or what lies above several. Packages and metadata are looked at by size only.
     pub(super) fn of(folder: &Path) -> Result<Contents, PublishError> {
-        let mut contents =
-            Contents { revision: String::new(), packages: 0, files: Vec::new(), repomd: None, signature: None };
+        let mut contents = Contents {
+            revision: String::new(),
+            packages: 0,
+            files: Vec::new(),
+            repomd: None,
+            signature: None,
+            mirror_list: None,
+        };
         let mut known = BTreeSet::new();
         if let Some(stored) = Stored::find(folder)? {
             contents.listed(folder, &stored, &mut known)?;
@@ -85,6 +94,14 @@ impl Contents {
             if known.insert(name.clone()) {
                 self.files.push(Wanted { kind, source: Source { name, path, bytes }, sha256: listed.sha256 });
             }
+        }
+        if let Some((text, entry)) = mirror::listed(folder)? {
+            for (name, path) in mirror::files(folder, &entry)? {
+                let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
+                let sha256 = digest::file(&path).map_err(PublishError::at(&path))?;
+                self.files.push(Wanted { kind: Kind::Metadata, source: Source { name, path, bytes }, sha256 });
+            }
+            self.mirror_list = Some(text);
         }
         self.repomd = Some(repomd);
         self.signature = signature(folder)?;
@@ -168,6 +185,10 @@ pub fn repositories(folder: &Path) -> Result<Vec<String>, PublishError> {
     while let Some(at) = folders.pop() {
         for path in visible(&at)? {
             if !fs::symlink_metadata(&path).map_err(PublishError::at(&path))?.is_dir() {
+                continue;
+            }
+            // Metadata for the mirror list is no repository of its own.
+            if path.file_name().is_some_and(|name| name == "repodata") {
                 continue;
             }
             if path.join(REPOMD).is_file() {

@@ -24,6 +24,7 @@ use serde::Serialize;
 
 use crate::ListedError;
 use crate::metadata::MetadataError;
+use crate::mirror::MIRROR_LIST;
 use crate::stored::{METADATA_BYTES_MAX, POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
 pub use contents::repositories;
 use contents::{Contents, Kind, Wanted};
@@ -282,6 +283,7 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     let mut record = written.clone().unwrap_or_default();
     let repomd = place.read(REPOMD, METADATA_BYTES_MAX)?;
     let signature = place.read(SIGNATURE, POINTER_BYTES_MAX)?;
+    let mirror_list = place.read(MIRROR_LIST, POINTER_BYTES_MAX)?;
     if contents.repomd.is_none() && repomd.is_some() {
         return Err(PublishError::Above { place: place.address().to_owned() });
     }
@@ -300,13 +302,16 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     next.advance(newest, options.keep.max(1));
     // Repositories below this place are others' affair, also where their files were ours once.
     let repositories = there.keys().filter_map(|name| name.strip_suffix(REPOMD));
-    let repositories: Vec<&str> = repositories.filter(|folder| !folder.is_empty()).collect();
+    // What the mirror list leads to is none.
+    let is_other = |folder: &&str| !folder.is_empty() && !format!("/{folder}").contains("/repodata/");
+    let repositories: Vec<&str> = repositories.filter(is_other).collect();
     let ours = |name: &&String| !repositories.iter().any(|folder| name.starts_with(folder));
     let gone = next.pending.keys().filter(|name| there.contains_key(*name)).filter(ours);
     let remove: Vec<String> = gone.cloned().collect();
     next.pending.clear();
     Ok(Plan {
-        switch: contents.repomd.is_some() && (repomd != contents.repomd || signature != contents.signature),
+        switch: contents.repomd.is_some()
+            && (&repomd, &signature, &mirror_list) != (&contents.repomd, &contents.signature, &contents.mirror_list),
         written,
         there: contents.files.len() - put.len(),
         record,
@@ -455,7 +460,11 @@ fn put(
     place.settle()?;
     lock.check()?;
     if plan.switch {
-        let files = [(REPOMD, contents.repomd.as_deref()), (SIGNATURE, contents.signature.as_deref())];
+        let files = [
+            (REPOMD, contents.repomd.as_deref()),
+            (SIGNATURE, contents.signature.as_deref()),
+            (MIRROR_LIST, contents.mirror_list.as_deref()),
+        ];
         place.switch(&files)?;
     }
     place.settle()?;

@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub(crate) steps: Cell<usize>,
     /// The step that is the last one.
     pub(crate) last: Cell<Option<(usize, Stop)>>,
+    /// Whether files that change at one moment do so one after the other, as in a bucket.
+    pub(crate) apart: Cell<bool>,
     /// Whether the lock was taken away meanwhile.
     pub(crate) lost: Cell<bool>,
 }
@@ -94,13 +96,16 @@ impl Place for Memory {
     }
 
     fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError> {
-        self.step(|there| {
-            for (name, bytes) in files {
-                match bytes {
-                    Some(bytes) => drop(there.insert((*name).to_owned(), bytes.to_vec())),
-                    None => drop(there.remove(*name)),
+        let at_once = if self.apart.get() { 1 } else { files.len() };
+        files.chunks(at_once).try_for_each(|files| {
+            self.step(|there| {
+                for (name, bytes) in files {
+                    match bytes {
+                        Some(bytes) => drop(there.insert((*name).to_owned(), bytes.to_vec())),
+                        None => drop(there.remove(*name)),
+                    }
                 }
-            }
+            })
         })
     }
 

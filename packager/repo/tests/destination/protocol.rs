@@ -1,7 +1,11 @@
 //! What readers see, and what is there in the end.
 
+use packager_repo::mirror::MIRROR_LIST;
+
 use crate::memory::{Files, Memory, Stop};
-use crate::yard::{RECORD, REPOMD, SIGNATURE, publish, published, read, repository, without_record};
+use crate::yard::{
+    RECORD, REPOMD, SIGNATURE, mirrored, publish, published, read, read_mirrored, repository, without_record,
+};
 
 /// The files that a place has after a folder was published there alone.
 fn whole(folder: &tempfile::TempDir) -> Files {
@@ -50,6 +54,58 @@ fn the_next_generation_comes_and_the_one_before_the_last_goes() {
     let done = publish(&folders[3], &place, 1).expect("published");
     assert!(done.written && done.put.is_empty() && done.removed.len() == 3, "three lists of metadata: {done:?}");
     assert_eq!(without_record(&place.files.borrow()), whole(&folders[3]));
+}
+
+/// Who reads through the mirror list never meets files of two publications, also where no two files change at one moment, and wherever the
+/// publisher ends. Without changes nothing is put; a repository without a list takes it away.
+#[test]
+fn a_mirror_list_leads_to_one_publication_at_any_time() {
+    let folders =
+        [mirrored(&[("a", "1"), ("b", "1")]), mirrored(&[("b", "1"), ("c", "1")]), mirrored(&[("c", "1"), ("d", "1")])];
+    let place = Memory::default();
+    for folder in &folders[..2] {
+        publish(folder, &place, 2).expect("published");
+    }
+    assert!(!publish(&folders[1], &place, 2).expect("nothing to do").written);
+    let before = place.files.borrow().clone();
+    let undisturbed = Memory::with(before.clone());
+    undisturbed.apart.set(true);
+    publish(&folders[2], &undisturbed, 2).expect("published");
+    let after = undisturbed.files.borrow().clone();
+    let [old, new] = [&before, &after].map(|files| read_mirrored(files, files).expect("whole"));
+    assert_eq!(new, ["Packages/c-1-1.noarch.rpm", "Packages/d-1-1.noarch.rpm"]);
+    assert_eq!(read(&after, &after).expect("the other way"), new);
+    for step in 0..undisturbed.steps.get() {
+        for stop in [Stop::Before, Stop::After] {
+            let place = Memory::stopping(before.clone(), step, stop);
+            place.apart.set(true);
+            publish(&folders[2], &place, 2).expect_err("it stops");
+            let again = Memory::with(place.files.borrow().clone());
+            again.apart.set(true);
+            publish(&folders[2], &again, 2).unwrap_or_else(|error| panic!("step {step} {stop:?}: {error}"));
+            for place in [&place, &again] {
+                // Of the first state a reader has the list only.
+                let mut firsts: Vec<Files> = Vec::new();
+                for last in place.states.borrow().iter() {
+                    if firsts.iter().all(|first| first.get(MIRROR_LIST) != last.get(MIRROR_LIST)) {
+                        firsts.push(last.clone());
+                    }
+                    for first in &firsts {
+                        let seen =
+                            read_mirrored(first, last).unwrap_or_else(|why| panic!("step {step} {stop:?}: {why}"));
+                        assert!(seen == old || seen == new, "step {step} {stop:?}: {seen:?}");
+                    }
+                }
+            }
+            assert_eq!(without_record(&again.files.borrow()), without_record(&after), "step {step} {stop:?}");
+        }
+    }
+    // What belongs to no generation that is kept goes, the metadata of the list too.
+    publish(&folders[2], &undisturbed, 1).expect("published");
+    assert_eq!(without_record(&undisturbed.files.borrow()), published(folders[2].path()));
+    let plain = repository(&[("c", "1")]);
+    publish(&plain, &undisturbed, 1).expect("published");
+    assert_eq!(without_record(&undisturbed.files.borrow()), published(plain.path()));
 }
 
 /// Every step of a publication, and each way it can end there: readers find the old or the new repository, also those that read

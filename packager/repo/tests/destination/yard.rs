@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use packager_repo::destination::{self, Done, Options, PublishError};
+use packager_repo::mirror::{MIRROR_LIST, Mirrored};
 use packager_repo::operations::{self, Settings};
 use packager_repo::stored::Stored;
 use packager_rpm::{SigningKey, VerifyingKey};
@@ -18,6 +19,8 @@ use crate::memory::{Files, Memory};
 
 pub(crate) const REPOMD: &str = "repodata/repomd.xml";
 pub(crate) const SIGNATURE: &str = "repodata/repomd.xml.asc";
+/// Where mirrored repositories are served.
+pub(crate) const ADDRESS: &str = "https://host.invalid/repodata/x";
 pub(crate) const RECORD: &str = ".packager-publication.json";
 
 pub(crate) fn key() -> &'static SigningKey {
@@ -54,8 +57,19 @@ pub(crate) fn repository(packages: &[(&str, &str)]) -> TempDir {
 }
 
 pub(crate) fn describe(folder: &Path) {
-    let settings = Settings { workers: 2.try_into().expect("not zero"), key: Some(key()), ..Settings::default() };
-    operations::create(folder, &settings).expect("described");
+    operations::create(folder, &settings()).expect("described");
+}
+
+pub(crate) fn settings() -> Settings<'static> {
+    Settings { workers: 2.try_into().expect("not zero"), key: Some(key()), ..Settings::default() }
+}
+
+/// As [`repository`], with a mirror list.
+pub(crate) fn mirrored(packages: &[(&str, &str)]) -> TempDir {
+    let room = repository(packages);
+    let settings = Settings { mirrored: Mirrored::At(ADDRESS.to_owned()), ..settings() };
+    assert!(operations::update(room.path(), &settings).expect("described").written);
+    room
 }
 
 pub(crate) fn options(keep: usize) -> Options {
@@ -82,6 +96,31 @@ pub(crate) fn published(folder: &Path) -> Files {
         }
     }
     files
+}
+
+/// Takes the mirror list from the first state, and everything else from the last one. Returns the locations of the packages it got.
+pub(crate) fn read_mirrored(first: &Files, last: &Files) -> Result<Vec<String>, String> {
+    let list = first.get(MIRROR_LIST).ok_or("no mirror list")?;
+    let list = std::str::from_utf8(list).map_err(|error| error.to_string())?;
+    let lines: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
+    let [line] = lines[..] else { return Err(format!("{lines:?}")) };
+    let folder = line.strip_prefix(ADDRESS).and_then(|rest| rest.strip_prefix('/')).ok_or("another address")?;
+    let below = |(name, bytes): (&String, &Vec<u8>)| Some((name.strip_prefix(folder)?.to_owned(), bytes.clone()));
+    let mut there: Files = last.iter().filter_map(below).collect();
+    // Packages are named by address, and lie where they always lie.
+    there.extend(last.iter().filter(|(name, _)| name.starts_with("Packages/")).map(|(n, b)| (n.clone(), b.clone())));
+    let locations = read(&there, &there)?;
+    let room = tempfile::tempdir().expect("a folder");
+    for (name, bytes) in there.iter().filter(|(name, _)| name.starts_with("repodata/")) {
+        let path = room.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, bytes).expect("written");
+    }
+    let packages = Stored::open(room.path()).and_then(|stored| stored.primary()).map_err(|error| error.to_string())?;
+    match packages.iter().all(|package| package.location.base == format!("{ADDRESS}/")) {
+        true => Ok(locations),
+        false => Err("a package without its address".to_owned()),
+    }
 }
 
 /// Takes `repomd.xml` and its signature from the first state, and everything else from the last one: as a reader that is slower than a

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use packager_repo::attached::{Storing, attach};
+use packager_repo::mirror::{MIRROR_LIST, Mirrored};
 use packager_repo::operations::{Files, add, create, remove, retain, update};
 use packager_repo::stored::Stored;
 use packager_repo::{ListedError, MetadataError, Settings};
@@ -241,6 +243,64 @@ fn a_signature_is_made_or_its_loss_is_said() {
     fs::rename(room.path().join("repodata"), &aside).expect("renamed");
     assert!(!update(room.path(), &signed).expect("nothing to do").written);
     assert!(!aside.exists());
+}
+
+/// What is read through the mirror list: packages with their addresses, and what else is listed.
+fn through_the_list(folder: &Path) -> (Vec<Package>, Vec<String>) {
+    let list = fs::read_to_string(folder.join(MIRROR_LIST)).expect("a list");
+    let line = list.lines().last().expect("a line").strip_prefix("https://host.invalid/r/").expect("the address");
+    let stored = Stored::open(&folder.join(line)).expect("readable");
+    let mut packages = stored.primary().expect("readable");
+    stored.complete(&mut packages).expect("readable");
+    (packages, stored.repomd.data.into_iter().map(|data| data.kind).collect())
+}
+
+#[test]
+fn a_mirror_list_follows_every_change() {
+    let room = repository();
+    let at = |address: &str| Settings { mirrored: Mirrored::At(address.to_owned()), ..settings() };
+    create(room.path(), &at("https://host.invalid/r/")).expect("described");
+    assert!(!update(room.path(), &settings()).expect("nothing to do").written);
+    assert!(!update(room.path(), &at("https://host.invalid/r")).expect("nothing to do").written);
+    let fits = || {
+        let mut here = Stored::open(room.path()).expect("readable").primary().expect("readable");
+        Stored::open(room.path()).expect("readable").complete(&mut here).expect("readable");
+        let (there, kinds) = through_the_list(room.path());
+        here.iter_mut().for_each(|package| package.location.base = "https://host.invalid/r/".to_owned());
+        assert!(there == here);
+        // What was there before is gone.
+        let inner = fs::read_dir(room.path().join("repodata")).expect("a folder");
+        let inner = inner.filter(|entry| entry.as_ref().expect("an entry").path().is_dir());
+        assert_eq!(inner.count(), 1);
+        kinds
+    };
+    assert_eq!(fits(), ["primary", "filelists", "other"]);
+    remove(room.path(), &["bare".to_owned()], &settings()).expect("removed");
+    fits();
+    let apart = tempfile::tempdir().expect("a folder");
+    let group = apart.path().join("group.xml");
+    fs::write(&group, "<comps><group><id>g</id><name>G</name></group></comps>").expect("written");
+    attach(room.path(), "group", &group, Storing::Compressed, &settings()).expect("attached");
+    assert_eq!(fits(), ["primary", "filelists", "other", "group"]);
+    create(room.path(), &settings()).expect("described");
+    assert_eq!(fits(), ["primary", "filelists", "other"]);
+    // Metadata that is missing where the list leads is made again.
+    let list = fs::read_to_string(room.path().join(MIRROR_LIST)).expect("a list");
+    let folder = list.lines().last().expect("a line").strip_prefix("https://host.invalid/r/").expect("the address");
+    fs::remove_dir_all(room.path().join(folder)).expect("removed");
+    assert!(update(room.path(), &settings()).expect("made again").written);
+    fits();
+    // Another address, and none.
+    assert!(update(room.path(), &at("https://other.invalid")).expect("written").written);
+    assert!(
+        fs::read_to_string(room.path().join(MIRROR_LIST))
+            .expect("a list")
+            .contains("\nhttps://other.invalid/repodata/")
+    );
+    let nowhere = Settings { mirrored: Mirrored::Nowhere, ..settings() };
+    assert!(update(room.path(), &nowhere).expect("written").written);
+    assert!(!room.path().join(MIRROR_LIST).exists());
+    assert!(!update(room.path(), &settings()).expect("nothing to do").written);
 }
 
 #[test]
