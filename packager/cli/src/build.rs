@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use packager_build::schedule::AfterFailure;
 use packager_build::{Artifact, Budget, Buildroot, Gnu, Job, Linked, Origin, Store, Toolchain};
 use packager_recipe::Target;
 use packager_repo::publish;
+use packager_repo::stored::Stored;
 use packager_rpm::sbom::Component;
 use packager_rpm::{Finding, Inspected, Scene, SigningKey, compare};
 use packager_source::stop::unless_interrupted;
@@ -24,7 +25,7 @@ use crate::check::{self, REMEDY, described};
 use crate::given::Given;
 use crate::keys::signing_key;
 use crate::places::Places;
-use crate::planned;
+use crate::planned::{self, Faults};
 use crate::progress::Line;
 use crate::publication::{self, Plan, Signer};
 use crate::report::{Report, say, together};
@@ -250,7 +251,13 @@ fn one_target(
     let start = Instant::now();
     let buildroot = Buildroot::from(options.buildroot);
     let yard = Yard::new(places, target, options.offline, options.jobs)?.within(buildroot);
-    let (steps, ready) = planned::fetched(places, target, &options.packages, given)?;
+    let after_failure = if options.keep_going { AfterFailure::Go } else { AfterFailure::Stop };
+    let (steps, ready, faults) = planned::fetched_with_faults(places, target, &options.packages, given, after_failure)?;
+    let (ready, faults) = possible(ready, faults, buildroot);
+    let mut faults: Vec<anyhow::Error> = faults.into_iter().map(|(_, fault)| fault).collect();
+    if !faults.is_empty() && (ready.is_empty() || after_failure == AfterFailure::Stop) {
+        return Err(together(faults));
+    }
     let folder = std::path::absolute(&options.out)?.join(&target.name);
     let url = options.base_url.clone().unwrap_or_else(|| address::of_folder(&folder));
     let keys = yard.keys(&ready)?;
@@ -259,7 +266,7 @@ fn one_target(
     let asked = Asked { packages: options.packages.clone(), versions: given.described(), url, buildroot };
     let plan = Plan::new(places, target, &ready, &plain, asked, options.mirror_list)?;
     publish::recover(&folder)?;
-    if publish::current(&folder).is_some_and(|record| plan.made(&record, &public)) {
+    if faults.is_empty() && publish::current(&folder).is_some_and(|record| plan.made(&record, &public)) {
         let seconds = start.elapsed().as_secs_f64();
         let text =
             format!("{}: nothing to do, {} is complete (looked in {seconds:.2} s)\n", target.name, folder.display());
@@ -273,7 +280,12 @@ fn one_target(
     if development {
         publication::keep_release(&folder, &public)?;
     }
-    let after_failure = if options.keep_going { AfterFailure::Go } else { AfterFailure::Stop };
+    if !faults.is_empty() {
+        // What can be built is; nothing is published.
+        faults.extend(waves::build(&yard, ready, &keys, after_failure).err());
+        return Err(together(faults));
+    }
+    leaving(&folder, &ready);
     let mut built = waves::build(&yard, ready, &keys, after_failure)?;
     let line = Line::begin(&target.name);
     line.step("gates");
@@ -290,6 +302,54 @@ fn one_target(
     let signer = Signer { fingerprint: &public.facts().fingerprint, development };
     let install = steps.to_install(&options.packages);
     Ok(publication::closing(target, &built, &install, &folder, signer, start.elapsed().as_secs_f64()))
+}
+
+/// The recipes that can be built, and why the others cannot: their archive cannot be had, they need what a cross build does not see, or they link
+/// against such a recipe.
+fn possible(ready: Vec<Ready>, mut faults: Faults, buildroot: Buildroot) -> (Vec<Ready>, Faults) {
+    let mut kept = Vec::new();
+    for one in ready {
+        let name = &one.recipe.name;
+        let failed = |name: &String| faults.iter().any(|(failed, _)| failed == name);
+        if failed(name) {
+            continue;
+        }
+        let unseen = one.recipe.unseen();
+        let fault = if buildroot == Buildroot::Sandbox && !unseen.is_empty() {
+            anyhow!(
+                "`{name}` needs {} of the distribution, which a cross build does not see\nhint: build it with `--buildroot host` or `mock`, or its source \
+                 package (`packager srpm`) on the distribution",
+                unseen.join(", ")
+            )
+        } else if let Some(needed) = one.links.iter().find(|link| failed(link)) {
+            anyhow!("`{name}` was not built: it needs `{needed}`")
+        } else {
+            kept.push(one);
+            continue;
+        };
+        faults.push((name.clone(), fault));
+    }
+    (kept, faults)
+}
+
+/// Says which packages go: a repository has those of one build.
+fn leaving(folder: &Path, ready: &[Ready]) {
+    // One that cannot be read is replaced, which mends it.
+    let Some(stored) = Stored::open(folder).ok().filter(|_| publish::is_ours(folder)) else { return };
+    let made: BTreeSet<&str> =
+        ready.iter().flat_map(|ready| &ready.recipe.packages).map(|package| package.name.as_str()).collect();
+    let debug = |name: &String| ["-debuginfo", "-debugsource"].iter().any(|end| name.ends_with(end));
+    let there = stored.primary().unwrap_or_default().into_iter().filter(|package| package.arch != "src");
+    let gone: BTreeSet<String> =
+        there.map(|package| package.name).filter(|name| !made.contains(name.as_str()) && !debug(name)).collect();
+    if !gone.is_empty() {
+        let names: Vec<String> = gone.into_iter().collect();
+        say!(
+            "packager: note: `{}` will hold what this build makes, and no longer {}\nhint: name these too to keep them, or give `--out` another folder",
+            folder.display(),
+            names.join(", ")
+        );
+    }
 }
 
 /// What the repository holds now of the packages that are to be replaced; a folder that is no repository of ours has nothing to compare

@@ -36,8 +36,8 @@ impl Given {
 
     /// A recipe in the version that is wanted.
     pub(crate) fn version_of(&self, recipe: Recipe) -> Result<Recipe> {
+        let Some(wanted) = of(&self.versions, &recipe) else { return Ok(recipe) };
         let name = &recipe.name.value;
-        let Some(wanted) = self.versions.get(name) else { return Ok(recipe) };
         recipe.with(wanted).with_context(|| {
             let hint = match recipe.versions().next() {
                 Some(_) => format!("one of {}", recipe.versions().collect::<Vec<_>>().join(", ")),
@@ -53,24 +53,24 @@ impl Given {
     }
 
     /// Where the sources of a recipe are.
-    pub(crate) fn place(&self, recipe: &str) -> Option<&str> {
-        self.places.get(recipe).map(String::as_str)
+    pub(crate) fn place(&self, recipe: &Recipe) -> Option<&str> {
+        of(&self.places, recipe).map(String::as_str)
     }
 
     /// The sources of an upstream recipe as an archive in the store, when they were given.
     pub(crate) fn archive(
         &self,
-        recipe: &str,
-        folder: &str,
+        recipe: &Recipe,
         time: i64,
         store: &Path,
     ) -> Result<Option<given::Given>, given::GivenError> {
         let Some(place) = self.place(recipe) else { return Ok(None) };
-        if let Some(taken) = self.taken.borrow().get(recipe) {
+        let name = &recipe.name.value;
+        if let Some(taken) = self.taken.borrow().get(name) {
             return Ok(Some(taken.clone()));
         }
-        let taken = given::take(place, folder, time, store, self.offline)?;
-        self.taken.borrow_mut().insert(recipe.to_owned(), taken.clone());
+        let taken = given::take(place, &recipe.folder(), time, store, self.offline)?;
+        self.taken.borrow_mut().insert(name.clone(), taken.clone());
         Ok(Some(taken))
     }
 
@@ -94,6 +94,12 @@ impl Given {
     pub(crate) fn offline(&self) -> bool {
         self.offline
     }
+}
+
+/// What was asked for a recipe, by its name or by what its makers call it.
+fn of<'m, T>(asked: &'m BTreeMap<String, T>, recipe: &Recipe) -> Option<&'m T> {
+    let project = recipe.project.as_ref().and_then(|project| asked.get(&project.value));
+    asked.get(&recipe.name.value).or(project)
 }
 
 /// `NAME=VALUE`, neither empty.

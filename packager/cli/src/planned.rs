@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
+use packager_build::schedule::AfterFailure;
 use packager_recipe::{Concrete, Target};
 use packager_resolve::plan::{PlanError, installable};
 use packager_resolve::{Distribution, Plan, plan};
+use packager_source::stop::unless_interrupted;
 
 use crate::given::Given;
 use crate::places::Places;
@@ -41,6 +43,9 @@ pub(crate) fn planned(
     Ok((plan, ordered))
 }
 
+/// What failed, by recipe.
+pub(crate) type Faults = Vec<(String, anyhow::Error)>;
+
 /// As [`planned`], with the archives of upstream releases fetched.
 pub(crate) fn fetched(
     places: &Places,
@@ -48,44 +53,78 @@ pub(crate) fn fetched(
     wanted: &[String],
     given: &Given,
 ) -> Result<(Plan, Vec<Ready>)> {
+    let (plan, ready, faults) = fetched_with_faults(places, target, wanted, given, AfterFailure::Stop)?;
+    match faults.into_iter().next() {
+        Some((_, fault)) => Err(fault),
+        None => Ok((plan, ready)),
+    }
+}
+
+/// As [`fetched`], with the recipes whose archive cannot be had, and why.
+pub(crate) fn fetched_with_faults(
+    places: &Places,
+    target: &Target,
+    wanted: &[String],
+    given: &Given,
+    after_failure: AfterFailure,
+) -> Result<(Plan, Vec<Ready>, Faults)> {
     let (plan, ready) = planned(places, target, wanted, given)?;
-    let archives = archives(places);
+    let mut faults = Vec::new();
     let mut other = false;
     for ready in &ready {
-        if let Sources::Workspace(workspace) = &ready.sources
-            && workspace.cut
-        {
-            say!(
-                "packager: warning: the clone `{}` ends before the last change of the sources of `{}`: their time, and every byte that follows \
-                 from it, depends on its depth; `git fetch --unshallow` mends it",
-                workspace.root.display(),
-                ready.recipe.name
-            );
-        }
-        let Sources::Copies(copies) = &ready.sources else { continue };
-        if copies.is_empty() {
-            let name = &ready.recipe.name;
-            bail!(
-                "no archive of `{name}` {} is locked: its hash is not known\nhint: give the sources with `--source {name}=PATH`",
-                ready.recipe.version
-            );
-        }
-        let right = match archives.verified(copies) {
-            Some(right) => right,
-            None => {
-                let line = Line::begin(&ready.recipe.nvr());
-                line.step("fetching the sources");
-                let right = archives.fetch(copies, given.offline()).with_context(|| ready.recipe.name.clone())?;
-                line.end("sources fetched");
-                right
+        match fetch(places, ready, given) {
+            Ok(another) => other |= another,
+            Err(error) => {
+                unless_interrupted()?;
+                faults.push((ready.recipe.name.clone(), error));
+                if after_failure == AfterFailure::Stop {
+                    break;
+                }
             }
-        };
-        let planned = ready.recipe.archive.as_ref().and_then(|archive| archive.sha256.as_ref());
-        other |= planned != Some(&copies[right].sha256);
-        given.remember(&ready.recipe.name, right);
+        }
     }
     // Which copy was had decides names in the spec.
-    if other { planned(places, target, wanted, given) } else { Ok((plan, ready)) }
+    if other {
+        let (plan, ready) = planned(places, target, wanted, given)?;
+        return Ok((plan, ready, faults));
+    }
+    Ok((plan, ready, faults))
+}
+
+/// Has the archive of a recipe at hand. Whether it is another copy than the plan was made with.
+fn fetch(places: &Places, ready: &Ready, given: &Given) -> Result<bool> {
+    if let Sources::Workspace(workspace) = &ready.sources
+        && workspace.cut
+    {
+        say!(
+            "packager: warning: the clone `{}` ends before the last change of the sources of `{}`: their time, and every byte that follows \
+             from it, depends on its depth; `git fetch --unshallow` mends it",
+            workspace.root.display(),
+            ready.recipe.name
+        );
+    }
+    let Sources::Copies(copies) = &ready.sources else { return Ok(false) };
+    if copies.is_empty() {
+        let name = &ready.recipe.name;
+        bail!(
+            "no archive of `{name}` {} is locked: its hash is not known\nhint: give the sources with `--source {name}=PATH`",
+            ready.recipe.version
+        );
+    }
+    let archives = archives(places);
+    let right = match archives.verified(copies) {
+        Some(right) => right,
+        None => {
+            let line = Line::begin(&ready.recipe.nvr());
+            line.step("fetching the sources");
+            let right = archives.fetch(copies, given.offline()).with_context(|| ready.recipe.name.clone())?;
+            line.end("sources fetched");
+            right
+        }
+    };
+    given.remember(&ready.recipe.name, right);
+    let planned = ready.recipe.archive.as_ref().and_then(|archive| archive.sha256.as_ref());
+    Ok(planned != Some(&copies[right].sha256))
 }
 
 /// A requirement that nobody meets, with the place where a recipe has it.

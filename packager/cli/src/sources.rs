@@ -74,32 +74,35 @@ const LOOK_FIRST: &str = "find out why it changed before you take it over with `
 pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
     let mut recipes = world::written(places)?;
     for wanted in &options.recipes {
-        if !recipes.iter().any(|written| written.recipe.name.value == *wanted) {
+        if !recipes.iter().any(|written| written.is_called(wanted)) {
             return Err(world::no_recipe(wanted, &recipes));
         }
     }
     if !options.recipes.is_empty() {
-        recipes.retain(|written| options.recipes.contains(&written.recipe.name.value));
+        recipes.retain(|written| options.recipes.iter().any(|wanted| written.is_called(wanted)));
     }
     let mut rows = vec![["RECIPE", "COPY", "STATE"].map(str::to_owned).to_vec()];
     let mut values = Vec::new();
-    let mut good = true;
-    for written in &recipes {
+    let (mut differs, mut missing, mut apart) = (false, false, Vec::new());
+    for written in recipes.iter().filter(|written| !written.recipe.source.archives.is_empty()) {
         let name = &written.recipe.name.value;
         let line = Line::begin(name);
         line.step("looking at every copy of the archive");
         let mut text = written.text.clone();
         for version in written.recipe.versions().filter_map(|version| written.recipe.with(version)) {
             let looked = look(places, written, &version, options.update, &mut text)?;
-            if looked.is_empty() && !version.source.archives.is_empty() {
+            if looked.is_empty() {
                 let state = "not locked: it is built with `--source` only".to_owned();
                 let place = version.version.as_ref().map_or_else(String::new, |version| version.value.clone());
                 values.push(json!({ "recipe": name, "copy": place, "sha256": null, "state": state }));
                 rows.push(vec![name.clone(), place, state]);
             }
-            good &= looked.is_empty() || looked.iter().any(|(_, state)| !matches!(state, State::Missing(_)));
+            missing |= !looked.is_empty() && looked.iter().all(|(_, state)| matches!(state, State::Missing(_)));
+            if options.update && were_one(&looked) {
+                apart.push(name.clone());
+            }
             for (copy, state) in looked {
-                good &= options.update || !matches!(state, State::Differs(_));
+                differs |= !options.update && matches!(state, State::Differs(_));
                 let (place, state) = (described(&copy.place), state.described(options.update));
                 values.push(json!({ "recipe": name, "copy": place, "sha256": copy.sha256, "state": state }));
                 rows.push(vec![name.clone(), place, state]);
@@ -110,12 +113,34 @@ pub(crate) fn lock(places: &Places, options: &LockOptions) -> Result<Report> {
             world::replace(&written.folder.join("recipe.yaml"), &text)?;
         }
     }
-    if !good {
-        say!("error: an archive is not what its recipe says, or no copy of it can be had\nhint: {LOOK_FIRST}");
+    if differs {
+        say!("error: an archive is not what its recipe says\nhint: {LOOK_FIRST}");
     }
+    if missing {
+        say!(
+            "error: of an archive no copy can be had\nhint: see whether the network reaches its host, and whether upstream moved it"
+        );
+    }
+    for name in apart {
+        say!(
+            "packager: warning: copies of one archive of `{name}` had one hash and have several now: one of them was changed, or cut short on its way"
+        );
+    }
+    let good = !differs && !missing;
     let mut report = Report::new(table(&rows), json!({ "good": good, "copies": values }));
     report.good = good;
     Ok(report)
+}
+
+/// Whether copies that were one and the same archive are not any more.
+fn were_one(looked: &[(Copy, State)]) -> bool {
+    let now = |(copy, state): &(Copy, State)| match state {
+        State::AsLocked => Some((copy.sha256.clone(), copy.sha256.clone())),
+        State::Differs(sum) => Some((copy.sha256.clone(), sum.clone())),
+        State::Missing(_) => None,
+    };
+    let sums: Vec<(String, String)> = looked.iter().filter_map(now).collect();
+    sums.iter().any(|(before, sum)| sums.iter().any(|(other_before, other)| before == other_before && sum != other))
 }
 
 /// Looks at every copy of one version. With `update`, hashes that differ are written into the recipe's text.

@@ -192,6 +192,12 @@ impl Written {
         Page { file: &self.file, text: &self.text }
     }
 
+    /// Whether a person may mean it: by its name, or by what its makers call it.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        let project = self.recipe.project.as_ref().is_some_and(|project| project.value == name);
+        project || self.recipe.name.value == name
+    }
+
     /// Where in the text something begins, in bytes.
     pub(crate) fn offset<T>(&self, spanned: &Spanned<T>) -> usize {
         let line = usize::try_from(spanned.referenced.line()).unwrap_or(1);
@@ -222,6 +228,14 @@ pub(crate) fn written(places: &Places) -> Result<Vec<Written>> {
     }
     folders.sort();
     let recipes = folders.into_iter().map(|folder| Written::read(places, folder)).collect::<Result<Vec<_>>>()?;
+    for written in &recipes {
+        let (name, folder) = (&written.recipe.name, written.folder.file_name().unwrap_or_default());
+        if folder != name.value.as_str() {
+            let message = format!("the recipe `{}` lies in the folder `{}`", name.value, folder.display());
+            let hint = Some("give both one name".to_owned());
+            return Err(written.page().at(name, message, hint).into());
+        }
+    }
     said_once(&recipes)?;
     Ok(recipes)
 }
@@ -259,11 +273,7 @@ fn said_once(recipes: &[Written]) -> Result<(), Diagnostic> {
 
 /// What to say of a name that no recipe has.
 pub(crate) fn no_recipe(name: &str, recipes: &[Written]) -> anyhow::Error {
-    let called = |written: &&Written| written.recipe.project.as_ref().is_some_and(|project| project.value == name);
-    let hint = match recipes.iter().find(called) {
-        Some(written) => format!("write `{}`, which is the recipe of that project", written.recipe.name.value),
-        None => among(name, recipes.iter().map(|written| written.recipe.name.value.as_str())),
-    };
+    let hint = among(name, recipes.iter().map(|written| written.recipe.name.value.as_str()));
     anyhow!("no recipe `{name}`\nhint: {hint}")
 }
 
@@ -275,7 +285,7 @@ pub(crate) fn recipes(places: &Places) -> Result<Vec<Recipe>> {
 /// All recipes, evaluated for a target and rendered.
 pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<Vec<Ready>> {
     let recipes = written(places)?;
-    let is_known = |name: &&String| recipes.iter().any(|written| written.recipe.name.value == **name);
+    let is_known = |name: &&String| recipes.iter().any(|written| written.is_called(name));
     if let Some(name) = given.names().find(|name| !is_known(name)) {
         return Err(no_recipe(name, &recipes));
     }
@@ -321,7 +331,7 @@ fn one(written: &Written, around: &Around<'_>) -> Result<Ready> {
     let Around { places, target, built, templates, given, modified: shared } = around;
     let Written { folder, recipe, .. } = written;
     let beside = folder.join("files");
-    let place = given.place(&recipe.name.value);
+    let place = given.place(recipe);
     let facts =
         Facts { beside: texts(&beside)?, built: built.clone(), given: place.map(str::to_owned), ..Facts::default() };
     let (sources, facts) = match &recipe.source.path {
@@ -407,7 +417,7 @@ fn upstream(places: &Places, recipe: &Recipe, facts: Facts, given: &Given) -> Re
     let day = recipe.source.released.as_ref().and_then(|day| parse_day(&day.value)).unwrap_or_default();
     let source_time = epoch()?.unwrap_or(day * DAY_SECONDS);
     let name = &recipe.name.value;
-    if let Some(archive) = given.archive(name, &recipe.folder(), source_time, &places.state.join("archives"))? {
+    if let Some(archive) = given.archive(recipe, source_time, &places.state.join("archives"))? {
         let given::Given { name, sha256, folder } = archive;
         let given_archive = Some(Archive { name, sha256: Some(sha256), folder });
         return Ok((Sources::Given, Facts { given_archive, source_time, ..facts }));

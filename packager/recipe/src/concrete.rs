@@ -225,6 +225,12 @@ impl Concrete {
         unlocked.then(|| format!("no archive is locked: it is built with `--source {}=PATH` only", self.name))
     }
 
+    /// Libraries of the distribution that the build needs and no recipe makes: a cross build does not see them.
+    #[must_use]
+    pub fn unseen(&self) -> Vec<&str> {
+        self.build_requires.iter().map(String::as_str).filter(|name| name.ends_with("-devel")).collect()
+    }
+
     /// `name-version`: the folder in the source tarball.
     #[must_use]
     pub fn folder(&self) -> String {

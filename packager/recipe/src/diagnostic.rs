@@ -72,6 +72,21 @@ impl Page<'_> {
         self.here(line, column, message.into(), hint)
     }
 
+    /// Reads the text. `yes` is no boolean and `<<` no key: who writes them means something that would silently be something else.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Diagnostic> {
+        let options = serde_saphyr::options! { strict_booleans: true, merge_keys: serde_saphyr::MergeKeyPolicy::Error };
+        serde_saphyr::from_str_with_options(self.text, options).map_err(|error| self.reading(&error))
+    }
+
+    /// A finding at the first place of a text outside of comments.
+    #[must_use]
+    pub fn at_text(&self, wanted: &str, message: impl Into<String>, hint: Option<String>) -> Option<Diagnostic> {
+        let lines = (1_u64..).zip(self.text.lines()).filter(|(_, line)| !line.trim_start().starts_with('#'));
+        let mut found = lines.filter_map(|(number, line)| Some((number, line[..line.find(wanted)?].chars().count())));
+        let (line, before) = found.next()?;
+        Some(self.here(line, u64::try_from(before).unwrap_or(0) + 1, message.into(), hint))
+    }
+
     /// What the YAML reader found, in our words and with a suggestion for misspelt keys.
     #[must_use]
     pub fn reading(&self, error: &Error) -> Diagnostic {
@@ -109,9 +124,19 @@ impl Page<'_> {
     fn here(&self, line: u64, column: u64, message: String, hint: Option<String>) -> Diagnostic {
         let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
         let text = if line == 0 { "" } else { self.text.lines().nth(index).unwrap_or("") };
-        Diagnostic { file: self.file.to_owned(), line, column, message, hint, text: text.to_owned() }
+        Diagnostic {
+            file: self.file.to_owned(),
+            line,
+            column,
+            message,
+            hint,
+            text: text.chars().take(SHOWN_MOST).collect(),
+        }
     }
 }
+
+/// How much of a line is shown.
+const SHOWN_MOST: usize = 400;
 
 /// What the YAML reader found and what to do about it, where that is not a key or a word nobody knows.
 fn worded(error: &Error) -> (String, Option<String>) {
@@ -168,9 +193,14 @@ pub(crate) fn one_letter_off<'k>(word: &str, known: impl IntoIterator<Item = &'k
 }
 
 fn within<'k>(allowed: usize, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    // In capitals it is the same word.
+    let apart = |candidate: &str| match word.eq_ignore_ascii_case(candidate) {
+        true => 0,
+        false => strsim::damerau_levenshtein(word, candidate),
+    };
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .map(|candidate| (apart(candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, candidate)| candidate)

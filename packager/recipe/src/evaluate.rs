@@ -58,6 +58,7 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
             Gathering { recipe, page, facts, sources: &mut sources, install: &mut install, findings: &mut findings };
         packages.push(gathering.package(package_name, written));
     }
+    findings.extend(listed_twice(recipe, page));
     packages.sort_by_key(|package| (!package.main, package.name.clone()));
     findings.extend(owners::nobody_makes(recipe, page, facts));
     for waiver in &recipe.waivers {
@@ -116,6 +117,23 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         waivers: recipe.waivers.iter().map(|waiver| waiver.value.clone()).collect(),
         name,
     })
+}
+
+/// Entries that put what the project installs into two packages, or into one twice.
+fn listed_twice(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, package) in &recipe.packages {
+        for entry in &package.files {
+            let Some(path) = &entry.value.installed else { continue };
+            if let Some(first) = known.insert(path, name) {
+                let hint =
+                    Some("remove one of the two: where both packages need it, one requires the other".to_owned());
+                findings.push(page.at(entry, format!("`{path}` is in the package `{first}` already"), hint));
+            }
+        }
+    }
+    findings
 }
 
 /// A finding about something that is for one package, when no package has the name.

@@ -83,7 +83,7 @@ fn shown() -> bool {
 impl Groups {
     /// Reads the file. `known` are the packages of all recipes.
     pub fn parse(page: Page<'_>, known: &BTreeSet<&str>) -> Result<Groups, Vec<Diagnostic>> {
-        let read: Groups = serde_saphyr::from_str(page.text).map_err(|error| vec![page.reading(&error)])?;
+        let read: Groups = page.read().map_err(|error| vec![error])?;
         let mut findings = Vec::new();
         let mut ids = BTreeSet::new();
         for group in &read.groups {

@@ -94,8 +94,8 @@ impl Lock {
             #[serde(default)]
             packages: Vec<Spanned<Locked>>,
         }
-        let lock: Lock = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
-        let places: Places = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
+        let lock: Lock = page.read()?;
+        let places: Places = page.read()?;
         for place in &places.known {
             if place.from.value.trim().is_empty() {
                 let hint = Some("name the document or the repository".to_owned());

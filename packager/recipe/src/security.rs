@@ -91,7 +91,7 @@ fn version_and_release(text: &str) -> Option<(&str, u32)> {
 impl Security {
     /// Reads the file. `known` has the recipe of every package.
     pub fn parse(page: Page<'_>, known: &BTreeMap<&str, &str>) -> Result<Security, Vec<Diagnostic>> {
-        let read: Security = serde_saphyr::from_str(page.text).map_err(|error| vec![page.reading(&error)])?;
+        let read: Security = page.read().map_err(|error| vec![error])?;
         let mut findings = Vec::new();
         let mut ids = BTreeSet::new();
         for notice in &read.advisories {

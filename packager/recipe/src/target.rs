@@ -211,8 +211,8 @@ pub struct Target {
 impl Profile {
     /// Reads a profile.
     pub fn parse(page: Page<'_>) -> Result<Profile, Diagnostic> {
-        let profile: Profile = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
-        let places: Places = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
+        let profile: Profile = page.read()?;
+        let places: Places = page.read()?;
         if let Some((place, message, hint)) = places.unsound() {
             return Err(page.at(place, message, Some(hint)));
         }

@@ -143,6 +143,10 @@ pub(crate) fn patches(
     let mut numbers = Vec::new();
     for (index, patch) in recipe.patches.iter().enumerate() {
         let file = &patch.value.file;
+        if facts.beside.get(file).is_some_and(|text| text.trim().is_empty()) {
+            let hint = Some("make it anew, or remove it".to_owned());
+            findings.push(page.at(patch, format!("the patch `{file}` is empty"), hint));
+        }
         if !facts.beside.contains_key(file) {
             let near = instead(file, facts.beside.keys().map(String::as_str));
             let hint = near.unwrap_or_else(|| "put it there, or remove the patch".to_owned());

@@ -39,6 +39,13 @@ pub(crate) fn unsound(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
         let hint = Some("write it like `Some Body <somebody@example.org>`".to_owned());
         findings.push(page.at(&recipe.maintainer, "a maintainer has a name and an address", hint));
     }
+    if let Some(reason) = &recipe.on_request {
+        findings.extend(plain_line(page, "on-request", reason));
+    }
+    if recipe.release == 0 {
+        findings.push(page.at_key("release", "releases are counted from 1", Some("write `release: 1`".to_owned())));
+    }
+    findings.extend(build_words(recipe, page));
     let patches = recipe.also.iter().flat_map(|also| &also.value.patches).chain(&recipe.patches);
     for patch in patches {
         if !made_of(&patch.value.file, PATH_MARKS) {
@@ -73,7 +80,50 @@ pub(crate) fn unsound(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
             findings.extend(paths(page, entry));
         }
     }
+    if findings.is_empty() {
+        // In lines of the build too: rpm runs it whenever it reads the spec.
+        let hint = Some("write a shell's `$(...)` in a step of the build, or the value itself".to_owned());
+        findings.extend(page.at_text("%(", "rpm would run a command while it reads the spec", hint));
+    }
     findings
+}
+
+/// What goes into `BuildRequires` and behind `rm`.
+fn build_words(recipe: &Recipe, page: Page<'_>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for tool in recipe.tools.iter().filter(|tool| !is_name(&tool.value)) {
+        let hint = Some("write the name of a program in `/usr/bin`".to_owned());
+        findings.push(page.at(tool, format!("`{}` is no name of a program", tool.value), hint));
+    }
+    for wanted in recipe.build_requires.iter().filter(|wanted| !is_requirement(wanted)) {
+        let hint =
+            Some("write one name, like `zlib-devel`, or one with a version, like `zlib-devel >= 1.2`".to_owned());
+        findings.push(page.at_key("build-requires", format!("`{wanted}` is no requirement"), hint));
+    }
+    let marks = format!("{PATH_MARKS}{PATTERN_MARKS}");
+    for path in &recipe.discard {
+        let inside = !path.split('/').any(|part| part == "..") && path.trim_matches('/').len() > 1;
+        if !path.starts_with('/') || !inside || !made_of(path, &marks) {
+            let hint = Some("write a path or pattern from the root, like `/usr/lib64/*.a`".to_owned());
+            findings.push(page.at_key("discard", format!("`{path}` is no path for this"), hint));
+        }
+    }
+    findings
+}
+
+/// `name`, or `name >= version`; names may be those of pkg-config's files and the like.
+fn is_requirement(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_capability = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '/') && made_of(word, "._+-()/:")
+    };
+    match words[..] {
+        [name] => is_capability(name),
+        [name, relation, version] => {
+            is_capability(name) && ["<", "<=", "=", ">=", ">"].contains(&relation) && made_of(version, "._+-~^:")
+        }
+        _ => false,
+    }
 }
 
 /// Text for people, as rpm must read it.
@@ -193,6 +243,9 @@ mod tests {
     fn values_stay_what_they_are() {
         assert_eq!(found("release: 1", "release: 2"), [] as [&str; 0]);
         assert_eq!(found("summary: A program", "summary: 100% a program, 5 %"), [] as [&str; 0]);
+        for good in ["zlib-devel", "zlib-devel >= 1.2.11-3", "pkgconfig(libndctl)", "/usr/bin/x"] {
+            assert!(is_requirement(good), "{good}");
+        }
         for (from, to, told) in [
             ("name: demo", "name: \"\"", "1: `` is no name of a package"),
             ("rust: \"1.85\"", "rust: \">= 1.85\"", "15: `>= 1.85` is no version of Rust"),
@@ -212,6 +265,8 @@ mod tests {
             ("to: /etc/demo.conf", "to: \"/etc/%{x}\"", "26: `/etc/%{x}` is no path for this"),
             ("- licence: LICENSE", "- licence: /LICENSE", "27: `/LICENSE` is no path for this"),
             ("file: demo.conf", "file: ../demo.conf", "26: `../demo.conf` is no path for this"),
+            ("release: 1", "release: 0", "2: releases are counted from 1"),
+            ("release: 1", "release: 1\non-request: \"one\\ntwo\"", "3: `on-request` has more than one line"),
             (
                 "    files:\n",
                 "    provides: [\"a b\"]\n    files:\n",
@@ -219,6 +274,34 @@ mod tests {
             ),
         ] {
             assert_eq!(found(from, to), [told], "{to}");
+        }
+    }
+
+    #[test]
+    fn words_of_the_build_stay_words() {
+        let found = |line: &str| -> Vec<String> {
+            let text = format!(
+                "name: x\nversion: \"1\"\n{line}\nrelease: 1\nsummary: X\nlicense: MIT\nmaintainer: M <m@m.invalid>\ndescription: X\nsource:\n  released: 2026-01-02\n  archives:\n    - url: http://x.invalid/x.tar.gz\n      sha256: {}\nmake: {{}}\npackages: {{ x: {{}} }}\n",
+                "0".repeat(64)
+            );
+            let page = Page { file: "recipe.yaml", text: &text };
+            let recipe = Recipe::parse(page).expect("a readable recipe");
+            unsound(&recipe, page).into_iter().map(|finding| format!("{}: {}", finding.line, finding.message)).collect()
+        };
+        for good in ["discard: ['/usr/lib64/*.a', /usr/bin]", "tools: [nasm]", "# %(date)", "flags: ['-DX=$(date)']"] {
+            assert_eq!(found(good), [] as [&str; 0], "{good}");
+        }
+        for (line, told) in [
+            ("tools: [\"../x y\"]", "3: `../x y` is no name of a program"),
+            ("build-requires: [a b c]", "3: `a b c` is no requirement"),
+            ("build-requires: [\"%(touch x)\"]", "3: `%(touch x)` is no requirement"),
+            ("flags: [\"-D%(touch x)\"]", "3: rpm would run a command while it reads the spec"),
+            ("discard: [relative]", "3: `relative` is no path for this"),
+            ("discard: [/]", "3: `/` is no path for this"),
+            ("discard: [/../../etc]", "3: `/../../etc` is no path for this"),
+            ("discard: [\"/usr/bin; touch x\"]", "3: `/usr/bin; touch x` is no path for this"),
+        ] {
+            assert_eq!(found(line), [told], "{line}");
         }
     }
 }

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::archive::{self, DownloadError};
 use crate::digest;
+use crate::examined;
 use crate::room::Room;
-use crate::stop;
 use crate::tarball::Contents;
 use crate::tree::{self, Entry, Git};
 
@@ -37,9 +36,6 @@ pub enum GivenError {
         #[source]
         source: io::Error,
     },
-    /// tar does not run.
-    #[error("cannot run `tar`{}", stop::remedy(.0))]
-    Tar(#[source] io::Error),
     /// Nothing is there.
     #[error("no sources at `{0}`\nhint: name a folder, an archive, or the address of one")]
     Absent(String),
@@ -50,7 +46,9 @@ pub enum GivenError {
     #[error(transparent)]
     Download(#[from] DownloadError),
     /// It is no archive of one folder.
-    #[error("`{place}` is no archive of one folder: {reason}\nhint: pack the folder of the sources as a whole")]
+    #[error(
+        "`{place}` is no archive of one folder: {reason}\nhint: pack the folder of the sources as a whole, as tar, gz, bz2, xz or zst"
+    )]
     Form {
         /// As given.
         place: String,
@@ -115,31 +113,13 @@ fn is_plain(folder: &str) -> bool {
 /// The one folder that an archive holds.
 fn top_folder(place: &str, archive: &Path) -> Result<String, GivenError> {
     let form = |reason: String| GivenError::Form { place: place.to_owned(), reason };
-    let output = stop::output(Command::new("tar").arg("-tf").arg(archive)).map_err(GivenError::Tar)?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        // What unpacks begins its complaint with an empty line, as gzip does.
-        let reason = said.lines().map(str::trim).find(|line| !line.is_empty());
-        return Err(form(reason.unwrap_or("tar cannot read it").to_owned()));
+    let top = examined::top_folder(archive).map_err(form)?;
+    // It goes into the spec, where `%` and blanks mean something.
+    if !is_plain(&top) {
+        let top = top.escape_debug();
+        return Err(form(format!("its folder `{top}` has more in its name than letters, digits and `._+~-`")));
     }
-    let listing = String::from_utf8_lossy(&output.stdout);
-    let mut tops: Vec<&str> = listing
-        .lines()
-        .filter_map(|line| line.trim_start_matches("./").split('/').next())
-        .filter(|top| !top.is_empty())
-        .collect();
-    // git writes its commit as a pseudo file, which tar does not list; everything else is below the folder.
-    tops.dedup();
-    match tops.as_slice() {
-        // It goes into the spec, where `%` and blanks mean something.
-        [top] if !is_plain(top) => {
-            let top = top.escape_debug();
-            Err(form(format!("its folder `{top}` has more in its name than letters, digits and `._+~-`")))
-        }
-        [top] => Ok((*top).to_owned()),
-        [] => Err(form("it is empty".to_owned())),
-        [first, second, ..] => Err(form(format!("it has `{first}` and `{second}` at its top"))),
-    }
+    Ok(top)
 }
 
 #[cfg(test)]
@@ -162,6 +142,7 @@ mod tests {
         for name in ["arg%(touch PWNED)", "a b;touch pwned", "-rf", "%{x}"] {
             let archive = room.path().join("x.tar");
             fs::create_dir_all(room.path().join(name)).expect("a folder");
+            fs::write(room.path().join(name).join("a.c"), "").expect("written");
             let status =
                 Command::new("tar").arg("-C").arg(room.path()).arg("-cf").arg(&archive).arg("--").arg(name).status();
             assert!(status.expect("tar").success());
@@ -254,7 +235,7 @@ mod tests {
         let whole = fs::read(&good).expect("there");
         fs::write(&half, &whole[..whole.len() / 2]).expect("written");
         let error = take(&half.display().to_string(), "x-1", 0, &store, true).expect_err("half").to_string();
-        assert!(error.contains("gzip: stdin: unexpected end of file"), "{error}");
+        assert!(error.contains("half.tar.gz` is no archive of one folder: ") && error.contains("hint: "), "{error}");
         assert!(matches!(take("/nowhere", "x", 0, &store, true), Err(GivenError::Absent(_))));
         assert!(matches!(take("http://far.invalid/x.tar", "x", 0, &store, true), Err(GivenError::Offline(_))));
     }

@@ -8,6 +8,7 @@
 
 pub mod archive;
 pub mod digest;
+mod examined;
 mod git;
 pub mod given;
 pub mod keep;

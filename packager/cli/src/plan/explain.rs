@@ -69,6 +69,9 @@ fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
         needs.map(|need| answered(plan, step, need)).chain(links),
         "nothing but what its binaries show",
     );
+    if !step.unseen.is_empty() {
+        text.push_str(&format!("It needs {} of the distribution: {}.\n", step.unseen.join(", "), super::UNSEEN));
+    }
     if let Some(source) = &step.source {
         text.push_str(&format!("Its sources: {source}.\n"));
     }

@@ -19,6 +19,9 @@ use crate::planned;
 use crate::report::Report;
 use crate::world;
 
+/// What becomes of a recipe that needs libraries of the distribution.
+const UNSEEN: &str = "a cross build does not see them; `--buildroot host` and `mock` do, and so does who builds its source package there";
+
 /// `plan`.
 pub(crate) fn plan(places: &Places, options: &PlanOptions) -> Result<Report> {
     let target = world::target(places, &options.which.target)?;

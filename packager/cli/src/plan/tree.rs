@@ -70,6 +70,9 @@ fn step(step: &Step) -> Node {
     for ((requirement, from), packages) in needs {
         below.push(Node::leaf(format!("needs {requirement} from {from}, for {}", packages.join(", "))));
     }
+    if !step.unseen.is_empty() {
+        below.push(Node::leaf(format!("needs {} of the distribution: {}", step.unseen.join(", "), super::UNSEEN)));
+    }
     below.extend(step.source.iter().map(|source| Node::leaf(format!("sources: {source}"))));
     for option in &step.options {
         below.push(Node::leaf(format!("{} {}: {}", option.name, if option.on { "on" } else { "off" }, option.why)));

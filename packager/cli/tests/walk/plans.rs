@@ -183,8 +183,21 @@ fn what_cannot_be_planned_is_named() {
     assert!(text.contains("recipe.yaml:12:") && text.contains("`at-least` and `never` exclude each other"), "{text}");
     let text = bad("instead: [{ package: ofi, never: true }]", "  fabric: {}\n  fabric-devel: {}");
     assert!(text.contains("`never` needs a reason\n"), "{text}");
-    let text = bad("on-request: true", "  fabric: {}\n  fabric-devel: {}");
+    let text = bad("on-request: 'true'", "  fabric: {}\n  fabric-devel: {}");
     assert!(text.contains("recipe.yaml:12:13: `on-request` needs a reason\n"), "{text}");
+    for empty in
+        ["on-request:", "instead: [{ package: ofi, never: }]", "instead: [{ package: ofi, at-least: }]", "url:"]
+    {
+        let text = bad(empty, "  fabric: {}\n  fabric-devel: {}");
+        assert!(text.contains("recipe.yaml:12:") && text.contains("the value is missing\n"), "{empty}: {text}");
+    }
+    for (line, told) in [("<<: { release: 2 }", "merge key"), ("no-debug-packages: maybe", "boolean")] {
+        let text = bad(line, "  fabric: {}\n  fabric-devel: {}");
+        assert!(text.contains("recipe.yaml:12:") && text.contains(told), "{line}: {text}");
+    }
+    let text =
+        bad("", "  fabric: { files: [installed: /usr/bin/x] }\n  fabric-devel: { files: [installed: /usr/bin/x] }");
+    assert!(text.contains("`/usr/bin/x` is in the package `fabric` already\n"), "{text}");
     let text = bad("libraries: [fabric-devel]", "  fabric: {}\n  fabric-devel: {}");
     assert!(text.contains("recipe.yaml:12:13: the recipe builds `fabric-devel` itself\n"), "{text}");
     let text = bad("libraries: [zlib-devel]", "  fabric: {}\n  fabric-devel: {}");

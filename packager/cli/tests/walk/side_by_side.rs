@@ -46,8 +46,9 @@ fn what_does_not_need_a_failed_recipe_is_built() {
     let told = yard.good(&["shell", "--target", TARGET, "apart", "--", "ls"]);
     assert_eq!(told, "LICENSE\nMakefile\napart.c\n");
     yard.bad(&["shell", "--target", TARGET, "libapart", "--", "exit 3"], 3);
-    let text = yard.bad(&["lock", "--verify", "libapart"], 1);
-    assert!(text.contains("no recipe `libapart`\nhint: write `apart`"), "{text}");
+    assert!(yard.good(&["lock", "--verify", "libapart"]).contains("as locked"));
+    let text = yard.bad(&["lock", "--verify", "apard"], 1);
+    assert!(text.contains("no recipe `apard`\nhint: write `apart`"), "{text}");
     let told = yard.good(&["shell", "--target", TARGET, "apart", "--", "sh", "-c", "echo $0-$1", "it's", "a b"]);
     assert_eq!(told.trim(), "it's-a b", "arguments arrive as they are");
     let text = yard.bad(&["shell", "--target", TARGET, "needing"], 1);
@@ -62,6 +63,44 @@ fn what_does_not_need_a_failed_recipe_is_built() {
         "{text}"
     );
     assert!(!yard.path(&format!("state/failed/broken-{TARGET}")).exists());
+
+    // A repository holds what one build made, and says what goes.
+    let text = said(&yard.packager(&["build", "--target", TARGET, "apart"]));
+    assert!(
+        text.contains("will hold what this build makes, and no longer broken, needing\nhint: name these too"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_cannot_be_begun_keeps_nothing_else_from_being_built() {
+    let yard = Yard::new();
+    library(&yard, "good", "", "");
+    library(&yard, "gone", "", "");
+    std::fs::remove_file(yard.path("upstream/gone-1.0.tar.gz")).expect("removed");
+    library(&yard, "needing", "", "libraries: [gone]\n");
+    library(&yard, "elsewhere", "", "build-requires: [libuuid-devel]\n");
+    let all = ["good", "gone", "needing", "elsewhere"];
+    let plan = yard.good(&["plan", "--target", TARGET, "elsewhere"]);
+    assert!(plan.contains("needs libuuid-devel of the distribution: a cross build does not see them"), "{plan}");
+    let text = yard.bad(&[&["build", "--target", TARGET, "--keep-going"], &all[..]].concat(), 1);
+    for part in [
+        "good-1.0-1.el8.x86_64: built",
+        "gone-1.0.tar.gz",
+        "`needing` was not built: it needs `gone`",
+        "`elsewhere` needs libuuid-devel of the distribution, which a cross build does not see\nhint: build it with `--buildroot host`",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    assert!(!yard.path("root/dist").join(TARGET).exists(), "nothing is published");
+    // Without it that ends everything before anything is compiled.
+    let text = yard.bad(&["build", "--target", TARGET, "elsewhere", "--source", "good=nowhere", "good"], 1);
+    assert!(text.contains("no sources at `nowhere`"), "{text}");
+    let text = yard.bad(&["build", "--target", TARGET, "gone", "shape", "good"], 1);
+    assert!(text.contains("no recipe or package is called `shape`"), "{text}");
+    library(&yard, "other", "", "");
+    let text = yard.bad(&["build", "--target", TARGET, "gone", "other"], 1);
+    assert!(text.contains("gone-1.0.tar.gz") && !text.contains("other-1.0-1.el8.x86_64"), "{text}");
 }
 
 #[test]

@@ -213,6 +213,12 @@ fn a_patch_for_another_release(yard: &Yard, library: &str) {
     fs::write(&patch, change("41")).expect("written");
     let text = yard.bad(&["build", "--target", TARGET, "number"], 1);
     assert!(text.contains("answer.patch: this patch does not apply to 1.0: make it anew"), "{text}");
+    fs::write(&patch, "Not a patch at all.\n").expect("written");
+    let text = yard.bad(&["build", "--target", TARGET, "number"], 1);
+    assert!(text.contains("answer.patch: this patch does not apply to 1.0: make it anew"), "{text}");
+    fs::write(&patch, "").expect("written");
+    let text = yard.bad(&["build", "--target", TARGET, "number"], 1);
+    assert!(text.contains("the patch `answer.patch` is empty\n") && text.contains("recipe.yaml:"), "{text}");
     fs::write(&patch, change("42")).expect("written");
     yard.good(&["build", "--target", TARGET, "number"]);
 }

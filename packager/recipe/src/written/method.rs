@@ -32,6 +32,7 @@ pub struct Cargo {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Autotools {
     /// Makes `configure` where the archive has none.
+    #[serde(default, deserialize_with = "super::present")]
     pub bootstrap: Option<String>,
     /// Arguments of `configure`.
     #[serde(default)]
@@ -43,6 +44,7 @@ pub struct Autotools {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Make {
     /// Arguments of a `./configure` that autoconf did not make; none is run when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub configure: Option<Vec<String>>,
     /// Arguments of `make`.
     #[serde(default)]
@@ -100,6 +102,7 @@ pub struct Choice {
     /// Wanted.
     pub default: bool,
     /// Only on these architectures; on all when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub arches: Option<Vec<Arch>>,
     /// Packages of other recipes that it links against.
     #[serde(default)]
@@ -111,6 +114,7 @@ pub struct Choice {
     #[serde(default)]
     pub off: Vec<String>,
     /// Why it is off by default, or what it is for.
+    #[serde(default, deserialize_with = "super::present")]
     pub reason: Option<String>,
 }
 

@@ -8,8 +8,10 @@ use serde_saphyr::Spanned;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Package {
     /// One line, no period; the recipe's when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub summary: Option<Spanned<String>>,
     /// Prose; the recipe's when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub description: Option<String>,
     /// Own packages by name (same version and release), or capabilities of the target.
     #[serde(default)]
@@ -27,41 +29,58 @@ pub struct Package {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entry {
     /// A program that cargo built; goes to the programs folder, with its manual page.
+    #[serde(default, deserialize_with = "super::present")]
     pub binary: Option<String>,
     /// Shell completions of programs.
+    #[serde(default, deserialize_with = "super::present")]
     pub completions: Option<Vec<String>>,
     /// A file beside the recipe; needs `to`.
+    #[serde(default, deserialize_with = "super::present")]
     pub file: Option<String>,
     /// A folder that the package owns.
+    #[serde(default, deserialize_with = "super::present")]
     pub directory: Option<String>,
     /// A systemd unit beside the recipe.
+    #[serde(default, deserialize_with = "super::present")]
     pub unit: Option<String>,
     /// Kernel settings beside the recipe, applied at installation.
+    #[serde(default, deserialize_with = "super::present")]
     pub sysctl: Option<String>,
     /// Folders made at boot, beside the recipe.
+    #[serde(default, deserialize_with = "super::present")]
     pub tmpfiles: Option<String>,
     /// Users and groups, beside the recipe; also made by `%pre` for older rpm.
+    #[serde(default, deserialize_with = "super::present")]
     pub sysusers: Option<String>,
     /// A service definition for firewalld, beside the recipe.
+    #[serde(default, deserialize_with = "super::present")]
     pub firewalld: Option<String>,
     /// A path or pattern below the build root that `make install` filled.
+    #[serde(default, deserialize_with = "super::present")]
     pub installed: Option<String>,
     /// A file or pattern in the source tree after the build; needs `to`, a folder.
+    #[serde(default, deserialize_with = "super::present")]
     pub built: Option<String>,
     /// A licence text in the source tree.
+    #[serde(default, deserialize_with = "super::present")]
     pub licence: Option<String>,
     /// A document in the source tree.
+    #[serde(default, deserialize_with = "super::present")]
     pub doc: Option<String>,
     /// Where a `file` goes, or the folder for what was `built`.
+    #[serde(default, deserialize_with = "super::present")]
     pub to: Option<String>,
     /// The administrator edits it: kept on upgrade, with the new one beside it.
     #[serde(default)]
     pub config: bool,
     /// Permission bits in octal, as text.
+    #[serde(default, deserialize_with = "super::present")]
     pub mode: Option<String>,
     /// Owner; root when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub user: Option<String>,
     /// Group; root when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub group: Option<String>,
 }
 

@@ -17,8 +17,10 @@ pub struct Recipe {
     /// Name of the source package.
     pub name: Spanned<String>,
     /// What its makers call it, when the recipe has another name.
+    #[serde(default, deserialize_with = "super::present")]
     pub project: Option<Spanned<String>>,
     /// Version of an upstream release; a cargo workspace has its own.
+    #[serde(default, deserialize_with = "super::present")]
     pub version: Option<Spanned<String>>,
     /// The number before the dist tag.
     pub release: u32,
@@ -29,6 +31,7 @@ pub struct Recipe {
     /// Who answers for the packages: `Name <address>`.
     pub maintainer: Spanned<String>,
     /// Where the project lives.
+    #[serde(default, deserialize_with = "super::present")]
     pub url: Option<Spanned<String>>,
     /// Prose.
     pub description: String,
@@ -44,16 +47,22 @@ pub struct Recipe {
     #[serde(skip)]
     pub asked: Option<String>,
     /// Why it is built when it is named or linked against only, not whenever everything is.
+    #[serde(default, deserialize_with = "super::present")]
     pub on_request: Option<Spanned<String>>,
     /// A cargo workspace. One of the next five says how the binaries are made.
+    #[serde(default, deserialize_with = "super::present")]
     pub cargo: Option<Cargo>,
     /// A project with a `configure` script made by autoconf.
+    #[serde(default, deserialize_with = "super::present")]
     pub autotools: Option<Autotools>,
     /// A project with makefiles.
+    #[serde(default, deserialize_with = "super::present")]
     pub make: Option<Make>,
     /// A project with a `meson.build`.
+    #[serde(default, deserialize_with = "super::present")]
     pub meson: Option<Meson>,
     /// A project with a `CMakeLists.txt`.
+    #[serde(default, deserialize_with = "super::present")]
     pub cmake: Option<Cmake>,
     /// Languages beside C.
     #[serde(default)]
@@ -71,6 +80,7 @@ pub struct Recipe {
     #[serde(default)]
     pub discard: Vec<String>,
     /// Libraries that are nobody else's.
+    #[serde(default, deserialize_with = "super::present")]
     pub private: Option<Private>,
     /// Nothing that runs is packaged, so there is nothing to debug.
     #[serde(default)]
@@ -119,8 +129,10 @@ pub struct Instead {
     /// Its name, or that of its source package.
     pub package: String,
     /// The oldest version that does; any when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub at_least: Option<String>,
     /// Why none does, whatever its version.
+    #[serde(default, deserialize_with = "super::present")]
     pub never: Option<String>,
 }
 
@@ -131,6 +143,7 @@ pub struct Dispatched {
     /// Their names, with `*` for any text.
     pub functions: Vec<String>,
     /// Only in this package.
+    #[serde(default, deserialize_with = "super::present")]
     pub package: Option<String>,
     /// What chooses them.
     pub reason: String,
@@ -143,8 +156,10 @@ pub struct Waiver {
     /// The finding's name, as the gate prints it.
     pub finding: String,
     /// Only for this package.
+    #[serde(default, deserialize_with = "super::present")]
     pub package: Option<String>,
     /// Only when the finding's text contains this.
+    #[serde(default, deserialize_with = "super::present")]
     pub containing: Option<String>,
     /// Why it is right as it is.
     pub reason: String,
@@ -153,7 +168,7 @@ pub struct Waiver {
 impl Recipe {
     /// Reads a recipe.
     pub fn parse(page: Page<'_>) -> Result<Recipe, Diagnostic> {
-        let recipe: Recipe = serde_saphyr::from_str(page.text).map_err(|error| page.reading(&error))?;
+        let recipe: Recipe = page.read()?;
         for waiver in &recipe.waivers {
             if waiver.value.reason.trim().is_empty() {
                 return Err(page.at(waiver, "a waiver needs a reason", None));

@@ -4,23 +4,26 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page};
-use crate::values::is_word;
+use crate::values::{is_word, made_of};
 
 /// A cargo workspace in the file system, or the archive of an upstream release.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Source {
     /// Root of the workspace, relative to the recipe file.
+    #[serde(default, deserialize_with = "super::present")]
     pub path: Option<Spanned<String>>,
     /// Files and folders that go into the source tarball.
     #[serde(default)]
     pub include: Vec<Spanned<String>>,
     /// The changelog in the workspace that becomes `%changelog`.
+    #[serde(default, deserialize_with = "super::present")]
     pub changelog: Option<Spanned<String>>,
     /// Copies of one release; the first that can be had is used.
     #[serde(default)]
     pub archives: Vec<Spanned<Archive>>,
     /// Day of the release, `2025-01-31`.
+    #[serde(default, deserialize_with = "super::present")]
     pub released: Option<Spanned<String>>,
 }
 
@@ -46,16 +49,21 @@ pub struct Also {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Archive {
     /// Its address.
+    #[serde(default, deserialize_with = "super::present")]
     pub url: Option<String>,
     /// Its path below `pool/main/` of a Debian mirror.
+    #[serde(default, deserialize_with = "super::present")]
     pub debian: Option<String>,
     /// A repository whose `commit` is made into an archive.
+    #[serde(default, deserialize_with = "super::present")]
     pub git: Option<String>,
     /// The id of the commit, 40 hexadecimal digits.
+    #[serde(default, deserialize_with = "super::present")]
     pub commit: Option<String>,
     /// Its hash, in hexadecimal. Without one it is not fetched: `--source` gives the sources.
     pub sha256: Option<String>,
     /// Its top folder; `<name>-<version>` when absent.
+    #[serde(default, deserialize_with = "super::present")]
     pub folder: Option<String>,
 }
 
@@ -83,6 +91,19 @@ impl Archive {
         let value = &archive.value;
         if [&value.url, &value.debian, &value.git].into_iter().flatten().count() != 1 {
             return Err(page.at(archive, "an archive has one of `url`, `debian` and `git`", None));
+        }
+        if let Some(url) = &value.url {
+            let known = ["https://", "http://", "file:///"].iter().any(|scheme| url.starts_with(scheme));
+            if !known || url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+                let hint = Some("write an address with `https:`, `http:` or `file:`".to_owned());
+                return Err(page.at(archive, format!("`{url}` is no address that can be fetched"), hint));
+            }
+        }
+        if let Some(path) = value.debian.as_ref().filter(|path| {
+            path.starts_with('/') || path.split('/').any(|part| part == "..") || !made_of(path, "/._+-~")
+        }) {
+            let hint = Some("write it like `d/dpdk/dpdk_22.11.11.orig.tar.xz`".to_owned());
+            return Err(page.at(archive, format!("`{path}` is no path below `pool/main/`"), hint));
         }
         if value.git.is_some() != value.commit.is_some() {
             return Err(page.at(archive, "`git` and `commit` belong together", None));

@@ -40,6 +40,8 @@ struct Reason {
     why: String,
     /// It is built although the distribution's package is enough elsewhere.
     although: Option<String>,
+    /// Something links against it.
+    linked: bool,
 }
 
 struct Making<'m, 'r> {
@@ -60,14 +62,14 @@ impl<'m, 'r> Making<'m, 'r> {
                 return Err(PlanError::UnknownPackage { name: name.clone(), hint });
             };
             // Who names a package wants it built.
-            queue.push((recipe, Reason { why: format!("`{name}` was asked for"), although: None }));
+            queue.push((recipe, Reason { why: format!("`{name}` was asked for"), although: None, linked: false }));
         }
         for recipe in self.ours.recipes() {
             if recipe.asked.is_some() || recipe.given.is_some() {
                 // Nothing of the distribution's is what was asked for.
                 let why = "its version or sources were asked for".to_owned();
                 if wanted.is_empty() {
-                    queue.push((recipe, Reason { why, although: None }));
+                    queue.push((recipe, Reason { why, although: None, linked: false }));
                 }
                 continue;
             }
@@ -76,7 +78,10 @@ impl<'m, 'r> Making<'m, 'r> {
                     self.stand_ins.insert(recipe.name.clone(), (package, why));
                 }
                 StandIn::No(_) if wanted.is_empty() && recipe.on_request.is_none() => {
-                    queue.push((recipe, Reason { why: "all packages were asked for".to_owned(), although: None }));
+                    queue.push((
+                        recipe,
+                        Reason { why: "all packages were asked for".to_owned(), although: None, linked: false },
+                    ));
                 }
                 StandIn::No(_) => {}
             }
@@ -95,7 +100,7 @@ impl<'m, 'r> Making<'m, 'r> {
                     let although = self.stand_ins.get(&other.name).map(|(package, _)| {
                         format!("{}'s {} does not answer that", self.distribution.title(), package.described())
                     });
-                    queue.push((other, Reason { why, although }));
+                    queue.push((other, Reason { why, although, linked: false }));
                 }
             }
             for link in self.linked(recipe) {
@@ -108,7 +113,7 @@ impl<'m, 'r> Making<'m, 'r> {
                             package.described()
                         )
                     });
-                    queue.push((other, Reason { why, although }));
+                    queue.push((other, Reason { why, although, linked: true }));
                 }
             }
         }
@@ -128,7 +133,12 @@ impl<'m, 'r> Making<'m, 'r> {
         let linked = self.linked(recipe);
         let links: BTreeSet<&String> = linked.iter().map(|link| &link.recipe).collect();
         let not_instead = match (stand_in(recipe, self.distribution), &reason.although) {
-            (StandIn::No(reasons), _) => reasons,
+            (StandIn::No(mut reasons), _) => {
+                if reason.linked && !recipe.instead.is_empty() {
+                    reasons.push("none would do here: a cross build sees packages of recipes only".to_owned());
+                }
+                reasons
+            }
             (StandIn::Enough { .. }, Some(although)) => vec![although.clone()],
             (StandIn::Enough { why, .. }, None) => vec![format!("{why}, but {}", reason.why)],
         };
@@ -147,6 +157,7 @@ impl<'m, 'r> Making<'m, 'r> {
             linked: linked.into_iter().collect(),
             options: recipe.options.clone(),
             source: recipe.source_remark(),
+            unseen: recipe.unseen().into_iter().map(str::to_owned).collect(),
         })
     }
 

@@ -130,6 +130,9 @@ pub struct Step {
     pub options: Vec<Chosen>,
     /// What is out of the ordinary about its sources.
     pub source: Option<String>,
+    /// Libraries of the distribution that a cross build does not see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
 }
 
 /// A package that the distribution provides.
