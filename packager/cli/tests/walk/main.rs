@@ -5,8 +5,11 @@
 
 #![allow(clippy::disallowed_methods)] // a suite: it runs the real program, rpm and dnf
 
+mod absent;
 mod announced;
 mod buildroots;
+#[path = "../../../repo/examples/generate/package.rs"]
+mod generated;
 mod given;
 mod locks;
 mod mistakes;

@@ -7,14 +7,14 @@ use std::process::Command;
 use crate::yard::{run, said};
 
 /// The packager in a folder that belongs to no project.
-fn packager(folder: &Path, arguments: &[&str], code: i32) -> String {
+pub(crate) fn packager(folder: &Path, arguments: &[&str], code: i32) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_packager"));
     let output = command.args(arguments).current_dir(folder).env_remove("SOURCE_DATE_EPOCH").output().expect("it runs");
     assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{}", said(&output));
     said(&output)
 }
 
-fn value(text: &str) -> serde_json::Value {
+pub(crate) fn value(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 

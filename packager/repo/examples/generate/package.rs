@@ -1,27 +1,9 @@
-//! Makes packages for `scripts/bench repo`: `generate FOLDER COUNT`. They resemble those of a distribution in what metadata holds of
-//! them: dozens of files and dependencies, a changelog. The same arguments give the same packages.
-
-#![allow(clippy::disallowed_methods)] // a program of its own
-
-use std::path::PathBuf;
+//! One of many packages. They resemble those of a distribution in what metadata holds of them: dozens of files and dependencies, a
+//! changelog. Two in a row are versions of one name. The same number gives the same package. The suite of the command line has this file too.
 
 use rpm::{BuildConfig, CompressionType, Dependency, FileOptions, PackageBuilder};
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(folder), Some(count)) = (arguments.next(), arguments.next().and_then(|count| count.parse::<u32>().ok()))
-    else {
-        eprintln!("usage: generate FOLDER COUNT");
-        std::process::exit(2);
-    };
-    let folder = PathBuf::from(folder);
-    std::fs::create_dir_all(&folder).expect("the folder can be made");
-    for number in 0..count {
-        package(number).write_to(&folder).expect("the package can be written");
-    }
-}
-
-fn package(number: u32) -> rpm::Package {
+pub(crate) fn package(number: u32) -> rpm::Package {
     let name = format!("bench-{}", number / 2);
     let version = format!("1.{}", number % 2);
     let mut package = PackageBuilder::new(&name, &version, "MIT", "x86_64", "A package that is measured with");
