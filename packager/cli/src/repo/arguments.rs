@@ -216,7 +216,7 @@ pub(crate) struct PublishOptions {
     /// How long the lock of a bucket is good for when its holder is not heard of
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub(crate) lease: NonZeroU64,
-    /// Take no lock in a bucket
+    /// Take no lock in a bucket: for servers that ignore conditions, where nobody else publishes
     #[arg(long)]
     pub(crate) unlocked: bool,
     /// Files that are put into a bucket at the same time

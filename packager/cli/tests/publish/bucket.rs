@@ -8,8 +8,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
+use s3s::dto::PutObjectInput;
 use s3s::service::S3ServiceBuilder;
-use s3s::{S3Result, s3_error};
+use s3s::{S3Request, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -17,7 +18,10 @@ use tokio::runtime::Runtime;
 const KEY: &str = "publisher";
 const SECRET: &str = "not-a-secret";
 
-struct Public;
+/// Who may do what, and what the server leaves out of account, as some do.
+struct Public {
+    ignored: Option<&'static str>,
+}
 
 #[async_trait::async_trait]
 impl S3Access for Public {
@@ -32,6 +36,15 @@ impl S3Access for Public {
             _ => Err(s3_error!(NoSuchBucket)),
         }
     }
+
+    async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
+        match self.ignored {
+            Some("If-None-Match") => request.input.if_none_match = None,
+            Some("If-Match") => request.input.if_match = None,
+            other => assert_eq!(other, None, "no condition"),
+        }
+        Ok(())
+    }
 }
 
 /// A running server with one bucket.
@@ -45,11 +58,16 @@ pub(crate) struct Server {
 pub(crate) const BUCKET: &str = "published";
 
 pub(crate) fn server(folder: &Path) -> Server {
+    ignoring(folder, None)
+}
+
+/// A server that does not look at a condition of requests to write.
+pub(crate) fn ignoring(folder: &Path, ignored: Option<&'static str>) -> Server {
     std::fs::create_dir_all(folder.join(BUCKET)).expect("a folder");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
     let mut service = S3ServiceBuilder::new(FileSystem::new(folder).expect("a file system"));
     service.set_auth(SimpleAuth::from_single(KEY, SECRET));
-    service.set_access(Public);
+    service.set_access(Public { ignored });
     let service = service.build();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("an address");

@@ -16,14 +16,20 @@ const TRIES: usize = 20;
 
 /// How the reader finds the repository.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
+pub(crate) enum By {
     Address,
     MirrorList,
 }
 
 /// Publishes one repository after the other and kills each publisher after another while; dnf never meets anything but a whole
 /// repository. The run after each kill completes.
-fn killed(yard: &Yard, destination: &str, address: &str, by: By, reached: &dyn Fn(&mut Command)) {
+pub(crate) fn killed(
+    yard: &Yard,
+    destination: &str,
+    address: &str,
+    (by, kills): (By, usize),
+    reached: &dyn Fn(&mut Command),
+) {
     let (line, options) = match by {
         By::Address => (format!("baseurl={address}"), vec![]),
         By::MirrorList => (format!("mirrorlist={address}/repodata/mirrorlist"), vec!["--mirror-list", address]),
@@ -57,12 +63,12 @@ fn killed(yard: &Yard, destination: &str, address: &str, by: By, reached: &dyn F
         });
         let stop = Stopped(&done);
         let mut ended = 0;
-        for number in 0..KILLS {
+        for number in 0..kills {
             let folder = &folders[(number + 1) % folders.len()];
             let mut publisher = publish(folder).spawn().expect("it runs");
             // Spread over the whole of it, in no order that repeats with the repositories.
-            let part = u32::try_from((number * 7919) % KILLS).expect("small");
-            std::thread::sleep(longest * part / u32::try_from(KILLS).expect("small"));
+            let part = u32::try_from((number * 7919) % kills).expect("small");
+            std::thread::sleep(longest * part / u32::try_from(kills).expect("small"));
             ended += usize::from(publisher.try_wait().expect("looked at").is_some());
             let _gone = publisher.kill(); // it may have ended
             publisher.wait().expect("it ends");
@@ -70,7 +76,7 @@ fn killed(yard: &Yard, destination: &str, address: &str, by: By, reached: &dyn F
                 ends(&mut publish(folder), 0);
             }
         }
-        assert!(ended < KILLS, "most were killed while they worked");
+        assert!(ended < kills, "most were killed while they worked");
         let last = &folders[0];
         ends(&mut publish(last), 0);
         ends(&mut publish(last), 0);
@@ -111,7 +117,7 @@ impl Drop for Stopped<'_> {
 }
 
 /// Package files and metadata below a folder.
-fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = ["Packages", "repodata"].map(|part| folder.join(part)).to_vec();
     while let Some(at) = folders.pop() {
@@ -132,7 +138,7 @@ fn files(folder: &Path) -> Vec<String> {
 fn in_a_folder(by: By) {
     let yard = Yard::new();
     let place = yard.text("place");
-    killed(&yard, &place, &format!("file://{place}"), by, &|_| {});
+    killed(&yard, &place, &format!("file://{place}"), (by, KILLS), &|_| {});
     assert_eq!(files(&yard.path("place")), files(&yard.path("a")));
 }
 
@@ -152,7 +158,7 @@ fn in_a_bucket(by: By) {
     let reached = |command: &mut Command| {
         server.allow(command);
     };
-    killed(&yard, &format!("s3://{BUCKET}/r"), &server.address("r"), by, &reached);
+    killed(&yard, &format!("s3://{BUCKET}/r"), &server.address("r"), (by, KILLS), &reached);
     assert_eq!(files(&yard.path("buckets").join(BUCKET).join("r")), files(&yard.path("a")));
 }
 

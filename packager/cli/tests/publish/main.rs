@@ -1,4 +1,5 @@
-//! Publishing as its users see it: to a folder, to a host by `ssh`, to a bucket of a real server, read by dnf meanwhile.
+//! Publishing as its users see it: to a folder, to a host by `ssh`, to a bucket of a real server, read by dnf meanwhile. `garage` is run by
+//! `scripts/garage`.
 //!
 //! Needs dnf, rpmbuild, rsync and sshd; `scripts/test` installs them. Servers listen on loopback and end with their test.
 
@@ -6,6 +7,8 @@
 
 mod bucket;
 mod further;
+#[cfg(feature = "long")]
+mod garage;
 mod host;
 mod kills;
 mod places;

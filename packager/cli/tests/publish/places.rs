@@ -4,12 +4,12 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::bucket::{BUCKET, server};
+use crate::bucket::{BUCKET, ignoring, server};
 use crate::host::host;
 use crate::yard::{Yard, ends, packager, run};
 
 /// What is the same at every place. `reached` adds what it takes to get there; `address` is where dnf reads.
-fn walk(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Command)) {
+pub(crate) fn walk(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Command)) {
     let publish = |folder: &str, more: &[&str]| {
         let mut command = packager(&["--json", "repo", "publish", folder, destination]);
         command.args(more);
@@ -40,14 +40,6 @@ fn walk(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Com
     assert_eq!(said["removed"].as_array().map(Vec::len), Some(5), "two packages and three lists: {said}");
     assert_eq!(client.versions(), ["2", "3"]);
 
-    // Two at once: both end well, one of them had nothing to do or published last.
-    let both = [&first, &second].map(|folder| publish(folder, &[]).stdout(Stdio::null()).spawn().expect("it runs"));
-    for mut one in both {
-        assert!(one.wait().expect("it ends").success());
-    }
-    let versions = client.versions();
-    assert!([["1", "2"], ["2", "3"]].iter().any(|good| versions == *good), "{versions:?}");
-
     // A package with other contents under the same name.
     let changed = yard.repository("changed", &[2, 3]);
     fs::copy(yard.path("RPMS/noarch/tool-3-1.noarch.rpm"), yard.path("changed/Packages/tool-2-1.noarch.rpm"))
@@ -60,14 +52,30 @@ fn walk(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Com
         text.contains("`Packages/tool-2-1.noarch.rpm` is at") && text.contains("hint: raise its release"),
         "{text}"
     );
-    assert_eq!(client.versions(), versions);
+    assert_eq!(client.versions(), ["2", "3"]);
+}
+
+/// Two at once, after [`walk`]: both end well, one of them had nothing to do or published last.
+fn at_once(yard: &Yard, destination: &str, address: &str, reached: &dyn Fn(&mut Command)) {
+    let both = ["first", "second"].map(|folder| {
+        let mut command = packager(&["repo", "publish", &yard.text(folder), destination]);
+        reached(&mut command);
+        command.stdout(Stdio::null()).spawn().expect("it runs")
+    });
+    for mut one in both {
+        assert!(one.wait().expect("it ends").success());
+    }
+    let versions = yard.client("at-once", address).versions();
+    assert!([["1", "2"], ["2", "3"]].iter().any(|good| versions == *good), "{versions:?}");
 }
 
 #[test]
 fn a_folder() {
     let yard = Yard::new();
     let place = yard.text("place");
-    walk(&yard, &place, &format!("file://{place}"), &|_| {});
+    let address = format!("file://{place}");
+    walk(&yard, &place, &address, &|_| {});
+    at_once(&yard, &place, &address, &|_| {});
     for itself in [&yard.text("first"), &yard.text("first/below"), &yard.room.path().display().to_string()] {
         let said = ends(&mut packager(&["repo", "publish", &yard.text("first"), itself]), 1);
         assert!(said.contains("is published in itself") && said.contains("hint: "), "{said}");
@@ -86,6 +94,7 @@ fn a_bucket() {
         server.allow(command);
     };
     walk(&yard, &format!("s3://{BUCKET}/a/b"), &server.address("a/b"), &reached);
+    at_once(&yard, &format!("s3://{BUCKET}/a/b"), &server.address("a/b"), &reached);
     assert!(!yard.path("buckets").join(BUCKET).join("a/b/.packager-lock").exists(), "the lock is given back");
 
     // Larger than one request, and names that addresses write in other ways.
@@ -98,8 +107,11 @@ fn a_bucket() {
     assert_eq!(run(Command::new("curl").args(["-sSf", &server.address("odd~1%5E2%2B3%204%2520.txt")])), "odd");
 
     // Without rights, without a bucket, and without a server.
-    let text = ends(server.allow(&mut packager(&["repo", "publish", &folder, "s3://missing/x"])), 1);
-    assert!(text.contains("s3://missing/x") && text.contains("hint: make the bucket first"), "{text}");
+    for more in [&[][..], &["--unlocked"]] {
+        let mut command = packager(&["repo", "publish", &folder, "s3://missing/x"]);
+        let text = ends(server.allow(command.args(more)), 1);
+        assert!(text.contains("s3://missing/x") && text.contains("hint: make the bucket first"), "{text}");
+    }
     let mut command = packager(&["repo", "publish", &folder, "s3://published/x"]);
     let text = ends(server.allow(&mut command).env("AWS_SECRET_ACCESS_KEY", "wrong"), 1);
     assert!(text.contains("hint: see that AWS_ACCESS_KEY_ID"), "{text}");
@@ -141,6 +153,29 @@ fn a_lock_in_a_bucket_is_waited_for_and_outlives_nobody() {
 }
 
 #[test]
+fn a_bucket_whose_server_ignores_a_condition_has_no_lock() {
+    for condition in ["If-None-Match", "If-Match"] {
+        let yard = Yard::new();
+        let server = ignoring(&yard.path("buckets"), Some(condition));
+        let folder = yard.repository("first", &[1]);
+        let destination = format!("s3://{BUCKET}/r");
+        let publish = |more: &[&str]| {
+            let mut command = packager(&["repo", "publish", &folder, &destination]);
+            command.args(more);
+            server.allow(&mut command);
+            command
+        };
+        let text = ends(&mut publish(&[]), 1);
+        assert!(text.contains(&format!("two publishers work at once: its server ignores `{condition}`")), "{text}");
+        assert!(text.contains("hint: see that nobody else publishes there, and give `--unlocked`"), "{text}");
+        let left = fs::read_dir(yard.path("buckets").join(BUCKET).join("r")).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "nothing was put, and the lock is not left");
+        assert!(ends(&mut publish(&["--unlocked"]), 0).contains("2 packages"));
+        assert!(ends(&mut publish(&["--unlocked"]), 0).contains("nothing to do"));
+    }
+}
+
+#[test]
 fn a_host() {
     let yard = Yard::new();
     let host = host(&yard.path("sshd"));
@@ -149,7 +184,9 @@ fn a_host() {
         command.arg("--ssh").arg(host.ssh());
     };
     let destination = host.address(&yard.path("on%20the%20host's%20disk"));
-    walk(&yard, &destination, &format!("file://{}", yard.text("on%20the%20host's%20disk")), &reached);
+    let address = format!("file://{}", yard.text("on%20the%20host's%20disk"));
+    walk(&yard, &destination, &address, &reached);
+    at_once(&yard, &destination, &address, &reached);
 
     // Held by another, and then not any more.
     let folder = yard.text("second");

@@ -37,7 +37,10 @@ const REQUEST: &str = "20 minutes";
 const HINT: &str = "see that AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION are set and may write there, and that \
                     `--endpoint` or AWS_ENDPOINT_URL names the server (with AWS_ALLOW_HTTP=true for plain HTTP)";
 
-/// What may help where there is no bucket.
+/// What servers answer where there is no bucket; listings do not end with `NotFound` then.
+const NO_SUCH_BUCKET: &str = "<Code>NoSuchBucket</Code>";
+
+/// What may help there.
 const NO_BUCKET: &str = "make the bucket first, or correct its name";
 
 pub(super) struct Bucket {
@@ -109,7 +112,8 @@ impl Bucket {
     fn error(&self, what: &str) -> impl FnOnce(Error) -> PlaceError + use<> {
         let (what, place) = (what.to_owned(), self.address.clone());
         move |source| {
-            let hint = if matches!(source, Error::NotFound { .. }) { NO_BUCKET } else { HINT };
+            let none = matches!(source, Error::NotFound { .. }) || source.to_string().contains(NO_SUCH_BUCKET);
+            let hint = if none { NO_BUCKET } else { HINT };
             PlaceError::Bucket { what, place, hint, source: Box::new(source) }
         }
     }
@@ -168,7 +172,7 @@ impl Place for Bucket {
         let lease = self.block(async {
             Lease::acquire(store, key, self.lease, patience).await.map_err(|denied| match denied {
                 Denied::Held(by) => PlaceError::Held { place: self.address.clone(), waited: patience, by },
-                Denied::Ignored => PlaceError::NoLock { place: self.address.clone() },
+                Denied::Ignored(condition) => PlaceError::NoLock { place: self.address.clone(), condition },
                 Denied::Server(error) => self.error("lock")(error),
             })
         })?;

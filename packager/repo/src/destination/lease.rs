@@ -16,6 +16,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// After which a server that looks and writes in two steps has written for all who came at once.
 const SETTLING: Duration = Duration::from_millis(200);
 
+/// An entity tag that no lock has.
+const NOBODYS: &str = "\"00000000000000000000000000000000\"";
+
 /// What the lock object says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Holder {
@@ -68,8 +71,8 @@ fn begun(process: u32) -> Option<String> {
 pub(super) enum Denied {
     /// Another has it; who, if that is known.
     Held(String),
-    /// The server lets everybody have it.
-    Ignored,
+    /// The server lets everybody have it: it does not look at this condition.
+    Ignored(&'static str),
     /// The server.
     Server(Error),
 }
@@ -101,6 +104,16 @@ async fn written(store: &AmazonS3, key: &Key, us: &Holder, mode: PutMode) -> Res
         Err(Error::NotFound { .. }) if updating => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The condition that the server does not look at, if there is one: the lock, which is held, must be had neither as one that is not there
+/// nor as one that it is not. A server that says nothing of conditions takes them for wishes (Garage 2.5 does).
+async fn ignored(store: &AmazonS3, key: &Key, us: &Holder) -> Result<Option<&'static str>, Error> {
+    if written(store, key, us, PutMode::Create).await?.is_some() {
+        return Ok(Some("If-None-Match"));
+    }
+    let nobodys = UpdateVersion { e_tag: Some(NOBODYS.to_owned()), version: None };
+    Ok(written(store, key, us, PutMode::Update(nobodys)).await?.map(|_| "If-Match"))
 }
 
 /// The lock as it is, and whose.
@@ -150,12 +163,11 @@ impl Lease {
             if let Some((version, Some(holder))) = held(&store, &key).await?
                 && holder.id == us.id
             {
-                return if written(&store, &key, &us, PutMode::Create).await?.is_none() {
-                    Ok(Lease { store, key, us, version: Mutex::new(Some((version, 0))) })
-                } else {
-                    let _left = store.delete(&key).await; // what is said counts
-                    Err(Denied::Ignored)
+                let Some(condition) = ignored(&store, &key, &us).await? else {
+                    return Ok(Lease { store, key, us, version: Mutex::new(Some((version, 0))) });
                 };
+                let _left = store.delete(&key).await; // what is said counts
+                return Err(Denied::Ignored(condition));
             }
             if asked.elapsed() >= patience {
                 return Err(Denied::Held(by));

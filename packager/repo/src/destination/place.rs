@@ -111,11 +111,13 @@ pub enum PlaceError {
     },
     /// A server that does not know conditions.
     #[error(
-        "`{place}` lets two publishers work at once: its server ignores `If-None-Match`\nhint: see that nobody else publishes there, and give `--unlocked`"
+        "`{place}` lets two publishers work at once: its server ignores `{condition}`\nhint: see that nobody else publishes there, and give `--unlocked`"
     )]
     NoLock {
         /// The place.
         place: String,
+        /// The header.
+        condition: &'static str,
     },
     /// The user asked to stop.
     #[error(transparent)]
