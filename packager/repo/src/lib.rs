@@ -1,7 +1,8 @@
 //! A yum repository: packages, signed metadata, the public key and the `.repo` file, published as a whole.
 //!
 //! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
-//! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it, [`listed`] holds files against
+//! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it (and `spliced`
+//! where little changes), [`listed`] holds files against
 //! metadata, [`operations`] puts them together, [`attached`] does so with metadata of other kinds, and [`mirror`] makes
 //! metadata below an address of its own. [`verify`] follows a signature to every
 //! package, [`destination`] brings a repository to where hosts take it from, [`serve`] gives it out.
@@ -20,6 +21,7 @@ pub mod mirror;
 pub mod operations;
 pub mod publish;
 pub mod serve;
+mod spliced;
 pub mod stored;
 pub mod verify;
 mod written;

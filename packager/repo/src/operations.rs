@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use packager_repodata::model::{Data, Package};
 use packager_repodata::read::Place;
+use packager_repodata::write::Format;
 use packager_repodata::{Compression, model};
 use packager_rpm::SigningKey;
 use packager_source::{Room, keep as disk};
@@ -22,8 +23,12 @@ use crate::found::{self, Found, ROOM};
 use crate::listed::{self, ListedError};
 use crate::metadata::{self, MetadataError};
 use crate::mirror::{self, Mirrored};
+use crate::spliced::{self, Change, Known};
 use crate::stored::{REPOMD, SIGNATURE, Stored};
 use crate::written::{self, Origin};
+
+/// Packages that are read one after the other when the lists around them are copied; more are read side by side.
+const FEW: usize = 32;
 
 /// How metadata is made.
 #[derive(Debug)]
@@ -99,14 +104,21 @@ pub fn update(folder: &Path, settings: &Settings<'_>) -> Result<Outcome, Metadat
     if read.is_empty() && kept.len() == described.len() && as_asked(folder, &stored, settings)? {
         return Ok(unchanged(&stored, described.len()));
     }
-    let mut packages = stored.primary()?;
     let places: BTreeSet<&str> = read.iter().map(|found| found.href.as_str()).collect();
     let kept: BTreeSet<usize> = kept.into_iter().collect();
-    let gone = |(index, package): (usize, &Package)| {
-        let href = &package.location.href;
+    let gone = |(index, place): (usize, &Place)| {
+        let href = &place.location.href;
         (!kept.contains(&index) && !places.contains(href.as_str())).then(|| href.clone())
     };
-    let removed = packages.iter().enumerate().filter_map(gone).collect();
+    let removed: Vec<String> = described.iter().enumerate().filter_map(gone).collect();
+    if read.len() <= FEW {
+        let stays: Vec<bool> = (0..described.len()).map(|index| kept.contains(&index)).collect();
+        let new = read.iter().map(|found| written::described(found, settings)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(outcome) = splice(folder, &stored, &stays, &new, settings)? {
+            return Ok(Outcome { removed, ..outcome });
+        }
+    }
+    let mut packages = stored.primary()?;
     stored.complete(&mut packages)?;
     let known = packages.into_iter().enumerate().filter(|(index, _)| kept.contains(index));
     let mut origins: Vec<Origin> = known.map(|(_, package)| Origin::Known(Box::new(package))).collect();
@@ -119,13 +131,34 @@ pub fn update(folder: &Path, settings: &Settings<'_>) -> Result<Outcome, Metadat
 pub fn add(folder: &Path, files: &[PathBuf], prefix: &str, settings: &Settings<'_>) -> Result<Outcome, MetadataError> {
     let _held = lock(folder)?;
     let stored = Stored::open(folder)?;
-    let mut packages = stored.primary()?;
-    stored.complete(&mut packages)?;
     let mut added = BTreeMap::new();
     for file in files {
         let package = Found::at(file, place(folder, file, prefix)?)?.read()?;
         added.insert(package.location.href.clone(), package);
     }
+    // What is said of it in the primary list holds its hash and its time: the other lists say the same then.
+    let said = |package: &Package| Format::Primary.text([package].into_iter());
+    let texts: BTreeMap<String, String> = added.iter().map(|(href, package)| (href.clone(), said(package))).collect();
+    let mut there = BTreeSet::new();
+    let is_there = |known: &Known, text: &str| {
+        if texts.get(&known.href).is_some_and(|said| said.contains(text)) {
+            there.insert(known.href.clone());
+        }
+    };
+    if let Some(known) = spliced::scan(&stored, is_there)? {
+        added.retain(|href, _| !there.contains(href));
+        if added.is_empty() && as_asked(folder, &stored, settings)? {
+            return Ok(unchanged(&stored, known.len()));
+        }
+        let stays: Vec<bool> = known.iter().map(|known| known.is_based || !added.contains_key(&known.href)).collect();
+        let new: Vec<Package> = added.values().cloned().collect();
+        let change = Change { known: &known, stays: &stays, new: &new };
+        if let Some(outcome) = splice_known(folder, &stored, &change, settings)? {
+            return Ok(outcome);
+        }
+    }
+    let mut packages = stored.primary()?;
+    stored.complete(&mut packages)?;
     added.retain(|_, package| !packages.contains(package));
     if added.is_empty() && as_asked(folder, &stored, settings)? {
         return Ok(unchanged(&stored, packages.len()));
@@ -147,6 +180,11 @@ pub fn remove(folder: &Path, wanted: &[String], settings: &Settings<'_>) -> Resu
             let near = near(&packages, wanted);
             return Err(MetadataError::Unknown { folder: folder.to_owned(), wanted: wanted.clone(), near });
         }
+    }
+    let stays: Vec<bool> = packages.iter().map(|package| !wanted.iter().any(|wanted| is(package, wanted))).collect();
+    if let Some(outcome) = splice(folder, &stored, &stays, &[], settings)? {
+        let gone = packages.into_iter().zip(stays).filter(|(_, stays)| !stays);
+        return Ok(Outcome { removed: gone.map(|(package, _)| package.location.href).collect(), ..outcome });
     }
     stored.complete(&mut packages)?;
     let (gone, left): (Vec<_>, Vec<_>) =
@@ -185,6 +223,7 @@ pub fn retain(
     if stays.iter().all(|stays| *stays) && as_asked(folder, &stored, settings)? {
         return Ok(unchanged(&stored, packages.len()));
     }
+    let flags = stays.clone();
     let (kept, gone): (Vec<_>, Vec<_>) = packages.into_iter().zip(stays).partition(|(_, stays)| *stays);
     let ours = |packages: &[(Package, bool)]| -> Vec<String> {
         let here = packages.iter().filter(|(package, _)| package.location.base.is_empty());
@@ -197,8 +236,13 @@ pub fn retain(
     if files == Files::Untouched {
         return Ok(Outcome { removed, ..unchanged(&stored, kept.len()) });
     }
-    let kept = kept.into_iter().map(|(package, _)| Origin::Known(Box::new(package))).collect();
-    let outcome = replace(folder, kept, removed, Some(&stored), settings)?;
+    let outcome = match splice(folder, &stored, &flags, &[], settings)? {
+        Some(outcome) => Outcome { removed, ..outcome },
+        None => {
+            let kept = kept.into_iter().map(|(package, _)| Origin::Known(Box::new(package))).collect();
+            replace(folder, kept, removed, Some(&stored), settings)?
+        }
+    };
     if files == Files::Delete {
         // No power loss brings metadata back that lists what is gone.
         disk::settle(folder).map_err(MetadataError::at(folder))?;
@@ -272,6 +316,41 @@ fn signature(folder: &Path) -> PathBuf {
 fn unchanged(stored: &Stored, packages: usize) -> Outcome {
     let revision = stored.repomd.revision.clone();
     Outcome { packages, read: Vec::new(), removed: Vec::new(), written: false, unsigned: false, revision }
+}
+
+/// As [`replace`], where little changes and the lists are written as ours are: `stays` says of each package whether it does, in the order of the lists.
+/// Nothing is done, and nothing answered, where they are not.
+fn splice(
+    folder: &Path,
+    stored: &Stored,
+    stays: &[bool],
+    new: &[Package],
+    settings: &Settings<'_>,
+) -> Result<Option<Outcome>, MetadataError> {
+    match spliced::scan(stored, |_, _| ())?.filter(|known| known.len() == stays.len()) {
+        Some(known) => splice_known(folder, stored, &Change { known: &known, stays, new }, settings),
+        None => Ok(None),
+    }
+}
+
+/// See [`splice`].
+fn splice_known(
+    folder: &Path,
+    stored: &Stored,
+    change: &Change<'_>,
+    settings: &Settings<'_>,
+) -> Result<Option<Outcome>, MetadataError> {
+    let room = Room::make(folder, ROOM).map_err(MetadataError::at(folder))?;
+    let place = room.path().join("repodata");
+    let others = keep(&place, stored.others()?)?;
+    let compression = compression(Some(stored), settings)?;
+    let Some((data, newest)) = change.write(stored, compression, &place)? else { return Ok(None) };
+    let repomd = written::repomd_of(data, newest, settings, &place, others)?;
+    let unsigned = take_place(folder, &room, &repomd.revision, settings)?;
+    let mut read: Vec<String> = change.new.iter().map(|package| package.location.href.clone()).collect();
+    read.sort_by(|one, other| written::rank(one).cmp(&written::rank(other)));
+    let (packages, revision) = (change.packages(), repomd.revision);
+    Ok(Some(Outcome { packages, read, removed: Vec::new(), written: true, unsigned, revision }))
 }
 
 /// Makes new metadata and puts it in place of what there is.

@@ -102,6 +102,13 @@ impl Stored {
         })
     }
 
+    /// A list as text.
+    pub(crate) fn text<T>(&self, format: Format, read: impl FnOnce(&mut dyn BufRead) -> T) -> Result<T, MetadataError> {
+        let (path, bytes) = self.bytes(format)?;
+        let mut text = plain(&path, &bytes)?;
+        Ok(read(&mut text))
+    }
+
     fn with<T>(
         &self,
         format: Format,
@@ -122,7 +129,7 @@ impl Stored {
         Ok(Listed::from(data).read(&self.folder, &self.repomd_path())?)
     }
 
-    fn repomd_path(&self) -> PathBuf {
+    pub(crate) fn repomd_path(&self) -> PathBuf {
         self.folder.join(REPOMD)
     }
 

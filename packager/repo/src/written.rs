@@ -39,8 +39,7 @@ pub(crate) enum Origin {
 impl Origin {
     /// What metadata is ordered by.
     pub(crate) fn rank(&self) -> (&str, &str) {
-        let href = self.href();
-        (href.rsplit('/').next().unwrap_or_default(), href)
+        rank(self.href())
     }
 
     /// Where the package lies.
@@ -50,6 +49,11 @@ impl Origin {
             Origin::Read(found) => &found.href,
         }
     }
+}
+
+/// What metadata is ordered by: the file's name, then the whole location.
+pub(crate) fn rank(href: &str) -> (&str, &str) {
+    (href.rsplit('/').next().unwrap_or_default(), href)
 }
 
 /// A package in the three formats, and its time.
@@ -67,7 +71,18 @@ pub(crate) fn write(
     others: Vec<Data>,
 ) -> Result<Repomd, MetadataError> {
     fs::create_dir_all(folder).map_err(MetadataError::at(folder))?;
-    let (mut data, newest) = lists(origins, settings, compression, folder)?;
+    let (data, newest) = lists(origins, settings, compression, folder)?;
+    repomd_of(data, newest, settings, folder, others)
+}
+
+/// Writes what leads to the lists. `newest` is the time of the newest package.
+pub(crate) fn repomd_of(
+    mut data: Vec<Data>,
+    newest: i64,
+    settings: &Settings<'_>,
+    folder: &Path,
+    others: Vec<Data>,
+) -> Result<Repomd, MetadataError> {
     let revision = settings.revision.unwrap_or(newest);
     for data in &mut data {
         data.timestamp = revision;
@@ -153,9 +168,7 @@ fn piece(origin: &Origin, settings: &Settings<'_>) -> Result<Piece, MetadataErro
     let package = match origin {
         Origin::Known(package) => package,
         Origin::Read(found) => {
-            let mut package = found.read()?;
-            package.time.file = settings.latest.map_or(package.time.file, |latest| latest.min(package.time.file));
-            read = package;
+            read = described(found, settings)?;
             &read
         }
     };
@@ -165,6 +178,13 @@ fn piece(origin: &Origin, settings: &Settings<'_>) -> Result<Piece, MetadataErro
         text
     });
     Ok(Piece { texts, time: package.time.file })
+}
+
+/// What a file says of itself.
+pub(crate) fn described(found: &Found, settings: &Settings<'_>) -> Result<Package, MetadataError> {
+    let mut package = found.read()?;
+    package.time.file = settings.latest.map_or(package.time.file, |latest| latest.min(package.time.file));
+    Ok(package)
 }
 
 /// Which package is next, and how far ahead of the writers it may be.

@@ -9,8 +9,10 @@ use packager_repo::operations::{Files, add, create, remove, retain, update};
 use packager_repo::stored::Stored;
 use packager_repo::{ListedError, MetadataError, Settings};
 use packager_repodata::Compression;
-use packager_repodata::model::Package;
+use packager_repodata::compression::{Encoder, decoder};
+use packager_repodata::model::{Package, Repomd};
 use packager_rpm::SigningKey;
+use sha2::{Digest as _, Sha256};
 
 use crate::yard::{bytes, packages, repository, settings};
 
@@ -55,6 +57,70 @@ fn adding_to_a_repository_without_packages_equals_describing_all() {
     create(whole.path(), &settings()).expect("described");
     assert!(bytes(part.path()) == bytes(whole.path()));
     fs::remove_dir_all(apart).expect("removed");
+}
+
+/// Lists that are not written as ours are understood all the same, and the result is as if all had been described anew.
+#[test]
+fn lists_of_another_form_are_read_and_written() {
+    let forms: [&dyn Fn(&str, &str) -> String; 5] = [
+        &|_, text| text.to_owned(),
+        // One line less, a remark, another order of attributes, packages the other way round in one list.
+        &|_, text| text.replacen("</package>\n", "</package>", 1),
+        &|_, text| text.replacen("<package ", "<!-- a remark -->\n<package ", 1),
+        &|_, text| text.replace("<location href=", "<location  href="),
+        &|kind, text| if kind == "other" { reversed(text) } else { text.to_owned() },
+    ];
+    for (number, form) in forms.iter().enumerate() {
+        let (whole, part) = (repository(), repository());
+        let gone = crate::yard::files(part.path()).pop().expect("a package");
+        let apart = tempfile::tempdir().expect("a folder");
+        let moved = apart.path().join(gone.file_name().expect("a name"));
+        fs::rename(&gone, &moved).expect("moved");
+        create(part.path(), &settings()).expect("described");
+        rewritten(part.path(), form);
+        let below = gone.parent().expect("a folder").strip_prefix(part.path()).expect("below").to_str().expect("text");
+        let outcome = add(part.path(), &[moved], below, &settings()).expect("added");
+        assert!(outcome.written && outcome.read.len() == 1, "{number}: {outcome:?}");
+        create(whole.path(), &settings()).expect("described");
+        assert!(bytes(part.path()) == bytes(whole.path()), "{number}");
+        rewritten(part.path(), form);
+        remove(part.path(), &outcome.read, &settings()).expect("removed");
+        fs::remove_file(whole.path().join(&outcome.read[0])).expect("removed");
+        create(whole.path(), &settings()).expect("described");
+        assert!(bytes(part.path()) == bytes(whole.path()), "{number}");
+    }
+}
+
+/// A list with its packages the other way round.
+fn reversed(text: &str) -> String {
+    let (begins, rest) = text.split_at(text.find("<package ").unwrap_or(text.len()));
+    let (packages, ends) = rest.split_at(rest.rfind("</package>\n").map_or(0, |at| at + "</package>\n".len()));
+    let mut packages: Vec<&str> = packages.split_inclusive("</package>\n").collect();
+    packages.reverse();
+    format!("{begins}{}{ends}", packages.concat())
+}
+
+/// Puts the lists of a repository into another form.
+fn rewritten(folder: &Path, form: &dyn Fn(&str, &str) -> String) {
+    let stored = Stored::open(folder).expect("readable");
+    let mut data = stored.repomd.data.clone();
+    for data in &mut data {
+        let path = folder.join(&data.location);
+        let mut text = String::new();
+        let file = std::io::BufReader::new(fs::File::open(&path).expect("a list"));
+        std::io::Read::read_to_string(&mut decoder(file, Compression::Gzip, 1 << 30).expect("gzip"), &mut text)
+            .expect("text");
+        let mut packed = Encoder::new(Vec::new(), Compression::Gzip).expect("gzip");
+        std::io::Write::write_all(&mut packed, form(&data.kind, &text).as_bytes()).expect("written");
+        let packed = packed.finish().expect("written");
+        data.sha256 = Sha256::digest(&packed).iter().map(|byte| format!("{byte:02x}")).collect();
+        data.bytes = packed.len() as u64;
+        fs::remove_file(path).expect("removed");
+        data.location = format!("repodata/{}-{}.xml.gz", data.sha256, data.kind);
+        fs::write(folder.join(&data.location), packed).expect("written");
+    }
+    let repomd = Repomd { revision: stored.repomd.revision.clone(), data };
+    fs::write(folder.join("repodata/repomd.xml"), packager_repodata::write::repomd(&repomd)).expect("written");
 }
 
 #[test]
