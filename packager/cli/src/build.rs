@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use packager_build::schedule::AfterFailure;
 use packager_build::{Artifact, Budget, Buildroot, Gnu, Job, Linked, Origin, Store, Toolchain};
 use packager_recipe::Target;
+use packager_repo::mirror_list::MIRROR_LIST;
 use packager_repo::publish;
 use packager_repo::stored::Stored;
 use packager_rpm::sbom::Component;
@@ -286,6 +287,12 @@ fn one_target(
         return Err(together(faults));
     }
     leaving(&folder, &ready);
+    if !options.mirror_list && folder.join(MIRROR_LIST).is_file() {
+        say!(
+            "packager: note: `{}` had a mirror list and will have none: hosts that read through it fail\nhint: build with `--mirror-list` to keep it",
+            folder.display()
+        );
+    }
     let mut built = waves::build(&yard, ready, &keys, after_failure)?;
     let line = Line::begin(&target.name);
     line.step("gates");

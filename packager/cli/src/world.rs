@@ -289,6 +289,14 @@ pub(crate) fn ready(places: &Places, target: &Target, given: &Given) -> Result<V
     if let Some(name) = given.names().find(|name| !is_known(name)) {
         return Err(no_recipe(name, &recipes));
     }
+    for written in &recipes {
+        let names: Vec<&String> = given.names().filter(|name| written.is_called(name)).collect();
+        if let [one, .., other] = names[..]
+            && one != other
+        {
+            bail!("`{one}` and `{other}` are one recipe\nhint: leave one of them out");
+        }
+    }
     let wanted = |written: Written| Ok(Written { recipe: given.version_of(written.recipe)?, ..written });
     let recipes = recipes.into_iter().map(wanted).collect::<Result<Vec<_>>>()?;
     let built: BTreeSet<String> = recipes

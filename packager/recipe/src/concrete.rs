@@ -225,10 +225,11 @@ impl Concrete {
         unlocked.then(|| format!("no archive is locked: it is built with `--source {}=PATH` only", self.name))
     }
 
-    /// Libraries of the distribution that the build needs and no recipe makes: a cross build does not see them.
+    /// Libraries of the distribution that the build needs: a cross build does not see them. Evaluation refuses those that recipes make.
     #[must_use]
     pub fn unseen(&self) -> Vec<&str> {
-        self.build_requires.iter().map(String::as_str).filter(|name| name.ends_with("-devel")).collect()
+        let names = self.build_requires.iter().filter_map(|wanted| wanted.split_whitespace().next());
+        names.filter(|name| is_library(name)).collect()
     }
 
     /// `name-version`: the folder in the source tarball.
@@ -236,4 +237,9 @@ impl Concrete {
     pub fn folder(&self) -> String {
         format!("{}-{}", self.name, self.version)
     }
+}
+
+/// Whether a requirement of a build is of something that is compiled or linked against.
+pub(crate) fn is_library(name: &str) -> bool {
+    ["-devel", "-static"].iter().any(|end| name.ends_with(end)) || name.starts_with("pkgconfig(")
 }

@@ -31,8 +31,12 @@ impl fmt::Display for Diagnostic {
             write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
             let number = self.line.to_string();
             let margin = " ".repeat(number.len());
-            let indent = " ".repeat(usize::try_from(self.column.saturating_sub(1)).unwrap_or(0));
-            write!(f, "\n{margin} |\n{number} | {}\n{margin} | {indent}^", self.text)?;
+            let before = usize::try_from(self.column.saturating_sub(1)).unwrap_or(0);
+            // Of a long line, what is around the place.
+            let begin = if before < SHOWN_MOST { 0 } else { before - SHOWN_MOST / 2 };
+            let shown: String = self.text.chars().skip(begin).take(SHOWN_MOST).collect();
+            let indent = " ".repeat(before - begin);
+            write!(f, "\n{margin} |\n{number} | {shown}\n{margin} | {indent}^")?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
@@ -124,14 +128,7 @@ impl Page<'_> {
     fn here(&self, line: u64, column: u64, message: String, hint: Option<String>) -> Diagnostic {
         let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
         let text = if line == 0 { "" } else { self.text.lines().nth(index).unwrap_or("") };
-        Diagnostic {
-            file: self.file.to_owned(),
-            line,
-            column,
-            message,
-            hint,
-            text: text.chars().take(SHOWN_MOST).collect(),
-        }
+        Diagnostic { file: self.file.to_owned(), line, column, message, hint, text: text.to_owned() }
     }
 }
 

@@ -59,6 +59,8 @@ pub fn evaluate(recipe: &Recipe, page: Page<'_>, target: &Target, facts: &Facts)
         packages.push(gathering.package(package_name, written));
     }
     findings.extend(listed_twice(recipe, page));
+    let of_packages = packages.iter().flat_map(|package| package.files.iter().chain(&package.requires));
+    findings.extend(values::run_while_read(of_packages.chain(&method.build).chain(&install), recipe, page));
     packages.sort_by_key(|package| (!package.main, package.name.clone()));
     findings.extend(owners::nobody_makes(recipe, page, facts));
     for waiver in &recipe.waivers {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_saphyr::Spanned;
 
 use crate::commands;
-use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile};
+use crate::concrete::{Archive, CargoBuild, Chosen, SourceFile, is_library};
 use crate::diagnostic::{Diagnostic, Page, instead, nearest, one_letter_off};
 use crate::evaluate::Facts;
 use crate::target::Target;
@@ -43,6 +43,13 @@ pub(crate) fn method(
             "write a recipe for it, or make it an option's: a cross build sees packages of recipes only".to_owned()
         });
         findings.push(page.at(library, format!("no recipe builds `{}`", library.value), Some(hint)));
+    }
+    for wanted in &recipe.build_requires {
+        let name = wanted.split_whitespace().next().unwrap_or_default();
+        if facts.built.contains(name) && is_library(name) {
+            let hint = Some("write it into `libraries`: a cross build sees it there".to_owned());
+            findings.push(page.at_key("build-requires", format!("a recipe builds `{name}`"), hint));
+        }
     }
     let itself = |library: &&Spanned<String>| {
         let names = recipe.packages.iter().flat_map(|(name, package)| package.provides.iter().chain([name]));

@@ -3,7 +3,7 @@
 //! What metadata says and how it is written down is `packager-repodata`'s; here it meets the file system: [`found`] reads packages,
 //! [`stored`] reads the metadata of a repository, [`written`] writes new metadata beside it (and `spliced`
 //! where little changes), [`listed`] holds files against
-//! metadata, [`operations`] puts them together, [`attached`] does so with metadata of other kinds, and [`mirror`] makes
+//! metadata, [`operations`] puts them together, [`attached`] does so with metadata of other kinds, and [`mirror_list`] makes
 //! metadata below an address of its own. [`verify`] follows a signature to every
 //! package, [`destination`] brings a repository to where hosts take it from, [`serve`] gives it out.
 
@@ -17,7 +17,7 @@ mod exchange;
 mod found;
 mod listed;
 pub mod metadata;
-pub mod mirror;
+pub mod mirror_list;
 pub mod operations;
 pub mod publish;
 pub mod serve;

@@ -22,7 +22,7 @@ use crate::exchange::{self, exchange};
 use crate::found::{self, Found, ROOM};
 use crate::listed::{self, ListedError};
 use crate::metadata::{self, MetadataError};
-use crate::mirror::{self, Mirrored};
+use crate::mirror_list::{self, Mirrored};
 use crate::spliced::{self, Change, Known};
 use crate::stored::{REPOMD, SIGNATURE, Stored};
 use crate::written::{self, Origin};
@@ -299,7 +299,7 @@ fn as_asked(folder: &Path, stored: &Stored, settings: &Settings<'_>) -> Result<b
     let signed = settings.key.map_or(Ok(true), |key| is_by(key, folder))?;
     let revision = settings.revision.is_none_or(|revision| stored.repomd.revision == revision.to_string());
     let stored = stored.compression()?;
-    let mirrored = mirror::is_as_asked(folder, &settings.mirrored)?;
+    let mirrored = mirror_list::is_as_asked(folder, &settings.mirrored)?;
     Ok(signed && mirrored && revision && settings.compression.is_none_or(|compression| compression == stored))
 }
 
@@ -399,8 +399,8 @@ pub(crate) fn take_place(
     if let Some(key) = settings.key {
         metadata::signature(room.path(), key, time)?;
     }
-    if let Some(address) = mirror::wanted(folder, &settings.mirrored)? {
-        mirror::write(room.path(), &address, settings.key, time)?;
+    if let Some(address) = mirror_list::wanted(folder, &settings.mirrored)? {
+        mirror_list::write(room.path(), folder, &address, settings.key, time)?;
     }
     let unsigned = settings.key.is_none() && signature(folder).exists();
     let place = folder.join("repodata");

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::attached::{self, AttachError, Attachment};
 use crate::exchange::{self, Lock};
 use crate::metadata::{self, MetadataError};
-use crate::mirror;
+use crate::mirror_list;
 use crate::operations::Settings;
 use crate::stored::Stored;
 
@@ -234,7 +234,7 @@ fn write_rest(
     attached::attach_texts(new, &announce(&packages), &Settings::default())?;
     metadata::sign(new, key, description.time)?;
     if let Some(address) = description.mirrored {
-        mirror::write(new, address.trim_end_matches('/'), Some(key), description.time)?;
+        mirror_list::write(new, new, address, Some(key), description.time)?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::destination;
 use crate::found::Found;
 use crate::listed::{Listed, ListedError, place};
 use crate::metadata::MetadataError;
-use crate::mirror;
+use crate::mirror_list;
 use crate::stored::{METADATA_BYTES_MAX, POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
 
 /// Why a repository is not as it was signed.
@@ -40,7 +40,7 @@ pub enum VerifyError {
     },
     /// Metadata elsewhere that says something else.
     #[error(
-        "`{0}`, to which the mirror list leads, lists other packages than the metadata of the repository\nhint: make it again with `packager repo update --mirror-list`"
+        "`{0}`, to which the mirror list leads, says other things than the metadata of the repository\nhint: make it again with `packager repo update --mirror-list`"
     )]
     Mirrored(PathBuf),
     /// Keys and detached signatures.
@@ -109,6 +109,11 @@ pub struct Verified {
     pub provenance: Option<Attested>,
 }
 
+/// What a [`Fetch`] answers when there is no such file, in words; after anything else it may be there all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Absent(pub String);
+
 /// Brings a file of a repository into a folder: its name, the folder, and the most bytes that it may have.
 pub type Fetch<'f> = dyn Fn(&str, &Path, u64) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 'f;
 
@@ -174,7 +179,7 @@ impl Reading<'_> {
         }
         let mut packages = stored.primary()?;
         stored.complete(&mut packages)?;
-        mirror::verify(folder, |name, most| self.bring(name, most), &packages, key)?;
+        mirror_list::verify(folder, |name, most| self.bring(name, most), &packages, key)?;
         self.each(&packages, |package| self.look_at(package, key))?;
         Ok(packages)
     }

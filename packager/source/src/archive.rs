@@ -108,6 +108,17 @@ pub(crate) enum CopyError {
     Interrupted(#[from] Interrupted),
 }
 
+impl CopyError {
+    /// Whether who was asked says that there is nothing.
+    fn is_absent(&self) -> bool {
+        match self {
+            CopyError::Http(error) => matches!(**error, ureq::Error::StatusCode(404 | 410)),
+            CopyError::Io(error) => error.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+}
+
 /// The store of archives.
 #[derive(Debug, Clone)]
 pub struct Archives {
@@ -270,13 +281,17 @@ pub struct DownloadError {
     pub place: String,
     /// Why.
     pub reason: String,
+    /// Who was asked says that there is nothing.
+    pub is_absent: bool,
 }
 
 /// Fetches a file of at most so many bytes, whose contents somebody else checks.
 pub fn download(place: &str, to: &Path, most: u64) -> Result<(), DownloadError> {
-    transfer(place, to, most)
-        .map(drop)
-        .map_err(|error| DownloadError { place: place.to_owned(), reason: error.to_string() })
+    transfer(place, to, most).map(drop).map_err(|error| DownloadError {
+        place: place.to_owned(),
+        reason: error.to_string(),
+        is_absent: error.is_absent(),
+    })
 }
 
 fn agent() -> ureq::Agent {

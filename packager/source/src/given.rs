@@ -45,9 +45,9 @@ pub enum GivenError {
     /// It cannot be fetched.
     #[error(transparent)]
     Download(#[from] DownloadError),
-    /// It is no archive of one folder.
+    /// It is no archive of one folder, or not one to unpack.
     #[error(
-        "`{place}` is no archive of one folder: {reason}\nhint: pack the folder of the sources as a whole, as tar, gz, bz2, xz or zst"
+        "`{place}` cannot be taken as an archive: {reason}\nhint: pack the folder of the sources as a whole, as tar, gz, bz2, xz or zst"
     )]
     Form {
         /// As given.
@@ -235,7 +235,7 @@ mod tests {
         let whole = fs::read(&good).expect("there");
         fs::write(&half, &whole[..whole.len() / 2]).expect("written");
         let error = take(&half.display().to_string(), "x-1", 0, &store, true).expect_err("half").to_string();
-        assert!(error.contains("half.tar.gz` is no archive of one folder: ") && error.contains("hint: "), "{error}");
+        assert!(error.contains("half.tar.gz` cannot be taken as an archive: ") && error.contains("hint: "), "{error}");
         assert!(matches!(take("/nowhere", "x", 0, &store, true), Err(GivenError::Absent(_))));
         assert!(matches!(take("http://far.invalid/x.tar", "x", 0, &store, true), Err(GivenError::Offline(_))));
     }

@@ -69,9 +69,7 @@ fn built(plan: &Plan, wave: usize, step: &Step, only: Option<&str>) -> String {
         needs.map(|need| answered(plan, step, need)).chain(links),
         "nothing but what its binaries show",
     );
-    if !step.unseen.is_empty() {
-        text.push_str(&format!("It needs {} of the distribution: {}.\n", step.unseen.join(", "), super::UNSEEN));
-    }
+    unseen(&step.unseen, &mut text);
     if let Some(source) = &step.source {
         text.push_str(&format!("Its sources: {source}.\n"));
     }
@@ -108,7 +106,17 @@ fn left(plan: &Plan, left: &Left) -> String {
     for reason in &left.instead {
         text.push_str(&format!("{}.\n", sentence(plan, reason)));
     }
+    unseen(&left.unseen, &mut text);
+    if let Some(source) = &left.source {
+        text.push_str(&format!("Its sources: {source}.\n"));
+    }
     text
+}
+
+fn unseen(names: &[String], text: &mut String) {
+    if !names.is_empty() {
+        text.push_str(&format!("It needs {} of the distribution: {}.\n", names.join(", "), super::UNSEEN));
+    }
 }
 
 /// What the distribution has, or is known not to have, and nothing of the plan takes.
@@ -124,7 +132,7 @@ fn known(plan: &Plan, distribution: &Distribution, name: &str) -> Option<String>
     let all = steps.chain(plan.left.iter().map(|left| (&left.recipe, &left.instead)));
     let reasons = all.flat_map(|(recipe, reasons)| reasons.iter().map(move |reason| (recipe, reason)));
     for (recipe, reason) in reasons.filter(|(_, reason)| reason.contains(&described)) {
-        text.push_str(&format!("It could stand in for the recipe `{recipe}`: {reason}.\n"));
+        text.push_str(&format!("The recipe `{recipe}` names it: {reason}.\n"));
     }
     text.push_str(&format!("This is known from: {}.\n", offered.from));
     Some(text)

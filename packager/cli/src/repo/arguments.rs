@@ -272,7 +272,10 @@ pub(crate) struct SiteOptions {
     /// Armored OpenPGP secret key that signed the packages; the development key when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) sign_key: Option<PathBuf>,
-    /// Let hosts read the metadata through mirror lists: they never see two publications at once
-    #[arg(long)]
+    /// Let hosts read the metadata through mirror lists: they never see two publications at once. As it was, when absent
+    #[arg(long, conflicts_with = "no_mirror_lists")]
     pub(crate) mirror_lists: bool,
+    /// Make no mirror lists, also where there were some
+    #[arg(long)]
+    pub(crate) no_mirror_lists: bool,
 }

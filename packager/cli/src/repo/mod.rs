@@ -15,7 +15,7 @@ use std::thread::available_parallelism;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
-use packager_repo::mirror::Mirrored;
+use packager_repo::mirror_list::Mirrored;
 use packager_repo::operations::{self, Files, Outcome, Settings};
 use packager_repo::publish::is_ours;
 use packager_repodata::Compression;

@@ -12,7 +12,7 @@ use packager_recipe::target::Profile;
 use packager_recipe::target::TargetName;
 use packager_repo::attached::{self, GROUP, UPDATEINFO};
 use packager_repo::collect::collect;
-use packager_repo::mirror::{MIRROR_LIST, Mirrored};
+use packager_repo::mirror_list::{MIRROR_LIST, Mirrored};
 use packager_repo::operations::{self, Settings};
 use packager_repo::publish::key_file;
 use packager_repo::stored::{REPOMD, Stored};
@@ -22,6 +22,7 @@ use packager_rpm::{SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 
 use super::arguments::SiteOptions;
+use crate::address;
 use crate::keys::signing_key;
 use crate::places::Places;
 use crate::publication::REPOSITORY;
@@ -62,7 +63,7 @@ struct Release {
 }
 
 pub(super) fn site(options: &SiteOptions, places: &Places, keys: &Path) -> Result<Report> {
-    let SiteOptions { folders, out, base_url, sign_key, mirror_lists } = options;
+    let SiteOptions { folders, out, base_url, sign_key, mirror_lists, no_mirror_lists } = options;
     let (key, development) = signing_key(keys, sign_key.as_deref())?;
     let public = key.public()?;
     let pages = Pages::new(places, base_url.trim_end_matches('/'), &public)?;
@@ -84,9 +85,10 @@ pub(super) fn site(options: &SiteOptions, places: &Places, keys: &Path) -> Resul
         for (part, below, _) in PARTS {
             let of_part: Vec<&Package> = packages.iter().filter(|package| Part::of(package) == part).collect();
             let place = format!("{path}/{below}{arch}");
-            let mirrored = match mirror_lists {
-                true => Mirrored::At(format!("{}/{place}", pages.url)),
-                false => Mirrored::Nowhere,
+            let mirrored = match (mirror_lists, no_mirror_lists) {
+                (true, _) => Mirrored::At(format!("{}/{place}", pages.url)),
+                (_, true) => Mirrored::Nowhere,
+                _ => Mirrored::AsItWas,
             };
             let (to, settings) = (out.join(place), settings(&key, mirrored));
             added += collect(folder, &of_part, &to)?;
@@ -181,11 +183,7 @@ struct Pages<'p> {
 
 impl<'p> Pages<'p> {
     fn new(places: &Places, url: &'p str, key: &'p VerifyingKey) -> Result<Pages<'p>> {
-        if !["http://", "https://", "file:///"].iter().any(|scheme| url.starts_with(scheme)) {
-            bail!(
-                "`{url}` is no address for hosts\nhint: give `--base-url https://HOST/PATH`, below which the site will be served"
-            );
-        }
+        address::check_one("--base-url", url)?;
         let style = world::template(places, "pages/style.hbs")?;
         let names = ["pages/release.html.hbs", "pages/site.html.hbs", "pages/site.repo.hbs"];
         let texts = names.into_iter().map(|name| Ok((name, world::template(places, name)?)));
@@ -204,6 +202,20 @@ impl<'p> Pages<'p> {
         Ok(self.templates.render(name, &self.texts[name], data)?)
     }
 
+    /// Whether the `.repo` file of a release leads to mirror lists. It is one file for all architectures, and for what earlier runs made.
+    fn is_mirrored(&self, folder: &Path, arches: &[&str]) -> Result<bool> {
+        let places = || PARTS.iter().flat_map(|(_, below, _)| arches.iter().map(move |arch| format!("{below}{arch}")));
+        let with: Vec<String> = places().filter(|place| folder.join(place).join(MIRROR_LIST).is_file()).collect();
+        if with.is_empty() || with.len() == places().count() {
+            return Ok(!with.is_empty());
+        }
+        bail!(
+            "of `{}` only {} have mirror lists, and hosts have one file for all\nhint: name the repositories of all architectures, with `--mirror-lists` or `--no-mirror-lists`",
+            folder.display(),
+            with.join(", ")
+        )
+    }
+
     /// The files of a release, and what the page above says of it.
     fn release(&self, out: &Path, release: &Release) -> Result<(Vec<(String, String)>, Value)> {
         let url = format!("{}/{}", self.url, release.path);
@@ -215,10 +227,7 @@ impl<'p> Pages<'p> {
             count += packages.len();
             parts.push(json!({ "heading": heading, "packages": packages }));
         }
-        // Also of an earlier run, with its options.
-        let is_mirrored =
-            |below: &str| arches.iter().all(|arch| folder.join(format!("{below}{arch}")).join(MIRROR_LIST).is_file());
-        let mirrored = PARTS.iter().all(|(_, below, _)| is_mirrored(below));
+        let mirrored = self.is_mirrored(&folder, &arches)?;
         let title = &release.profile.title;
         let key_file = key_file(REPOSITORY);
         let data = json!({

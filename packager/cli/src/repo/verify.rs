@@ -1,11 +1,12 @@
 //! `repo verify`: a repository is as it was signed, and hosts can install what is in it.
 
+use std::error::Error;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use packager_repo::stored::{POINTER_BYTES_MAX, REPOMD};
-use packager_repo::verify::{self, Verified, VerifyError};
+use packager_repo::verify::{self, Absent, Verified, VerifyError};
 use packager_repodata::model;
 use packager_resolve::{CapabilityList, Distribution, Package, Repository as Answering, met};
 use packager_rpm::VerifyingKey;
@@ -73,8 +74,12 @@ fn elsewhere(place: &str, key: &VerifyingKey) -> Result<Verified> {
     let mut tries = TRIES;
     loop {
         let room = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let fetch =
-            |name: &str, to: &Path, bytes: u64| archive::download(&below(place, name), to, bytes).map_err(Into::into);
+        let fetch = |name: &str, to: &Path, bytes: u64| {
+            archive::download(&below(place, name), to, bytes).map_err(|error| match error.is_absent {
+                true => Box::new(Absent(error.to_string())) as Box<dyn Error + Send + Sync>,
+                false => error.into(),
+            })
+        };
         let error = match verify::verify_fetched(room.path(), &fetch, key) {
             Ok(verified) => return Ok(verified),
             Err(error @ VerifyError::Interrupted(_)) => return Err(error.into()),

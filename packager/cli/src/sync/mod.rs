@@ -73,7 +73,9 @@ pub(crate) fn sync(places: &Places, options: &SyncOptions) -> Result<Report> {
 
 /// What was established by hand must still be there: the distribution has more repositories than most people name.
 fn all_there(written: &Lock, lock: &Lock, arch: Arch) -> Result<()> {
-    let known: BTreeSet<&str> = lock.packages(arch).map(|(_, locked)| locked.name.as_str()).collect();
+    // The lists that locks are written from often have names of source packages.
+    let names = lock.packages(arch).flat_map(|(_, locked)| [Some(locked.name.as_str()), locked.source.as_deref()]);
+    let known: BTreeSet<&str> = names.flatten().collect();
     let gone = || written.packages(arch).filter(|(_, locked)| !known.contains(locked.name.as_str()));
     let names: BTreeSet<&str> = gone().map(|(_, locked)| locked.name.as_str()).collect();
     if names.is_empty() {
@@ -82,11 +84,11 @@ fn all_there(written: &Lock, lock: &Lock, arch: Arch) -> Result<()> {
     let names: Vec<&str> = names.into_iter().collect();
     let repositories: BTreeSet<&str> = gone().filter_map(|(known, _)| known.repository.as_deref()).collect();
     let repositories: Vec<&str> = repositories.into_iter().collect();
+    let places = if repositories.is_empty() { String::new() } else { format!(" in {}", repositories.join(", ")) };
     bail!(
-        "these repositories have no {}, which the target's `lock.yaml` knows in {}; nothing was written\nhint: name the repositories that have \
+        "these repositories have no {}, which the target's `lock.yaml` knows{places}; nothing was written\nhint: name the repositories that have \
          them too, or, if they are really gone, use `--allow-absent`",
-        names.join(", "),
-        repositories.join(", ")
+        names.join(", ")
     )
 }
 

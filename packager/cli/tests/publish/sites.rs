@@ -117,7 +117,7 @@ fn what_does_not_belong_in_a_site_is_refused() {
     let command =
         ["--root", ROOT, "repo", "site", &good, "--out", &out, "--sign-key", &key, "--base-url", "example.org"];
     let said = ends(&mut packager(&command), 1);
-    assert!(said.contains("`example.org` is no address for hosts"), "{said}");
+    assert!(said.contains("`--base-url example.org` is no address of a repository"), "{said}");
     assert!(!yard.path("site").exists(), "nothing was written");
     ends(&mut site(&yard, &[&good], &[]), 0);
     // Other bytes under a name.
@@ -192,7 +192,15 @@ fn hosts_read_a_site_through_mirror_lists() {
     // Without them again.
     fs::remove_dir_all(yard.path("site")).expect("removed");
     fs::rename(yard.path("made"), yard.path("site")).expect("moved");
-    run(&mut site(&yard, &[&first], &[]));
+    assert!(run(&mut site(&yard, &[&first], &[])).ends_with("nothing to do\n"), "as it was");
+    // Hosts of all architectures have one file.
+    let other = yard.repository("openeuler-22.03-aarch64", &[1]);
+    let said = ends(&mut site(&yard, &[&other], &[]), 1);
+    assert!(
+        said.contains("only x86_64, debug/x86_64, source/x86_64 have mirror lists") && said.contains("\nhint: "),
+        "{said}"
+    );
+    run(&mut site(&yard, &[&first, &other], &["--no-mirror-lists"]));
     assert!(!yard.path("site/openeuler/22.03/x86_64/repodata/mirrorlist").exists());
     assert!(fs::read_to_string(&file).expect("a file").contains("baseurl="));
 }

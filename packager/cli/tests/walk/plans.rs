@@ -56,7 +56,7 @@ fn a_plan_is_shown_as_a_tree_and_explained() {
     assert!(
         text.contains("ofi 1.20.0 (of libofi, EPEL) is a package of AlmaLinux 8; nothing in the plan takes it.")
             && text.contains(
-                "\nIt could stand in for the recipe `fabric`: AlmaLinux 8's ofi 1.20.0 (of libofi, EPEL) is older than 2.0.\n"
+                "\nThe recipe `fabric` names it: AlmaLinux 8's ofi 1.20.0 (of libofi, EPEL) is older than 2.0.\n"
             )
             && text.contains("\nThis is known from: a \"list\" & <more>.\n"),
         "{text}"

@@ -20,7 +20,7 @@ use self::kind::{is, possible, type_of};
 use self::piece::{Given, Piece};
 use crate::found::ROOM;
 use crate::metadata::MetadataError;
-use crate::mirror;
+use crate::mirror_list;
 use crate::operations::{Settings, compression, is_by, keep, lock, take_place};
 use crate::stored::{METADATA_BYTES_MAX, Stored, is_of_list};
 
@@ -224,7 +224,7 @@ fn put(
     let new = piece.data(kind, revision.parse().unwrap_or(0));
     let of_kind: Vec<&Data> = stored.repomd.data.iter().filter(|data| is(data, kind)).collect();
     let signed = settings.key.map_or(Ok(true), |key| is_by(key, folder))?;
-    let mirrored = mirror::is_as_asked(folder, &settings.mirrored)?;
+    let mirrored = mirror_list::is_as_asked(folder, &settings.mirrored)?;
     let there = fs::read(folder.join(location)).is_ok_and(|there| there == *bytes);
     let mut done = Attached {
         kind: kind.to_owned(),

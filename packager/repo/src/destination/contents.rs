@@ -11,9 +11,9 @@ use packager_source::stop::unless_interrupted;
 
 use super::PublishError;
 use super::place::Source;
-use super::record::{Entry, Files};
+use super::record::{Files, Published};
 use crate::listed::{self, Listed};
-use crate::mirror;
+use crate::mirror_list;
 use crate::stored::{REPOMD, SIGNATURE, Stored};
 
 /// What changes when a repository is published again.
@@ -48,6 +48,8 @@ pub(super) struct Contents {
     pub(super) signature: Option<Vec<u8>>,
     /// What leads to it in another way.
     pub(super) mirror_list: Option<Vec<u8>>,
+    /// The folder that it leads to.
+    pub(super) list: Option<String>,
 }
 
 impl Contents {
@@ -60,6 +62,7 @@ impl Contents {
             repomd: None,
             signature: None,
             mirror_list: None,
+            list: None,
         };
         let mut known = BTreeSet::new();
         if let Some(stored) = Stored::find(folder)? {
@@ -95,21 +98,44 @@ impl Contents {
                 self.files.push(Wanted { kind, source: Source { name, path, bytes }, sha256: listed.sha256 });
             }
         }
-        if let Some((text, entry)) = mirror::listed(folder)? {
-            for (name, path) in mirror::files(folder, &entry)? {
-                let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
-                let sha256 = digest::file(&path).map_err(PublishError::at(&path))?;
-                self.files.push(Wanted { kind: Kind::Metadata, source: Source { name, path, bytes }, sha256 });
-            }
-            self.mirror_list = Some(text);
-        }
         self.repomd = Some(repomd);
         self.signature = signature(folder)?;
+        self.led(folder)?;
         self.revision.clone_from(&stored.repomd.revision);
         self.packages = packages.len();
         if self.changed(folder)? {
             return Err(PublishError::Moving(folder.to_owned()));
         }
+        Ok(())
+    }
+
+    /// Adds what the mirror list leads to, which must be of this metadata, and signed if that is.
+    fn led(&mut self, folder: &Path) -> Result<(), PublishError> {
+        let Some((text, entry)) = mirror_list::listed(folder)? else { return Ok(()) };
+        if entry.of != self.repomd_sha256() {
+            return Err(PublishError::OtherList(folder.to_owned()));
+        }
+        let led = mirror_list::led(folder, &entry)?;
+        if self.signature.is_some() && !led.is_signed {
+            return Err(PublishError::OtherList(folder.to_owned()));
+        }
+        let repomd = folder.join(REPOMD);
+        for listed in led.listed {
+            let path = listed.of_size(folder, &repomd)?;
+            let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
+            let (name, sha256) = (listed.location, listed.sha256);
+            if self.files.iter().all(|file| file.source.name != name) {
+                self.files.push(Wanted { kind: Kind::Metadata, source: Source { name, path, bytes }, sha256 });
+            }
+        }
+        for name in led.pointers {
+            let path = folder.join(&name);
+            let bytes = fs::metadata(&path).map_err(PublishError::at(&path))?.len();
+            let sha256 = digest::file(&path).map_err(PublishError::at(&path))?;
+            self.files.push(Wanted { kind: Kind::Metadata, source: Source { name, path, bytes }, sha256 });
+        }
+        self.list = Some(entry.folder());
+        self.mirror_list = Some(text);
         Ok(())
     }
 
@@ -129,8 +155,9 @@ impl Contents {
 
     /// As the record has them.
     pub(super) fn entries(&self) -> Files {
-        let entry =
-            |file: &Wanted| (file.source.name.clone(), Entry { sha256: file.sha256.clone(), bytes: file.source.bytes });
+        let entry = |file: &Wanted| {
+            (file.source.name.clone(), Published { sha256: file.sha256.clone(), bytes: file.source.bytes })
+        };
         self.files.iter().map(entry).collect()
     }
 }

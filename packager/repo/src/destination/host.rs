@@ -263,7 +263,8 @@ impl Place for Host {
         }
         if !beside.is_empty() {
             self.put_texts(&beside)?;
-            script.push_str(&format!(" && mv -f --{moved} {}/ && rmdir {BESIDE}", quoted(&folder.to_string_lossy())));
+            script
+                .push_str(&format!(" && mv -f --{moved} {}/ && rm -rf -- {BESIDE}", quoted(&folder.to_string_lossy())));
         }
         if !removed.is_empty() {
             script.push_str(&format!(" && rm -f --{removed}"));

@@ -163,11 +163,13 @@ impl Lease {
             if let Some((version, Some(holder))) = held(&store, &key).await?
                 && holder.id == us.id
             {
-                let Some(condition) = ignored(&store, &key, &us).await? else {
-                    return Ok(Lease { store, key, us, version: Mutex::new(Some((version, 0))) });
+                let fault = match ignored(&store, &key, &us).await {
+                    Ok(None) => return Ok(Lease { store, key, us, version: Mutex::new(Some((version, 0))) }),
+                    Ok(Some(condition)) => Denied::Ignored(condition),
+                    Err(error) => error.into(),
                 };
                 let _left = store.delete(&key).await; // what is said counts
-                return Err(Denied::Ignored(condition));
+                return Err(fault);
             }
             if asked.elapsed() >= patience {
                 return Err(Denied::Held(by));

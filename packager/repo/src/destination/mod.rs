@@ -24,13 +24,13 @@ use serde::Serialize;
 
 use crate::ListedError;
 use crate::metadata::MetadataError;
-use crate::mirror::MIRROR_LIST;
+use crate::mirror_list::{Entry, MIRROR_LIST};
 use crate::stored::{METADATA_BYTES_MAX, POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
 pub use contents::repositories;
 use contents::{Contents, Kind, Wanted};
 use place::{Held, Place, PlaceError, Source};
 pub(crate) use record::RECORD;
-use record::{Entry, Files, Generation, RECORD_BYTES_MAX, Record, RecordError};
+use record::{Files, Generation, Published, RECORD_BYTES_MAX, Record, RecordError};
 
 /// Files put by others that are looked at whether they are the same.
 const LOOKED_AT_BYTES_MAX: u64 = 64 << 20;
@@ -119,6 +119,9 @@ pub enum PublishError {
         /// The destination.
         place: String,
     },
+    /// A mirror list of other metadata.
+    #[error("the mirror list of `{}` is of other metadata, or not signed as that is\nhint: make it anew: `packager repo update`, with `--sign-key` if it is to be signed; or take it away with `--no-mirror-list`", .0.display())]
+    OtherList(PathBuf),
     /// Metadata at the destination that cannot be taken over.
     #[error(
         "the repository at `{place}` cannot be taken over: {why}\nhint: publish at another place, or remove it first"
@@ -290,16 +293,34 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     if let Some(repomd) = repomd.as_ref().filter(|_| contents.repomd.is_some()) {
         served(&mut record, repomd, place)?;
     }
+    // Who reads through the list may have another generation, where a publisher was killed between the two.
+    let mut held = 0;
+    if let Some(text) = mirror_list.as_ref().filter(|_| contents.repomd.is_some()) {
+        match led_to(&mut record, text, place) {
+            Ok(generations) => held = generations,
+            // Damaged: what was published is known, and is put in order again.
+            Err(_) if options.replace || record.generations.iter().any(|generation| generation.list.is_some()) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let mut put = Vec::new();
     for file in &contents.files {
         if !is_there(file, &record, &there, place, options)? {
             put.push(file.clone());
         }
     }
-    let newest =
-        Generation { revision: contents.revision.clone(), repomd: contents.repomd_sha256(), files: contents.entries() };
+    let newest = Generation {
+        revision: contents.revision.clone(),
+        repomd: contents.repomd_sha256(),
+        list: contents.list.clone(),
+        files: contents.entries(),
+    };
     let mut next = record.clone();
-    next.advance(newest, options.keep.max(1));
+    let switch = contents.repomd.is_some()
+        && (&repomd, &signature, &mirror_list) != (&contents.repomd, &contents.signature, &contents.mirror_list);
+    // Who took the list a moment ago follows it now: what it leads to goes with a later run at the earliest.
+    let least = if switch && held > 0 { 1 + held } else { 1 };
+    next.advance(newest, options.keep.max(least));
     // Repositories below this place are others' affair, also where their files were ours once.
     let repositories = there.keys().filter_map(|name| name.strip_suffix(REPOMD));
     // What the mirror list leads to is none.
@@ -309,26 +330,18 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     let gone = next.pending.keys().filter(|name| there.contains_key(*name)).filter(ours);
     let remove: Vec<String> = gone.cloned().collect();
     next.pending.clear();
-    Ok(Plan {
-        switch: contents.repomd.is_some()
-            && (&repomd, &signature, &mirror_list) != (&contents.repomd, &contents.signature, &contents.mirror_list),
-        written,
-        there: contents.files.len() - put.len(),
-        record,
-        next,
-        put,
-        remove,
-    })
+    Ok(Plan { switch, written, there: contents.files.len() - put.len(), record, next, put, remove })
 }
 
 /// Makes the generation that readers see the first one of the record. One that it does not know comes of a publication that was
 /// killed before it wrote the record, or of another program: what its metadata lists is taken over.
 fn served(record: &mut Record, repomd: &[u8], place: &dyn Place) -> Result<(), PublishError> {
     let sha256 = digest::bytes(repomd);
+    // The newest of those with this metadata: it may have been published under several addresses.
     let known = record.generations.iter().position(|generation| generation.repomd == sha256);
     let generation = match known {
         Some(at) => record.generations.remove(at),
-        None => match taken_over(repomd, sha256, place) {
+        None => match taken_over(None, repomd, sha256, place) {
             // Damaged: what was published is known, and is put in order again.
             Err(PublishError::TakeOver { .. } | PublishError::Metadata(_) | PublishError::Listed(_))
                 if !record.generations.is_empty() =>
@@ -342,26 +355,71 @@ fn served(record: &mut Record, repomd: &[u8], place: &dyn Place) -> Result<(), P
     Ok(())
 }
 
-fn taken_over(repomd: &[u8], sha256: String, place: &dyn Place) -> Result<Generation, PublishError> {
+/// Makes the generation that a mirror list leads to one of the first of the record, and says how many these are. One that the record does not know comes of a publication that was
+/// killed; a list of somebody else's is an error.
+fn led_to(record: &mut Record, text: &[u8], place: &dyn Place) -> Result<usize, PublishError> {
+    let foreign = || PublishError::Foreign { name: MIRROR_LIST.to_owned(), place: place.address().to_owned() };
+    let entry = Entry::parse(text).ok_or_else(foreign)?;
+    let folder = entry.folder();
+    let is_its = |generation: &Generation| generation.list.as_deref() == Some(folder.as_str());
+    let generation = match record.generations.iter().position(is_its) {
+        Some(0) => return Ok(1),
+        Some(at) => record.generations.remove(at),
+        None => {
+            let repomd = format!("{folder}/{REPOMD}");
+            let bytes = place.read(&repomd, METADATA_BYTES_MAX)?.ok_or_else(foreign)?;
+            let mut generation = taken_over(Some(&entry), &bytes, entry.of.clone(), place)?;
+            let there = place.list()?;
+            for name in [repomd, format!("{folder}/{SIGNATURE}")] {
+                if let Some(bytes) = there.get(&name) {
+                    let sha256 = record.known(&name).into_iter().next().unwrap_or_default().to_owned();
+                    generation.files.insert(name, Published { sha256, bytes: *bytes });
+                }
+            }
+            generation
+        }
+    };
+    let at = record.generations.len().min(1);
+    record.generations.insert(at, generation);
+    Ok(at + 1)
+}
+
+/// What metadata at a place leads to: the repository's own, or that which a mirror list leads to.
+fn taken_over(
+    entry: Option<&Entry>,
+    repomd: &[u8],
+    sha256: String,
+    place: &dyn Place,
+) -> Result<Generation, PublishError> {
     let cannot = |why: String| PublishError::TakeOver { place: place.address().to_owned(), why };
+    let below = |name: &str| entry.map_or_else(|| name.to_owned(), |entry| format!("{}/{name}", entry.folder()));
     let room = tempfile::tempdir().map_err(PublishError::at(&std::env::temp_dir()))?;
     let listed = read::repomd(repomd).map_err(|error| cannot(error.to_string()))?;
     for data in &listed.data {
         contents::inside(&data.location)?;
         if data.kind == "primary" {
-            let bytes = place.read(&data.location, METADATA_BYTES_MAX)?;
-            let bytes = bytes.ok_or_else(|| cannot(format!("`{}` is missing", data.location)))?;
+            let bytes = place.read(&below(&data.location), METADATA_BYTES_MAX)?;
+            let bytes = bytes.ok_or_else(|| cannot(format!("`{}` is missing", below(&data.location))))?;
             write(&room.path().join(&data.location), &bytes)?;
         }
     }
     write(&room.path().join(REPOMD), repomd)?;
-    let packages = Stored::open(room.path())?.primary()?;
-    let mut files = Files::new();
-    for (_, file) in contents::listed_files(&packages, &listed.data) {
-        contents::inside(&file.location)?;
-        files.insert(file.location, Entry { sha256: file.sha256, bytes: file.bytes.unwrap_or(0) });
+    let mut packages = Stored::open(room.path())?.primary()?;
+    if let Some(entry) = entry {
+        // Named by the repository's address, they are its own.
+        let own = format!("{}/", entry.address);
+        packages
+            .iter_mut()
+            .filter(|package| package.location.base == own)
+            .for_each(|package| package.location.base.clear());
     }
-    Ok(Generation { revision: listed.revision, repomd: sha256, files })
+    let mut files = Files::new();
+    for (kind, file) in contents::listed_files(&packages, &listed.data) {
+        contents::inside(&file.location)?;
+        let name = if kind == Kind::Metadata { below(&file.location) } else { file.location };
+        files.insert(name, Published { sha256: file.sha256, bytes: file.bytes.unwrap_or(0) });
+    }
+    Ok(Generation { revision: listed.revision, repomd: sha256, list: entry.map(Entry::folder), files })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
@@ -401,10 +459,10 @@ fn is_there(
 }
 
 /// What the record says of a file while it is put. Where other bytes may be under its name nobody knows which they are, until it was put.
-fn about_to_be(file: &Wanted, record: &Record) -> Entry {
+fn about_to_be(file: &Wanted, record: &Record) -> Published {
     let known = record.known(&file.source.name);
     let alone = known.iter().all(|sha256| *sha256 == file.sha256);
-    Entry { sha256: if alone { file.sha256.clone() } else { String::new() }, bytes: file.source.bytes }
+    Published { sha256: if alone { file.sha256.clone() } else { String::new() }, bytes: file.source.bytes }
 }
 
 /// Puts packages, then metadata, then the rest.
@@ -451,7 +509,9 @@ fn put(
     if contents.changed(folder)? {
         // What was put may be of either; none of it counts as there.
         for file in &plan.put {
-            about.pending.insert(file.source.name.clone(), Entry { sha256: String::new(), bytes: file.source.bytes });
+            about
+                .pending
+                .insert(file.source.name.clone(), Published { sha256: String::new(), bytes: file.source.bytes });
         }
         place.put(RECORD, &about.text())?;
         return Err(PublishError::Moving(folder.to_owned()));

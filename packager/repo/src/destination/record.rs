@@ -50,13 +50,13 @@ pub enum RecordError {
 
 /// A published file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct Published {
     pub(super) sha256: String,
     pub(super) bytes: u64,
 }
 
 /// Published files by name.
-pub(super) type Files = BTreeMap<String, Entry>;
+pub(super) type Files = BTreeMap<String, Published>;
 
 /// What one `repomd.xml` leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,17 @@ pub(super) struct Generation {
     pub(super) revision: String,
     /// SHA-256 of `repomd.xml`.
     pub(super) repomd: String,
+    /// The folder that its mirror list leads to: the same metadata may be published under another address, or signed by another key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) list: Option<String>,
     pub(super) files: Files,
+}
+
+impl Generation {
+    /// Whether it leads to nothing that a newer one does not lead to.
+    fn is_within(&self, newer: &Generation) -> bool {
+        self.repomd == newer.repomd && (self.list.is_none() || self.list == newer.list)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +125,7 @@ impl Record {
     }
 
     /// The file as readers of a kept generation have seen it.
-    pub(super) fn seen(&self, name: &str) -> Option<&Entry> {
+    pub(super) fn seen(&self, name: &str) -> Option<&Published> {
         self.generations.iter().find_map(|generation| generation.files.get(name))
     }
 
@@ -124,7 +134,7 @@ impl Record {
         let mut left = std::mem::take(&mut self.pending);
         let mut kept = vec![newest];
         for generation in std::mem::take(&mut self.generations) {
-            let again = generation.repomd == kept[0].repomd;
+            let again = generation.is_within(&kept[0]);
             if again || kept.len() >= keep {
                 left.extend(generation.files);
             } else {
@@ -146,17 +156,17 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Files, Generation, Record, RecordError};
+    use super::{Files, Generation, Published, Record, RecordError};
 
     fn files(files: &[(&str, &str)]) -> Files {
         let entry =
-            |(name, sha256): &(&str, &str)| ((*name).to_owned(), Entry { sha256: (*sha256).to_owned(), bytes: 1 });
+            |(name, sha256): &(&str, &str)| ((*name).to_owned(), Published { sha256: (*sha256).to_owned(), bytes: 1 });
         files.iter().map(entry).collect()
     }
 
     fn generation(repomd: &str, names: &[(&str, &str)]) -> Generation {
         let [revision, repomd] = ["1", repomd].map(str::to_owned);
-        Generation { revision, repomd, files: files(names) }
+        Generation { revision, repomd, list: None, files: files(names) }
     }
 
     #[test]

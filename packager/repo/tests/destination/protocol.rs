@@ -1,10 +1,10 @@
 //! What readers see, and what is there in the end.
 
-use packager_repo::mirror::MIRROR_LIST;
+use packager_repo::mirror_list::MIRROR_LIST;
 
 use crate::memory::{Files, Memory, Stop};
 use crate::yard::{
-    RECORD, REPOMD, SIGNATURE, mirrored, publish, published, read, read_mirrored, repository, without_record,
+    RECORD, REPOMD, SIGNATURE, mirror, mirrored, publish, published, read, read_mirrored, repository, without_record,
 };
 
 /// The files that a place has after a folder was published there alone.
@@ -97,7 +97,10 @@ fn a_mirror_list_leads_to_one_publication_at_any_time() {
                     }
                 }
             }
-            assert_eq!(without_record(&again.files.borrow()), without_record(&after), "step {step} {stop:?}");
+            // What readers of the list may have had stays one run longer.
+            publish(&folders[2], &again, 2).expect("nothing is put");
+            let (there, expected) = (without_record(&again.files.borrow()), without_record(&after));
+            assert!(there == expected, "step {step} {stop:?}: {:?}", there.keys().collect::<Vec<_>>());
         }
     }
     // What belongs to no generation that is kept goes, the metadata of the list too.
@@ -105,7 +108,85 @@ fn a_mirror_list_leads_to_one_publication_at_any_time() {
     assert_eq!(without_record(&undisturbed.files.borrow()), published(folders[2].path()));
     let plain = repository(&[("c", "1")]);
     publish(&plain, &undisturbed, 1).expect("published");
+    // Who had the list follows it still.
+    read_mirrored(&after, &undisturbed.files.borrow()).expect("the one before");
+    publish(&plain, &undisturbed, 1).expect("nothing is put");
     assert_eq!(without_record(&undisturbed.files.borrow()), published(plain.path()));
+}
+
+/// What a mirror list led to when a publisher began stays until a later run, with however few generations, and wherever the publisher before was killed.
+#[test]
+fn what_a_mirror_list_led_to_stays_for_those_who_have_the_list() {
+    let first = mirrored(&[("a", "1"), ("b", "1")]);
+    let [second, third] = [("c", "1"), ("d", "1")].map(|package| mirrored(&[package]));
+    let start = Memory::default();
+    publish(&first, &start, 1).expect("published");
+    let before = start.files.borrow().clone();
+    let undisturbed = Memory::with(before.clone());
+    undisturbed.apart.set(true);
+    publish(&second, &undisturbed, 1).expect("published");
+    let old = read_mirrored(&before, &before).expect("whole");
+    for step in 0..=undisturbed.steps.get() {
+        for stop in [Stop::Before, Stop::After] {
+            // The first one is killed, then another repository is published, with one generation to be kept.
+            let killed = Memory::stopping(before.clone(), step, stop);
+            killed.apart.set(true);
+            let _killed = publish(&second, &killed, 1);
+            let between = killed.files.borrow().clone();
+            let next = Memory::with(between.clone());
+            next.apart.set(true);
+            publish(&third, &next, 1).unwrap_or_else(|error| panic!("step {step} {stop:?}: {error}"));
+            for last in next.states.borrow().iter() {
+                let seen = read_mirrored(&between, last).unwrap_or_else(|why| panic!("step {step} {stop:?}: {why}"));
+                assert!(seen == old || seen == ["Packages/c-1-1.noarch.rpm"], "step {step} {stop:?}: {seen:?}");
+            }
+            publish(&third, &next, 1).expect("what nobody reads goes");
+            assert_eq!(without_record(&next.files.borrow()), published(third.path()), "step {step} {stop:?}");
+        }
+    }
+}
+
+/// The same metadata under another address or with another signature is another generation for those who read through the list.
+#[test]
+fn a_new_address_or_key_does_not_take_the_old_list_from_its_readers() {
+    let folder = mirrored(&[("a", "1"), ("b", "1")]);
+    let place = Memory::default();
+    publish(&folder, &place, 2).expect("published");
+    let before = place.files.borrow().clone();
+    mirror(folder.path(), "https://other.invalid");
+    let done = publish(&folder, &place, 2).expect("published");
+    assert!(done.written && done.generations == 2, "{done:?}");
+    let now = place.files.borrow().clone();
+    let both = [&before, &now].map(|files| read_mirrored(files, &now).expect("whole"));
+    assert_eq!(both[0], both[1]);
+    publish(&folder, &place, 1).expect("down to one");
+    assert_eq!(without_record(&place.files.borrow()), published(folder.path()));
+}
+
+/// A list that does not fit the metadata reaches no reader, nor does one of somebody else's make place.
+#[test]
+fn a_list_that_does_not_fit_is_refused() {
+    let folder = mirrored(&[("a", "1")]);
+    let list = folder.path().join(MIRROR_LIST);
+    let good = std::fs::read_to_string(&list).expect("a list");
+    let other = mirrored(&[("b", "1")]);
+    std::fs::copy(other.path().join(MIRROR_LIST), &list).expect("copied");
+    let refused = |place: &Memory| publish(&folder, place, 2).expect_err("refused").to_string();
+    assert!(refused(&Memory::default()).contains("is of other metadata, or not signed as that is\nhint: "));
+    std::fs::write(&list, &good).expect("written");
+    let inner = good.lines().last().expect("a line").rsplit('/').nth(1).expect("a folder");
+    std::fs::remove_file(folder.path().join(format!("repodata/{inner}/{SIGNATURE}"))).expect("removed");
+    assert!(refused(&Memory::default()).contains("is of other metadata, or not signed as that is\nhint: "));
+    let folder = mirrored(&[("a", "1")]);
+    let place = Memory::with([(MIRROR_LIST.to_owned(), b"https://elsewhere.invalid/\n".to_vec())].into());
+    let refused = publish(&folder, &place, 2).expect_err("somebody's").to_string();
+    assert!(refused.contains("`repodata/mirrorlist` is at `memory`, and was not put there by"), "{refused}");
+    // A damaged one of ours is put in order.
+    let place = Memory::default();
+    publish(&folder, &place, 2).expect("published");
+    place.files.borrow_mut().insert(MIRROR_LIST.to_owned(), b"damaged".to_vec());
+    publish(&folder, &place, 2).expect("published");
+    assert_eq!(without_record(&place.files.borrow()), published(folder.path()));
 }
 
 /// Every step of a publication, and each way it can end there: readers find the old or the new repository, also those that read

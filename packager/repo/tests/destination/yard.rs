@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use packager_repo::destination::{self, Done, Options, PublishError};
-use packager_repo::mirror::{MIRROR_LIST, Mirrored};
+use packager_repo::mirror_list::{MIRROR_LIST, Mirrored};
 use packager_repo::operations::{self, Settings};
 use packager_repo::stored::Stored;
 use packager_rpm::{SigningKey, VerifyingKey};
@@ -67,9 +67,14 @@ pub(crate) fn settings() -> Settings<'static> {
 /// As [`repository`], with a mirror list.
 pub(crate) fn mirrored(packages: &[(&str, &str)]) -> TempDir {
     let room = repository(packages);
-    let settings = Settings { mirrored: Mirrored::At(ADDRESS.to_owned()), ..settings() };
-    assert!(operations::update(room.path(), &settings).expect("described").written);
+    mirror(room.path(), ADDRESS);
     room
+}
+
+/// Makes the mirror list of a repository.
+pub(crate) fn mirror(folder: &Path, address: &str) {
+    let settings = Settings { mirrored: Mirrored::At(address.to_owned()), ..settings() };
+    assert!(operations::update(folder, &settings).expect("described").written);
 }
 
 pub(crate) fn options(keep: usize) -> Options {
@@ -104,7 +109,7 @@ pub(crate) fn read_mirrored(first: &Files, last: &Files) -> Result<Vec<String>, 
     let list = std::str::from_utf8(list).map_err(|error| error.to_string())?;
     let lines: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
     let [line] = lines[..] else { return Err(format!("{lines:?}")) };
-    let folder = line.strip_prefix(ADDRESS).and_then(|rest| rest.strip_prefix('/')).ok_or("another address")?;
+    let (address, folder) = line.split_at(line.rfind("repodata/").ok_or("no folder")?);
     let below = |(name, bytes): (&String, &Vec<u8>)| Some((name.strip_prefix(folder)?.to_owned(), bytes.clone()));
     let mut there: Files = last.iter().filter_map(below).collect();
     // Packages are named by address, and lie where they always lie.
@@ -117,7 +122,7 @@ pub(crate) fn read_mirrored(first: &Files, last: &Files) -> Result<Vec<String>, 
         fs::write(path, bytes).expect("written");
     }
     let packages = Stored::open(room.path()).and_then(|stored| stored.primary()).map_err(|error| error.to_string())?;
-    match packages.iter().all(|package| package.location.base == format!("{ADDRESS}/")) {
+    match packages.iter().all(|package| package.location.base == address) {
         true => Ok(locations),
         false => Err("a package without its address".to_owned()),
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use packager_repo::attached::{Storing, attach};
-use packager_repo::mirror::{MIRROR_LIST, Mirrored};
+use packager_repo::mirror_list::{MIRROR_LIST, Mirrored};
 use packager_repo::operations::{Files, add, create, remove, retain, update};
 use packager_repo::stored::Stored;
 use packager_repo::{ListedError, MetadataError, Settings};
@@ -62,7 +62,8 @@ fn adding_to_a_repository_without_packages_equals_describing_all() {
 /// Lists that are not written as ours are understood all the same, and the result is as if all had been described anew.
 #[test]
 fn lists_of_another_form_are_read_and_written() {
-    let forms: [&dyn Fn(&str, &str) -> String; 5] = [
+    type Form<'f> = &'f dyn Fn(&str, &str) -> String;
+    let forms: [Form<'_>; 5] = [
         &|_, text| text.to_owned(),
         // One line less, a remark, another order of attributes, packages the other way round in one list.
         &|_, text| text.replacen("</package>\n", "</package>", 1),
@@ -321,6 +322,14 @@ fn through_the_list(folder: &Path) -> (Vec<Package>, Vec<String>) {
     (packages, stored.repomd.data.into_iter().map(|data| data.kind).collect())
 }
 
+/// Where the file lies that is listed as two types.
+fn twice(folder: &Path) -> String {
+    let data = Stored::open(folder).expect("readable").repomd.data;
+    let location = |kind: &str| data.iter().find(|data| data.kind == kind).expect("it is listed").location.clone();
+    assert_eq!(location("one"), location("another"));
+    location("one").strip_prefix("repodata/").expect("below it").to_owned()
+}
+
 #[test]
 fn a_mirror_list_follows_every_change() {
     let room = repository();
@@ -348,6 +357,12 @@ fn a_mirror_list_follows_every_change() {
     fs::write(&group, "<comps><group><id>g</id><name>G</name></group></comps>").expect("written");
     attach(room.path(), "group", &group, Storing::Compressed, &settings()).expect("attached");
     assert_eq!(fits(), ["primary", "filelists", "other", "group"]);
+    // One file for two types, and metadata that lies outside of `repodata/`.
+    for kind in ["one", "another"] {
+        attach(room.path(), kind, &group, Storing::AsItIs, &settings()).expect("attached");
+    }
+    assert_eq!(fits(), ["primary", "filelists", "other", "group", "one", "another"]);
+    assert!(fs::read_to_string(room.path().join("repodata").join(twice(room.path()))).expect("it").contains("<comps>"));
     create(room.path(), &settings()).expect("described");
     assert_eq!(fits(), ["primary", "filelists", "other"]);
     // Metadata that is missing where the list leads is made again.

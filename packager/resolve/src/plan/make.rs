@@ -329,6 +329,8 @@ impl<'m, 'r> Making<'m, 'r> {
                 StandIn::Enough { why, .. } => vec![why],
                 StandIn::No(reasons) => reasons,
             },
+            source: recipe.source_remark(),
+            unseen: recipe.unseen().into_iter().map(str::to_owned).collect(),
         })
         .collect()
     }

@@ -173,6 +173,12 @@ pub struct Left {
     pub why: String,
     /// What the distribution has of it, where the recipe names packages.
     pub instead: Vec<String>,
+    /// What is out of the ordinary about its sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Libraries of the distribution that a cross build does not see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
 }
 
 /// What is built for one target. Steps of one wave do not need each other.
