@@ -1,6 +1,6 @@
 //! Writing `repodata/`: packages are read and put into XML by several workers, and three writers compress and hash in the order of metadata.
 //!
-//! Memory is bounded by the workers, not by the repository: a worker waits when it is [`AHEAD_PER_WORKER`] packages ahead of what is written.
+//! Memory is bounded by the workers, not by the repository: a worker waits when it is [`AHEAD_PER_WORKER`] times [`TOGETHER`] packages ahead of what is written.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,8 +22,11 @@ use crate::found::Found;
 use crate::metadata::MetadataError;
 use crate::operations::Settings;
 
-/// How far a worker may run ahead of the writers: enough that one large package does not stop the others.
-const AHEAD_PER_WORKER: usize = 16;
+/// Packages that are handed on together: handing on costs as much as a small package does.
+const TOGETHER: usize = 8;
+
+/// How many times that a worker may run ahead of the writers: enough that one large package does not stop the others.
+const AHEAD_PER_WORKER: usize = 2;
 
 /// Pieces that wait for a writer.
 const QUEUE: usize = 32;
@@ -56,7 +59,8 @@ pub(crate) fn rank(href: &str) -> (&str, &str) {
     (href.rsplit('/').next().unwrap_or_default(), href)
 }
 
-/// A package in the three formats, and its time.
+/// Some packages in the three formats, and the newest's time.
+#[derive(Default)]
 struct Piece {
     texts: [String; 3],
     time: i64,
@@ -102,6 +106,7 @@ fn lists(
     folder: &Path,
 ) -> Result<(Vec<Data>, i64), MetadataError> {
     let pace = Pace::new(settings.workers.get() * AHEAD_PER_WORKER);
+    let groups: Vec<&[Origin]> = origins.chunks(TOGETHER).collect();
     thread::scope(|scope| {
         let writers = Format::ALL.map(|format| {
             let (send, receive) = sync_channel(QUEUE);
@@ -109,12 +114,12 @@ fn lists(
             (send, scope.spawn(move || list(format, count, receive, compression, folder)))
         });
         let (results, pieces) = channel();
-        for _ in 0..settings.workers.get().min(origins.len()) {
-            let (results, pace) = (results.clone(), &pace);
+        for _ in 0..settings.workers.get().min(groups.len()) {
+            let (results, pace, groups) = (results.clone(), &pace, &groups);
             scope.spawn(move || {
                 let _watch = pace.watch();
-                while let Some(index) = pace.next(origins.len()) {
-                    let piece = piece(&origins[index], settings);
+                while let Some(index) = pace.next(groups.len()) {
+                    let piece = piece(groups[index], settings);
                     if results.send((index, piece)).is_err() {
                         break;
                     }
@@ -162,22 +167,24 @@ fn in_order(
     Ok(newest)
 }
 
-fn piece(origin: &Origin, settings: &Settings<'_>) -> Result<Piece, MetadataError> {
-    unless_interrupted()?;
-    let read;
-    let package = match origin {
-        Origin::Known(package) => package,
-        Origin::Read(found) => {
-            read = described(found, settings)?;
-            &read
+fn piece(origins: &[Origin], settings: &Settings<'_>) -> Result<Piece, MetadataError> {
+    let mut piece = Piece::default();
+    for origin in origins {
+        unless_interrupted()?;
+        let read;
+        let package = match origin {
+            Origin::Known(package) => package,
+            Origin::Read(found) => {
+                read = described(found, settings)?;
+                &read
+            }
+        };
+        for (format, text) in Format::ALL.into_iter().zip(&mut piece.texts) {
+            format.package(package, text);
         }
-    };
-    let texts = Format::ALL.map(|format| {
-        let mut text = String::new();
-        format.package(package, &mut text);
-        text
-    });
-    Ok(Piece { texts, time: package.time.file })
+        piece.time = piece.time.max(package.time.file);
+    }
+    Ok(piece)
 }
 
 /// What a file says of itself.
