@@ -60,51 +60,68 @@ impl Compression {
     }
 }
 
-/// Writes compressed. The same input gives the same bytes: no names, no times, one thread.
-pub enum Encoder<W: Write> {
-    /// gzip.
+/// What a compressor is given at a time. What it makes of a text depends on that.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// Writes compressed. The same text gives the same bytes, however it is cut into pieces: no names, no times, one thread, and blocks of one size.
+pub struct Encoder<W: Write> {
+    to: Compressor<W>,
+    block: Vec<u8>,
+}
+
+enum Compressor<W: Write> {
     Gzip(GzEncoder<W>),
-    /// zstd.
     Zstd(zstd::stream::write::Encoder<'static, W>),
-    /// As it is.
     Plain(W),
 }
 
 impl<W: Write> Encoder<W> {
     /// Over a writer. xz is never written; asking for it writes plain text, whose name says so too.
     pub fn new(to: W, compression: Compression) -> io::Result<Encoder<W>> {
-        Ok(match compression {
-            Compression::Gzip => Encoder::Gzip(GzBuilder::new().write(to, flate2::Compression::default())),
-            Compression::Zstd => Encoder::Zstd(zstd::stream::write::Encoder::new(to, zstd::DEFAULT_COMPRESSION_LEVEL)?),
-            Compression::Xz | Compression::Plain => Encoder::Plain(to),
-        })
+        let to = match compression {
+            Compression::Gzip => Compressor::Gzip(GzBuilder::new().write(to, flate2::Compression::default())),
+            Compression::Zstd => {
+                Compressor::Zstd(zstd::stream::write::Encoder::new(to, zstd::DEFAULT_COMPRESSION_LEVEL)?)
+            }
+            Compression::Xz | Compression::Plain => Compressor::Plain(to),
+        };
+        Ok(Encoder { to, block: Vec::with_capacity(BLOCK_BYTES) })
     }
 
     /// Writes what is left and returns the writer.
-    pub fn finish(self) -> io::Result<W> {
-        match self {
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Zstd(encoder) => encoder.finish(),
-            Encoder::Plain(to) => Ok(to),
+    pub fn finish(mut self) -> io::Result<W> {
+        self.give()?;
+        match self.to {
+            Compressor::Gzip(encoder) => encoder.finish(),
+            Compressor::Zstd(encoder) => encoder.finish(),
+            Compressor::Plain(to) => Ok(to),
         }
+    }
+
+    fn give(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            Compressor::Gzip(encoder) => encoder.write_all(&self.block)?,
+            Compressor::Zstd(encoder) => encoder.write_all(&self.block)?,
+            Compressor::Plain(to) => to.write_all(&self.block)?,
+        }
+        self.block.clear();
+        Ok(())
     }
 }
 
 impl<W: Write> Write for Encoder<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Encoder::Gzip(encoder) => encoder.write(bytes),
-            Encoder::Zstd(encoder) => encoder.write(bytes),
-            Encoder::Plain(to) => to.write(bytes),
+        if self.block.len() == BLOCK_BYTES {
+            self.give()?;
         }
+        let taken = bytes.len().min(BLOCK_BYTES - self.block.len());
+        self.block.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
     }
 
+    /// What is not a whole block stays: handing it on would change what comes out.
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Encoder::Gzip(encoder) => encoder.flush(),
-            Encoder::Zstd(encoder) => encoder.flush(),
-            Encoder::Plain(to) => to.flush(),
-        }
+        Ok(())
     }
 }
 
@@ -146,7 +163,7 @@ impl<R: Read> Read for Limited<R> {
 mod tests {
     use std::io::{Read as _, Write as _};
 
-    use super::{Compression, Encoder, decoder};
+    use super::{BLOCK_BYTES, Compression, Encoder, decoder};
 
     fn packed(compression: Compression, bytes: &[u8]) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::new(), compression).expect("encoder");
@@ -177,6 +194,26 @@ mod tests {
             assert_eq!(bytes, packed(compression, &text), "{compression:?} is stable");
             assert_eq!(unpacked(compression, &bytes, 400_000).expect("read"), text);
             unpacked(compression, &bytes, 399_999).expect_err("one byte less");
+        }
+    }
+
+    #[test]
+    fn how_a_text_is_cut_into_pieces_does_not_matter() {
+        let text: Vec<u8> = (0..300_000_u32)
+            .flat_map(|number| format!("<entry name=\"{}\"/>\n", number * 7919 % 5000).into_bytes())
+            .collect();
+        for compression in [Compression::Gzip, Compression::Zstd, Compression::Plain] {
+            let whole = packed(compression, &text);
+            for size in [1, 7, 1000, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 1 << 20] {
+                let text = if size == 1 { &text[..100_000] } else { &text };
+                let whole = if size == 1 { packed(compression, text) } else { whole.clone() };
+                let mut encoder = Encoder::new(Vec::new(), compression).expect("an encoder");
+                for piece in text.chunks(size) {
+                    encoder.write_all(piece).expect("written");
+                    encoder.flush().expect("nothing to do");
+                }
+                assert!(encoder.finish().expect("written") == whole, "{compression:?}, {size}");
+            }
         }
     }
 
