@@ -43,6 +43,9 @@ pub enum MetadataError {
     /// A name that metadata cannot carry.
     #[error("the name of `{}` is not UTF-8\nhint: rename it: metadata and addresses cannot carry it", .0.display())]
     Name(PathBuf),
+    /// A place for added packages that is none.
+    #[error("`{0}` is no place in a repository\nhint: give `--prefix` a folder below it, like `Packages`")]
+    Prefix(String),
     /// No metadata.
     #[error("`{0}` has no repodata/repomd.xml\nhint: make it with `packager repo create`")]
     None(PathBuf),

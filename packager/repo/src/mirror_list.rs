@@ -60,6 +60,12 @@ impl Entry {
         format!("repodata/{}", self.id)
     }
 
+    /// Of metadata and its signature, which is empty without one, for an address.
+    fn new(address: String, of: String, repomd: &[u8], signature: &[u8]) -> Entry {
+        let all = [address.as_bytes(), b"\n", repomd, signature].concat();
+        Entry { address, of, id: digest::bytes(&all)[..ID_DIGITS].to_owned() }
+    }
+
     fn text(&self) -> String {
         format!("{OF}{}\n{}/{}/\n", self.of, self.address, self.folder())
     }
@@ -118,14 +124,21 @@ pub(crate) fn is_as_asked(folder: &Path, mirrored: &Mirrored) -> Result<bool, Me
         Mirrored::At(address) => bare(address) == entry.address,
         _ => true,
     };
-    Ok(address && is_of(folder, &entry)? && folder.join(entry.folder()).join(REPOMD).is_file())
+    Ok(address && is_of(folder, &entry)?)
 }
 
-/// Whether a list is of the metadata that a folder has.
+/// Whether a list is of the metadata that a folder has, and what it leads to is what it was made for: the address, the metadata and the signature make the id.
 pub(crate) fn is_of(folder: &Path, entry: &Entry) -> Result<bool, MetadataError> {
-    let path = folder.join(REPOMD);
-    let repomd = fs::read(&path).map_err(MetadataError::at(&path))?;
-    Ok(digest::bytes(&repomd) == entry.of)
+    let there = |path: &Path| match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some).map_err(MetadataError::at(path)),
+    };
+    let inner = folder.join(entry.folder());
+    let (outer, inner, signature) =
+        (there(&folder.join(REPOMD))?, there(&inner.join(REPOMD))?, there(&inner.join(SIGNATURE))?);
+    let (Some(outer), Some(inner)) = (outer, inner) else { return Ok(false) };
+    let made = Entry::new(entry.address.clone(), digest::bytes(&outer), &inner, &signature.unwrap_or_default());
+    Ok(made == *entry)
 }
 
 /// Makes the list of metadata that is complete in `room` and will be `repository`'s, and what it leads to. Metadata that does not lie in `repodata/` is the repository's
@@ -164,15 +177,15 @@ pub(crate) fn write(
     let text = repomd(&Repomd { revision: stored.repomd.revision.clone(), data });
     let path = making.join(REPOMD);
     fs::write(&path, &text).map_err(MetadataError::at(&path))?;
-    let mut all = text.into_bytes();
+    let mut signature = Vec::new();
     if let Some(key) = key {
         metadata::signature(&making, key, time)?;
-        let signature = making.join(SIGNATURE);
-        all.extend(fs::read(&signature).map_err(MetadataError::at(&signature))?);
+        let path = making.join(SIGNATURE);
+        signature = fs::read(&path).map_err(MetadataError::at(&path))?;
     }
     let outer = room.join(REPOMD);
     let of = digest::bytes(&fs::read(&outer).map_err(MetadataError::at(&outer))?);
-    let entry = Entry { address, of, id: digest::bytes(&all)[..ID_DIGITS].to_owned() };
+    let entry = Entry::new(address, of, text.as_bytes(), &signature);
     let place = room.join(entry.folder());
     fs::rename(&making, &place).map_err(MetadataError::at(&place))?;
     let list = room.join(MIRROR_LIST);

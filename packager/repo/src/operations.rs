@@ -259,6 +259,10 @@ fn own_files(folder: &Path, locations: &[String]) -> Result<Vec<PathBuf>, Metada
     let mut files = Vec::new();
     for location in locations {
         let file = listed::place(location, folder, &repomd)?;
+        // Metadata may say anything: only packages are removed.
+        if location.starts_with("repodata/") || !location.ends_with(".rpm") {
+            return Err(ListedError::Outside { by: repomd, location: location.clone() }.into());
+        }
         let parent = file.parent().unwrap_or(folder);
         match parent.canonicalize() {
             Ok(parent) if !parent.starts_with(&root) => {
@@ -433,6 +437,9 @@ fn place(folder: &Path, file: &Path, prefix: &str) -> Result<String, MetadataErr
         return Ok(inside.to_str().ok_or_else(name)?.to_owned());
     }
     let file_name = file.file_name().and_then(|name| name.to_str()).ok_or_else(name)?;
+    if prefix.starts_with('/') || !(prefix.is_empty() || listed::is_inside(prefix)) || prefix.starts_with("repodata") {
+        return Err(MetadataError::Prefix(prefix.to_owned()));
+    }
     let prefix = prefix.trim_matches('/');
     Ok(if prefix.is_empty() { file_name.to_owned() } else { format!("{prefix}/{file_name}") })
 }

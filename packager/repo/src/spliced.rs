@@ -13,6 +13,7 @@ use packager_repodata::model::{Data, Package};
 use packager_repodata::write::Format;
 use packager_source::stop::unless_interrupted;
 
+use crate::listed::{ListedError, is_inside};
 use crate::metadata::MetadataError;
 use crate::stored::Stored;
 use crate::written;
@@ -68,6 +69,8 @@ struct Texts<'r> {
 #[derive(Debug)]
 enum Fault {
     Foreign,
+    /// A package outside of the repository.
+    Outside(String),
     Reading(io::Error),
 }
 
@@ -121,6 +124,9 @@ pub(crate) fn scan(stored: &Stored, mut each: impl FnMut(&Known, &str)) -> Resul
         let mut texts = Texts::new(Format::Primary, count, from)?;
         while let Some(text) = texts.next()? {
             let one = Known::read(&text).ok_or(Fault::Foreign)?;
+            if !one.is_based && !is_inside(&one.href) {
+                return Err(Fault::Outside(one.href));
+            }
             if known.last().is_some_and(|last| last.rank() > one.rank()) {
                 return Err(Fault::Foreign);
             }
@@ -129,7 +135,7 @@ pub(crate) fn scan(stored: &Stored, mut each: impl FnMut(&Known, &str)) -> Resul
         }
         if known.len() == count { Ok(()) } else { Err(Fault::Foreign) }
     })?;
-    Ok(understood(scanned, stored)?.map(|()| known))
+    Ok(understood(scanned, stored, Format::Primary)?.map(|()| known))
 }
 
 /// How many packages the beginning of the primary list counts.
@@ -139,11 +145,12 @@ fn count(from: &mut dyn BufRead) -> io::Result<Option<usize>> {
     Ok(lines.nth(1).and_then(|line| between(line, " packages=\"", "\">")?.parse().ok()))
 }
 
-fn understood<T>(result: Result<T, Fault>, stored: &Stored) -> Result<Option<T>, MetadataError> {
+fn understood<T>(result: Result<T, Fault>, stored: &Stored, format: Format) -> Result<Option<T>, MetadataError> {
     match result {
         Ok(done) => Ok(Some(done)),
         Err(Fault::Foreign) => Ok(None),
-        Err(Fault::Reading(error)) => Err(MetadataError::at(&stored.repomd_path())(error)),
+        Err(Fault::Outside(location)) => Err(ListedError::Outside { by: stored.list_path(format)?, location }.into()),
+        Err(Fault::Reading(error)) => Err(MetadataError::at(&stored.list_path(format)?)(error)),
     }
 }
 
@@ -242,7 +249,7 @@ impl Change<'_> {
             written::list(format, self.packages(), pieces, compression, folder)
         })??;
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(fault) => understood(Err(fault), stored),
+            Some(fault) => understood(Err(fault), stored, format),
             None => Ok(Some(data)),
         }
     }

@@ -102,6 +102,11 @@ impl Stored {
         })
     }
 
+    /// Where a list lies.
+    pub(crate) fn list_path(&self, format: Format) -> Result<PathBuf, MetadataError> {
+        Ok(self.folder.join(&self.data(format)?.location))
+    }
+
     /// A list as text.
     pub(crate) fn text<T>(&self, format: Format, read: impl FnOnce(&mut dyn BufRead) -> T) -> Result<T, MetadataError> {
         let (path, bytes) = self.bytes(format)?;

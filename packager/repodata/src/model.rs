@@ -134,7 +134,7 @@ pub struct Constraint {
 }
 
 /// A comparison of versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// `<`
     Less,

@@ -280,7 +280,12 @@ fn finished(raw: Vec<RawDependency<'_>>) -> Vec<Dependency> {
     raw.into_iter().map(|raw| raw.finished(false)).collect()
 }
 
-impl RawDependency<'_> {
+impl<'h> RawDependency<'h> {
+    /// All that is said, but for when it must be there.
+    fn said(&self) -> (&'h [u8], Option<Comparison>, &'h [u8]) {
+        (self.name, self.comparison(), self.version)
+    }
+
     fn comparison(&self) -> Option<Comparison> {
         match self.flags & (sense::LESS | sense::GREATER | sense::EQUAL | 1) {
             sense::LESS => Some(Comparison::Less),
@@ -321,10 +326,11 @@ fn parts(evr: &[u8]) -> [&[u8]; 3] {
 /// Comparison, version and `pre` of a requirement.
 type Said<'h> = (Option<Comparison>, &'h [u8], bool);
 
-/// What is left of the requirements: without features of rpm, what the package provides itself, its own primary files, and repetitions.
+/// What is left of the requirements: without features of rpm, what the package provides just so itself, its own primary files, and repetitions.
 /// Of glibc's symbol versions the highest stands for all, at the end.
 fn requires(raw: Vec<RawDependency<'_>>, provides: &[RawDependency<'_>], files: &[RawFile]) -> Vec<Dependency> {
-    let provided: HashSet<&[u8]> = provides.iter().map(|raw| raw.name).collect();
+    // What is provided at another version, or required at any, is no answer: that is for the resolver.
+    let provided: HashSet<_> = provides.iter().map(RawDependency::said).collect();
     let wants_files = raw.iter().any(|raw| is_primary(raw.name));
     let own: HashSet<&[u8]> = files.iter().filter(|_| wants_files).map(|file| &file.path[..]).collect();
     // By name: what was said with it when it was last kept.
@@ -337,7 +343,7 @@ fn requires(raw: Vec<RawDependency<'_>>, provides: &[RawDependency<'_>], files: 
         let this = (raw.comparison(), raw.version, pre);
         if raw.name.starts_with(b"rpmlib(")
             || own_file
-            || provided.contains(raw.name)
+            || provided.contains(&raw.said())
             || last.get(raw.name) == Some(&this)
         {
             continue;

@@ -73,7 +73,7 @@ fn value(destination: &str, all: &[(String, Done)], dry_run: bool) -> Result<Val
 fn told(destination: &str, all: &[(String, Done)], dry_run: bool) -> String {
     let mut text = String::new();
     for (part, done) in all {
-        let Done { put, bytes, there, removed, packages, revision, written, generations } = done;
+        let Done { put, bytes, there, removed, packages, revision, written, generations, list_gone } = done;
         let to = place::below(destination, part);
         if dry_run {
             text.extend(put.iter().map(|name| format!("would put     {}\n", named(part, name))));
@@ -94,6 +94,9 @@ fn told(destination: &str, all: &[(String, Done)], dry_run: bool) -> String {
                 "" => format!("{to}: {files}\n"),
                 _ => format!("{to}: {packages} packages, {files}; revision {revision}, {generations} kept\n"),
             });
+        }
+        if *list_gone {
+            text.push_str(&format!("{to}: its mirror list goes: hosts that read through it fail\n"));
         }
     }
     text

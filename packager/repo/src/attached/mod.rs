@@ -19,13 +19,17 @@ use serde::Serialize;
 use self::kind::{is, possible, type_of};
 use self::piece::{Given, Piece};
 use crate::found::ROOM;
+use crate::listed::Listed;
 use crate::metadata::MetadataError;
 use crate::mirror_list;
 use crate::operations::{Settings, compression, is_by, keep, lock, take_place};
-use crate::stored::{METADATA_BYTES_MAX, Stored, is_of_list};
+use crate::stored::{REPOMD, Stored, is_of_list};
 
 /// Type of groups.
 pub const GROUP: &str = "group";
+
+/// The most bytes of a file to attach, compressed and decompressed: advisories of the largest distributions have a tenth of it.
+pub(crate) const ATTACHED_BYTES_MAX: u64 = 256 << 20;
 
 /// Type of advisories.
 pub const UPDATEINFO: &str = "updateinfo";
@@ -56,7 +60,7 @@ pub enum AttachError {
     Name(PathBuf),
     /// Too large, before or after decompressing.
     #[error(
-        "`{0}` has more than {METADATA_BYTES_MAX} bytes\nhint: nothing reads metadata of that size; name another file"
+        "`{0}` has more than {ATTACHED_BYTES_MAX} bytes\nhint: nothing reads metadata of that size; name another file"
     )]
     Large(PathBuf),
     /// The file.
@@ -258,7 +262,9 @@ fn replace(
     let room = Room::make(folder, ROOM).map_err(MetadataError::at(folder))?;
     let repodata = room.path().join("repodata");
     let kept = data.iter().filter(|data| new.is_none_or(|(location, _)| data.location != location));
-    let kept = kept.map(|data| Ok((data.clone(), stored.place(data)?))).collect::<Result<_, MetadataError>>()?;
+    // What is signed anew is looked at, also what is only taken along.
+    let whole = |data: &Data| Listed::from(data).check(folder, &folder.join(REPOMD));
+    let kept = kept.map(|data| Ok((data.clone(), whole(data)?))).collect::<Result<_, MetadataError>>()?;
     keep(&repodata, kept)?;
     if let Some((location, bytes)) = new {
         let path = room.path().join(location);

@@ -10,8 +10,9 @@ use packager_repodata::read;
 use packager_source::digest;
 
 use super::{AttachError, Attachment, GROUP, Storing, UPDATEINFO};
+use crate::attached::ATTACHED_BYTES_MAX;
 use crate::metadata::MetadataError;
-use crate::stored::{METADATA_BYTES_MAX, Stored};
+use crate::stored::Stored;
 
 /// A file as it was given.
 pub(super) struct Given {
@@ -28,8 +29,8 @@ impl Given {
         let name = name.ok_or_else(|| AttachError::Name(file.to_owned()))?.to_owned();
         let failed = |source| AttachError::Read { path: file.to_owned(), source };
         let mut bytes = Vec::new();
-        File::open(file).and_then(|from| from.take(METADATA_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(failed)?;
-        if bytes.len() as u64 > METADATA_BYTES_MAX {
+        File::open(file).and_then(|from| from.take(ATTACHED_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        if bytes.len() as u64 > ATTACHED_BYTES_MAX {
             return Err(AttachError::Large(file.to_owned()));
         }
         let plain = decompressed(&name, &bytes).map_err(failed)?;
@@ -117,7 +118,7 @@ fn is_file_name(name: &str) -> bool {
 
 fn decompressed(name: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut plain = Vec::new();
-    decoder(bytes, Compression::split(name).1, METADATA_BYTES_MAX)?.read_to_end(&mut plain)?;
+    decoder(bytes, Compression::split(name).1, ATTACHED_BYTES_MAX)?.read_to_end(&mut plain)?;
     Ok(plain)
 }
 

@@ -112,7 +112,7 @@ impl Contents {
     /// Adds what the mirror list leads to, which must be of this metadata, and signed if that is.
     fn led(&mut self, folder: &Path) -> Result<(), PublishError> {
         let Some((text, entry)) = mirror_list::listed(folder)? else { return Ok(()) };
-        if entry.of != self.repomd_sha256() {
+        if !mirror_list::is_of(folder, &entry)? {
             return Err(PublishError::OtherList(folder.to_owned()));
         }
         let led = mirror_list::led(folder, &entry)?;

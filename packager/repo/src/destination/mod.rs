@@ -178,6 +178,8 @@ pub struct Done {
     pub written: bool,
     /// Generations at the destination.
     pub generations: usize,
+    /// Whether a mirror list went, through which hosts may read.
+    pub list_gone: bool,
 }
 
 /// What there is to do.
@@ -192,6 +194,8 @@ struct Plan {
     there: usize,
     /// Whether what leads to the rest changes.
     switch: bool,
+    /// Whether the mirror list goes.
+    list_gone: bool,
     remove: Vec<String>,
 }
 
@@ -276,6 +280,7 @@ fn done(contents: &Contents, plan: &Plan, written: bool) -> Done {
         revision: contents.revision.clone(),
         written,
         generations: plan.next.generations.len(),
+        list_gone: plan.list_gone,
     }
 }
 
@@ -330,7 +335,8 @@ fn plan(contents: &Contents, place: &dyn Place, options: &Options) -> Result<Pla
     let gone = next.pending.keys().filter(|name| there.contains_key(*name)).filter(ours);
     let remove: Vec<String> = gone.cloned().collect();
     next.pending.clear();
-    Ok(Plan { switch, written, there: contents.files.len() - put.len(), record, next, put, remove })
+    let list_gone = contents.repomd.is_some() && mirror_list.is_some() && contents.mirror_list.is_none();
+    Ok(Plan { switch, list_gone, written, there: contents.files.len() - put.len(), record, next, put, remove })
 }
 
 /// Makes the generation that readers see the first one of the record. One that it does not know comes of a publication that was

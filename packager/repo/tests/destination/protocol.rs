@@ -1,10 +1,12 @@
 //! What readers see, and what is there in the end.
 
 use packager_repo::mirror_list::MIRROR_LIST;
+use packager_repo::operations;
 
 use crate::memory::{Files, Memory, Stop};
 use crate::yard::{
-    RECORD, REPOMD, SIGNATURE, mirror, mirrored, publish, published, read, read_mirrored, repository, without_record,
+    RECORD, REPOMD, SIGNATURE, mirror, mirrored, publish, published, read, read_mirrored, repository, settings,
+    without_record,
 };
 
 /// The files that a place has after a folder was published there alone.
@@ -177,6 +179,21 @@ fn a_list_that_does_not_fit_is_refused() {
     let inner = good.lines().last().expect("a line").rsplit('/').nth(1).expect("a folder");
     std::fs::remove_file(folder.path().join(format!("repodata/{inner}/{SIGNATURE}"))).expect("removed");
     assert!(refused(&Memory::default()).contains("is of other metadata, or not signed as that is\nhint: "));
+    // `update` makes it anew, whatever of it was changed.
+    let key = format!("repodata/{inner}/{SIGNATURE}");
+    operations::update(folder.path(), &settings()).expect("made anew");
+    publish(&folder, &Memory::default(), 2).expect("whole");
+    let again = std::fs::read_to_string(&list).expect("a list");
+    for (name, text) in
+        [(&*key, "another signature".to_owned()), (MIRROR_LIST, again.replace("host.invalid", "else.invalid"))]
+    {
+        std::fs::write(folder.path().join(name), text).expect("written");
+        assert!(refused(&Memory::default()).contains("is of other metadata"), "{name}");
+        assert!(operations::update(folder.path(), &settings()).expect("made anew").written, "{name}");
+        let address = if name == MIRROR_LIST { "https://else.invalid/" } else { "https://host.invalid/" };
+        assert!(std::fs::read_to_string(&list).expect("a list").contains(address), "{name}");
+        publish(&folder, &Memory::default(), 2).expect("whole");
+    }
     let folder = mirrored(&[("a", "1")]);
     let place = Memory::with([(MIRROR_LIST.to_owned(), b"https://elsewhere.invalid/\n".to_vec())].into());
     let refused = publish(&folder, &place, 2).expect_err("somebody's").to_string();

@@ -424,4 +424,29 @@ fn metadata_that_leads_out_of_the_repository_is_refused() {
     let text = fs::read_to_string(&repomd).expect("readable");
     fs::write(&repomd, text.replace("href=\"repodata/", "href=\"../repodata/")).expect("written");
     assert!(matches!(update(room.path(), &settings()), Err(MetadataError::Listed(ListedError::Outside { .. }))));
+    // A package elsewhere is not signed into anything, and nothing but a package is removed.
+    let outside =
+        |done: Result<_, MetadataError>| matches!(done, Err(MetadataError::Listed(ListedError::Outside { .. })));
+    let room = repository();
+    create(room.path(), &settings()).expect("described");
+    let led = |to: &str| {
+        rewritten(room.path(), &|kind, text| match (kind, text.find("<location href=\"")) {
+            ("primary", Some(at)) => {
+                let begin = at + "<location href=\"".len();
+                let end = begin + text[begin..].find('"').expect("its end");
+                format!("{}{to}{}", &text[..begin], &text[end..])
+            }
+            _ => text.to_owned(),
+        });
+    };
+    led("../victim.rpm");
+    let package = crate::yard::files(packages()).pop().expect("a package");
+    assert!(outside(add(room.path(), &[package.clone()], "", &settings())));
+    led("repodata/repomd.xml");
+    assert!(outside(retain(room.path(), Files::Delete, &settings(), |all| vec![false; all.len()])));
+    assert!(room.path().join("repodata/repomd.xml").exists());
+    for prefix in ["../x", "/abs", "a/../b", "repodata"] {
+        let refused = add(room.path(), &[package.clone()], prefix, &settings());
+        assert!(matches!(refused, Err(MetadataError::Prefix(_))), "{prefix}: {refused:?}");
+    }
 }
