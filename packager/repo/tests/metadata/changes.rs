@@ -441,12 +441,12 @@ fn metadata_that_leads_out_of_the_repository_is_refused() {
     };
     led("../victim.rpm");
     let package = crate::yard::files(packages()).pop().expect("a package");
-    assert!(outside(add(room.path(), &[package.clone()], "", &settings())));
+    assert!(outside(add(room.path(), std::slice::from_ref(&package), "", &settings())));
     led("repodata/repomd.xml");
     assert!(outside(retain(room.path(), Files::Delete, &settings(), |all| vec![false; all.len()])));
     assert!(room.path().join("repodata/repomd.xml").exists());
     for prefix in ["../x", "/abs", "a/../b", "repodata"] {
-        let refused = add(room.path(), &[package.clone()], prefix, &settings());
+        let refused = add(room.path(), std::slice::from_ref(&package), prefix, &settings());
         assert!(matches!(refused, Err(MetadataError::Prefix(_))), "{prefix}: {refused:?}");
     }
 }
