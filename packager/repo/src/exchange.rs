@@ -54,6 +54,19 @@ pub(crate) fn recover(folder: &Path) -> io::Result<()> {
     if is_there(folder)? { fs::remove_dir_all(&old) } else { fs::rename(&old, folder) }
 }
 
+/// Gives a file of the old folder a name in the new one as well; a copy, with its mode, where the file system has no second names.
+pub(crate) fn second_name(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| copied(from, to))
+}
+
+/// Never into a file that is there: that could be a second name of `from` itself, and a copy would empty it first.
+fn copied(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = File::open(from)?;
+    let mut to = File::create_new(to)?;
+    io::copy(&mut from, &mut to)?;
+    to.set_permissions(from.metadata()?.permissions())
+}
+
 /// Whether a stop left something aside.
 pub(crate) fn is_aside(folder: &Path) -> bool {
     fs::symlink_metadata(beside(folder, "old")).is_ok()
@@ -107,12 +120,14 @@ impl Drop for Lock {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::ErrorKind;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
     use std::sync::Barrier;
 
     use rustix::io::Errno;
 
-    use super::{Lock, beside, exchange, exchange_by, recover};
+    use super::{Lock, beside, copied, exchange, exchange_by, recover};
 
     /// A folder with a file that says which one it is.
     fn made(room: &Path, name: &str, text: &str) -> PathBuf {
@@ -185,5 +200,20 @@ mod tests {
             fs::remove_dir_all(&place).expect("it is there");
         }
         assert!(names(room.path()).iter().all(|name| name.starts_with("new-")), "{:?}", names(room.path()));
+    }
+
+    #[test]
+    fn a_copy_has_the_bytes_and_the_mode_and_replaces_nothing() {
+        let room = tempfile::tempdir().expect("a folder");
+        let (from, to) = (room.path().join("from"), room.path().join("to"));
+        fs::write(&from, "text").expect("a file");
+        fs::set_permissions(&from, fs::Permissions::from_mode(0o640)).expect("a mode");
+        copied(&from, &to).expect("copied");
+        assert_eq!(fs::read_to_string(&to).expect("a file"), "text");
+        assert_eq!(fs::metadata(&to).expect("a file").permissions().mode() & 0o7777, 0o640);
+        fs::hard_link(&from, room.path().join("second")).expect("linked");
+        let error = copied(&from, &room.path().join("second")).expect_err("it is there");
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&from).expect("a file"), "text");
     }
 }

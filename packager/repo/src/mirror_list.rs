@@ -14,6 +14,7 @@ use packager_repodata::write::{Format, repomd};
 use packager_rpm::{SigningKey, VerifyingKey};
 use packager_source::digest;
 
+use crate::exchange::second_name;
 use crate::listed::Listed;
 use crate::metadata::{self, MetadataError};
 use crate::stored::{METADATA_BYTES_MAX, POINTER_BYTES_MAX, REPOMD, SIGNATURE, Stored};
@@ -203,14 +204,6 @@ fn primary(stored: &Stored, listed: &Data, address: &str, folder: &Path) -> Resu
     });
     let made = written::list(Format::Primary, count, texts, stored.compression()?, folder)?;
     Ok(Data { timestamp: listed.timestamp, ..made })
-}
-
-/// Gives a file a second name, or copies it where the file system has no such thing.
-fn second_name(from: &Path, to: &Path) -> io::Result<()> {
-    if fs::hard_link(from, to).is_ok() {
-        return Ok(());
-    }
-    io::copy(&mut File::open(from)?, &mut File::create_new(to)?).map(drop)
 }
 
 /// A package as those name it who read the metadata elsewhere.

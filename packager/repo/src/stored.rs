@@ -134,7 +134,7 @@ impl Stored {
         Ok(Listed::from(data).read(&self.folder, &self.repomd_path())?)
     }
 
-    pub(crate) fn repomd_path(&self) -> PathBuf {
+    fn repomd_path(&self) -> PathBuf {
         self.folder.join(REPOMD)
     }
 

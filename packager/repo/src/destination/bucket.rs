@@ -248,7 +248,7 @@ impl Place for Bucket {
         })
     }
 
-    /// Both requests are under way at once: nothing puts two objects at one moment.
+    /// The requests are under way together: nothing puts several objects at one moment.
     fn switch(&self, files: &[(&str, Option<&[u8]>)]) -> Result<(), PlaceError> {
         self.block(async {
             let put = futures_util::stream::iter(files).map(|(name, bytes)| async move {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use packager_source::stop::{lock_within, unless_interrupted};
 use packager_source::{Room, keep};
 
-use crate::exchange::{exchange, recover};
+use crate::exchange::{exchange, recover, second_name};
 
 use super::place::{Held, Place, PlaceError, Source};
 
@@ -74,7 +74,7 @@ impl Folder {
 /// Gives a file, or all files of a folder, a second name; a copy where the file system has no such thing.
 fn linked(from: &Path, to: &Path) -> Result<(), PlaceError> {
     if !fs::symlink_metadata(from).map_err(at(from))?.is_dir() {
-        return fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).map_err(at(from));
+        return second_name(from, to).map_err(at(from));
     }
     fs::create_dir(to).map_err(at(to))?;
     for entry in fs::read_dir(from).map_err(at(from))? {
