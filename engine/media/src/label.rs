@@ -152,12 +152,13 @@ impl Label {
 
     fn decode_known(block: &[u8]) -> Result<Label, String> {
         let (raw, rest) = RawLabel::ref_from_prefix(block).expect("a block is longer than the label's fixed part");
-        if raw.version.get() != LABEL_VERSION {
-            return Err(format!("the label has version {}, this program knows version {LABEL_VERSION}", raw.version));
-        }
         let computed = crc32c(&block[CRC_FROM..]);
         if raw.crc.get() != computed {
             return Err(format!("the label's checksum is {:#010x} where {computed:#010x} is due", raw.crc.get()));
+        }
+        // After the checksum, which keeps its place in all versions: a flipped bit is no other version.
+        if raw.version.get() != LABEL_VERSION {
+            return Err(format!("the label has version {}, this program knows version {LABEL_VERSION}", raw.version));
         }
         let count = raw.slice_count.get() as usize;
         let name_length = usize::from(raw.system_length);

@@ -70,6 +70,22 @@ pub enum OpenError {
         /// What is wrong with the second.
         second: String,
     },
+    /// A structure is whole, and of a version that this program does not know.
+    #[error(
+        "the {structure} at byte {offset} of the {place} has version {found}, this program knows version {known}\nhint: start the release that wrote it and copy the data elsewhere, or format the storage anew, which loses what it holds"
+    )]
+    Version {
+        /// Superblock, page map chunk, log group or header.
+        structure: &'static str,
+        /// The slice, or the arena.
+        place: &'static str,
+        /// Where in it.
+        offset: u64,
+        /// Its version.
+        found: u32,
+        /// The one that can be read.
+        known: u32,
+    },
     /// The slice belongs to something else.
     #[error(
         "the superblock at byte {offset} of the meta slice is for {found}, not for {expected}\nhint: attach the devices this engine was formatted with"

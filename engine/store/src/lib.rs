@@ -33,3 +33,4 @@ pub use health::{Event, Health, Recovery, Stats};
 pub use recovery::format;
 pub use settings::{ArenaMemory, Devices, Geometry, Identity, Settings};
 pub use store::{Store, open};
+pub use superblock::FORMAT_VERSION;

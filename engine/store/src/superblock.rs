@@ -3,6 +3,8 @@
 //! Two copies, in the first two blocks of the meta slice; each new generation overwrites the older one. The table in
 //! engine/docs/disk-format.md ("Superblock") is drawn from the offsets here.
 
+use std::fmt;
+
 use erasure::crc32c;
 use media::{BLOCK_BYTES, Buffer};
 use types::{Epoch, TargetIndex};
@@ -11,7 +13,9 @@ use uuid::Uuid;
 use crate::settings::{Geometry, Identity};
 
 const MAGIC: [u8; 8] = *b"DFRSUPER";
-const VERSION: u32 = 1;
+/// Version of what a target has on disk, all structures together: whatever changes in one of them changes this too, so that the
+/// superblock tells a target of another version before anything else of it is read.
+pub const FORMAT_VERSION: u32 = 1;
 
 const MAGIC_AT: usize = 0;
 const VERSION_AT: usize = MAGIC_AT + 8;
@@ -27,6 +31,27 @@ const TAIL_SEQUENCE_AT: usize = TAIL_BLOCK_AT + 8;
 const LAST_EPOCH_AT: usize = TAIL_SEQUENCE_AT + 8;
 const MAP_DIGEST_AT: usize = LAST_EPOCH_AT + 8;
 const CRC_AT: usize = BLOCK_BYTES - 4;
+
+/// Why a block is no superblock of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It does not begin like one.
+    Magic,
+    /// It begins like one and was not written like this.
+    Checksum,
+    /// It is whole, and of this version.
+    Version(u32),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Magic => f.write_str("the magic number is missing"),
+            Fault::Checksum => f.write_str("the checksum does not match"),
+            Fault::Version(version) => write!(f, "version {version} is not known, only {FORMAT_VERSION}"),
+        }
+    }
+}
 
 /// A superblock in decoded form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +74,7 @@ impl Superblock {
     pub(crate) fn encode(&self) -> Buffer {
         let mut block = Buffer::zeroed(BLOCK_BYTES);
         block[MAGIC_AT..VERSION_AT].copy_from_slice(&MAGIC);
-        block[VERSION_AT..TARGET_AT].copy_from_slice(&VERSION.to_le_bytes());
+        block[VERSION_AT..TARGET_AT].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
         block[TARGET_AT..ENGINE_AT].copy_from_slice(&self.identity.target.0.to_le_bytes());
         block[ENGINE_AT..GENERATION_AT].copy_from_slice(self.identity.engine.as_bytes());
         for (at, value) in [
@@ -71,17 +96,17 @@ impl Superblock {
     }
 
     /// Reads a block; the error says what is wrong with it.
-    pub(crate) fn decode(block: &[u8]) -> Result<Superblock, String> {
+    pub(crate) fn decode(block: &[u8]) -> Result<Superblock, Fault> {
         if block[MAGIC_AT..VERSION_AT] != MAGIC {
-            return Err(String::from("the magic number is missing"));
+            return Err(Fault::Magic);
         }
         let u32_at = |at: usize| u32::from_le_bytes(block[at..at + 4].try_into().expect("four bytes"));
         let u64_at = |at: usize| u64::from_le_bytes(block[at..at + 8].try_into().expect("eight bytes"));
         if u32_at(CRC_AT) != crc32c(&block[..CRC_AT]) {
-            return Err(String::from("the checksum does not match"));
+            return Err(Fault::Checksum);
         }
-        if u32_at(VERSION_AT) != VERSION {
-            return Err(format!("version {} is not known, only {VERSION}", u32_at(VERSION_AT)));
+        if u32_at(VERSION_AT) != FORMAT_VERSION {
+            return Err(Fault::Version(u32_at(VERSION_AT)));
         }
         let engine: [u8; 16] = block[ENGINE_AT..GENERATION_AT].try_into().expect("sixteen bytes");
         Ok(Superblock {
@@ -150,6 +175,16 @@ mod tests {
         );
         assert!(block[104..CRC_AT].iter().all(|&byte| byte == 0));
         assert_eq!(Superblock::decode(&block), Ok(sample()));
+    }
+
+    #[test]
+    fn another_version_is_told_from_damage() {
+        let mut block = sample().encode();
+        block[VERSION_AT] += 1;
+        assert_eq!(Superblock::decode(&block), Err(Fault::Checksum));
+        let crc = crc32c(&block[..CRC_AT]);
+        block[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(Superblock::decode(&block), Err(Fault::Version(FORMAT_VERSION + 1)));
     }
 
     #[test]

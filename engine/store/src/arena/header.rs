@@ -64,13 +64,18 @@ pub(crate) fn initialise(arena: &mut Arena, identity: &Identity) {
     arena.write_u64(FREE_PAGES_AT, page_count - first);
 }
 
+/// The version of an arena's contents when it is not the one that this program knows.
+pub(crate) fn other_version(arena: &Arena) -> Option<u32> {
+    let version = arena.u32_at(VERSION_AT);
+    (arena.bytes(MAGIC_AT, 8) == MAGIC && version != VERSION).then_some(version)
+}
+
 /// What is wrong with the header, if anything: the byte and the reason.
 pub(crate) fn fault(arena: &Arena, identity: &Identity) -> Option<(u64, String)> {
     if arena.bytes(MAGIC_AT, 8) != MAGIC {
         return Some((MAGIC_AT, String::from("the magic number is missing")));
     }
-    let version = arena.u32_at(VERSION_AT);
-    if version != VERSION {
+    if let Some(version) = other_version(arena) {
         return Some((VERSION_AT, format!("version {version} is not known, only {VERSION}")));
     }
     if arena.bytes(ENGINE_AT, 16) != identity.engine.as_bytes() || arena.u32_at(TARGET_AT) != identity.target.0 {

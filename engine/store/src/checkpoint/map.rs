@@ -10,7 +10,8 @@ use media::{BLOCK_BYTES, Buffer};
 use crate::arena::PAGE_BYTES;
 
 const MAGIC: [u8; 4] = *b"DMAP";
-const VERSION: u16 = 1;
+/// Version of a chunk.
+pub(crate) const VERSION: u16 = 1;
 
 const MAGIC_AT: usize = 0;
 const VERSION_AT: usize = MAGIC_AT + 4;
@@ -115,17 +116,21 @@ pub(crate) fn encode_chunk(fragment: u64, generation: u64, index: u64, entries: 
     block
 }
 
+/// The version of the chunk with this fragment in a block, known or not.
+pub(crate) fn chunk_version(block: &[u8], fragment: u64) -> Option<u16> {
+    let mut unsigned = block[..BLOCK_BYTES].to_vec();
+    unsigned[CRC_AT..ENTRIES_AT].fill(0);
+    let whole = block[MAGIC_AT..VERSION_AT] == MAGIC
+        && block[FRAGMENT_AT..GENERATION_AT] == fragment.to_le_bytes()
+        && block[CRC_AT..ENTRIES_AT] == crc32c(&unsigned).to_le_bytes();
+    whole.then(|| u16::from_le_bytes([block[VERSION_AT], block[VERSION_AT + 1]]))
+}
+
 /// Reads the block of a chunk of `count` entries; `None` when it is none of this format, place and version, or damaged.
 pub(crate) fn decode_chunk(block: &[u8], fragment: u64, index: u64, count: usize) -> Option<Chunk> {
     let u32_at = |at: usize| u32::from_le_bytes(block[at..at + 4].try_into().expect("four bytes"));
     let u64_at = |at: usize| u64::from_le_bytes(block[at..at + 8].try_into().expect("eight bytes"));
-    let mut unsigned = block[..BLOCK_BYTES].to_vec();
-    unsigned[CRC_AT..ENTRIES_AT].fill(0);
-    let valid = block[MAGIC_AT..VERSION_AT] == MAGIC
-        && block[VERSION_AT..VERSION_AT + 2] == VERSION.to_le_bytes()
-        && u64_at(FRAGMENT_AT) == fragment
-        && u64::from(u32_at(INDEX_AT)) == index
-        && u32_at(CRC_AT) == crc32c(&unsigned);
+    let valid = chunk_version(block, fragment)? == VERSION && u64::from(u32_at(INDEX_AT)) == index;
     valid.then(|| Chunk {
         generation: u64_at(GENERATION_AT),
         entries: (0..count)

@@ -11,7 +11,8 @@ mod map;
 
 pub use map::meta_bytes_needed;
 pub(crate) use map::{
-    CHUNK_ENTRIES, Chunk, Layout, MapEntry, NO_SLOT, decode_chunk, digest, encode_chunk, meta_bytes_least,
+    CHUNK_ENTRIES, Chunk, Layout, MapEntry, NO_SLOT, VERSION, chunk_version, decode_chunk, digest, encode_chunk,
+    meta_bytes_least,
 };
 
 use erasure::crc32c;

@@ -28,14 +28,39 @@ pub(crate) enum Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Reads a record of an arena in use, which was checked when it was loaded.
     pub(crate) fn decode(bytes: &'a [u8]) -> Record<'a> {
-        let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-        let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-        match bytes[0] {
-            INLINE => Record::Inline { crc: u32_at(5), bytes: &bytes[9..9 + u32_at(1) as usize] },
-            DATA => Record::Data { length: u32_at(1), block: u64_at(5), crcs: &bytes[13..] },
-            HOLE => Record::Hole { length: u64_at(1) },
-            other => panic!("record kind {other} in memory that was checked when it was loaded"),
+        match Record::parse(bytes) {
+            Ok(record) => record,
+            Err(reason) => panic!("a record in memory that was checked when it was loaded: {reason}"),
+        }
+    }
+
+    /// Reads any bytes; the error says what is wrong with them.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Record<'a>, String> {
+        let (kind, rest) = bytes.split_first().ok_or("it is empty")?;
+        match *kind {
+            INLINE => {
+                let (length, rest) = u32_of(rest)?;
+                let (crc, bytes) = u32_of(rest)?;
+                if bytes.len() != length as usize {
+                    return Err(format!("a value of {length} bytes has {} bytes", bytes.len()));
+                }
+                Ok(Record::Inline { crc, bytes })
+            }
+            DATA => {
+                let (length, rest) = u32_of(rest)?;
+                let (block, crcs) = u64_of(rest)?;
+                if crcs.len() != 4 * (length as usize).div_ceil(CHECKSUM_CHUNK_BYTES) {
+                    return Err(format!("a value of {length} bytes has {} bytes of checksums", crcs.len()));
+                }
+                Ok(Record::Data { length, block, crcs })
+            }
+            HOLE => {
+                let (length, rest) = u64_of(rest)?;
+                if rest.is_empty() { Ok(Record::Hole { length }) } else { Err(String::from("bytes follow a range")) }
+            }
+            other => Err(format!("kind {other} is not defined")),
         }
     }
 
@@ -55,6 +80,16 @@ impl<'a> Record<'a> {
             _ => None,
         }
     }
+}
+
+fn u32_of(bytes: &[u8]) -> Result<(u32, &[u8]), String> {
+    let (head, rest) = bytes.split_first_chunk().ok_or("it is cut short")?;
+    Ok((u32::from_le_bytes(*head), rest))
+}
+
+fn u64_of(bytes: &[u8]) -> Result<(u64, &[u8]), String> {
+    let (head, rest) = bytes.split_first_chunk().ok_or("it is cut short")?;
+    Ok((u64::from_le_bytes(*head), rest))
 }
 
 pub(crate) fn encode_inline(out: &mut Vec<u8>, crc: u32, bytes: &[u8]) {
@@ -104,6 +139,40 @@ impl DataPart {
             length: ((last * chunk).min(u64::from(length)) - first * chunk) as usize,
             skip: (from - first * chunk) as usize,
             crcs,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_bytes_are_golden() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut out = Vec::new();
+        encode_inline(&mut out, 0x0102_0304, b"abc");
+        assert_eq!(hex(&out), "010300000004030201616263");
+        assert_eq!(Record::parse(&out), Ok(Record::Inline { crc: 0x0102_0304, bytes: b"abc" }));
+        out.clear();
+        encode_data(&mut out, 40_000, 7, &[0x0102_0304, 5]);
+        assert_eq!(hex(&out), "02409c000007000000000000000403020105000000");
+        assert_eq!(Record::parse(&out), Ok(Record::Data { length: 40_000, block: 7, crcs: &out[13..] }));
+        out.clear();
+        encode_hole(&mut out, 9);
+        assert_eq!(hex(&out), "030900000000000000");
+        assert_eq!(Record::parse(&out), Ok(Record::Hole { length: 9 }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64), kind in 0u8..5) {
+            let bytes = [&[kind][..], &bytes].concat();
+            if let Ok(record) = Record::parse(&bytes) {
+                prop_assert!((1..=3).contains(&kind));
+                prop_assert!(record.extent().is_some() == (kind == 2));
+            }
         }
     }
 }

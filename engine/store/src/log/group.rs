@@ -8,7 +8,8 @@ use media::{BLOCK_BYTES, Buffer};
 use types::Epoch;
 
 const MAGIC: [u8; 4] = *b"DWAL";
-const VERSION: u16 = 1;
+/// Version of a group.
+pub(crate) const VERSION: u16 = 1;
 
 const MAGIC_AT: usize = 0;
 const VERSION_AT: usize = MAGIC_AT + 4;
@@ -60,11 +61,7 @@ impl GroupHeader {
     pub(crate) fn decode(block: &[u8], fragment: u64) -> Option<GroupHeader> {
         let u32_at = |at: usize| u32::from_le_bytes(block[at..at + 4].try_into().expect("four bytes"));
         let u64_at = |at: usize| u64::from_le_bytes(block[at..at + 8].try_into().expect("eight bytes"));
-        let known = block[MAGIC_AT..VERSION_AT] == MAGIC
-            && block[VERSION_AT..FLAGS_AT] == VERSION.to_le_bytes()
-            && u64_at(FRAGMENT_AT) == fragment
-            && u32_at(HEADER_CRC_AT) == crc32c(&block[..HEADER_CRC_AT]);
-        known.then(|| GroupHeader {
+        (version_of(block, fragment)? == VERSION).then(|| GroupHeader {
             fragment,
             sequence: u64_at(SEQUENCE_AT),
             last_epoch: Epoch(u64_at(LAST_EPOCH_AT)),
@@ -74,6 +71,14 @@ impl GroupHeader {
             body_crc: u32_at(BODY_CRC_AT),
         })
     }
+}
+
+/// The version of the group with this fragment whose header starts a block, known or not.
+pub(crate) fn version_of(block: &[u8], fragment: u64) -> Option<u16> {
+    let whole = block[MAGIC_AT..VERSION_AT] == MAGIC
+        && block[FRAGMENT_AT..SEQUENCE_AT] == fragment.to_le_bytes()
+        && block[HEADER_CRC_AT..HEADER_BYTES] == crc32c(&block[..HEADER_CRC_AT]).to_le_bytes();
+    whole.then(|| u16::from_le_bytes([block[VERSION_AT], block[VERSION_AT + 1]]))
 }
 
 /// Blocks that a group with a body of `body_bytes` takes.

@@ -7,7 +7,7 @@
 mod group;
 mod ring;
 
-pub(crate) use group::{Body, GroupHeader, WrittenExtent, blocks_for, decode_body, encode};
+pub(crate) use group::{Body, GroupHeader, VERSION, WrittenExtent, blocks_for, decode_body, encode, version_of};
 pub(crate) use ring::Ring;
 
 use media::{BLOCK_BYTES, Buffer};

@@ -78,6 +78,10 @@ pub(crate) fn recover(devices: &mut Devices, identity: Identity, memory: ArenaMe
         ));
     }
     replay.run(devices, &mut arena)?;
+    if let Some(found) = header::other_version(&arena) {
+        let (structure, place, offset, known) = ("header", "arena", header::VERSION_AT, header::VERSION);
+        return Err(OpenError::Version { structure, place, offset, found, known });
+    }
     let virgin = superblock.generation == 1 && replay.report.groups == 0;
     let mut redo = Vec::new();
     let records = match header::fault(&arena, &identity) {

@@ -5,10 +5,10 @@ use media::{BLOCK_BYTES, Buffer, Device, Role};
 
 use super::{TRANSFER_BYTES, damaged, read, write};
 use crate::arena::{Arena, PAGE_BYTES};
-use crate::checkpoint::{CHUNK_ENTRIES, Chunk, Layout, MapEntry, NO_SLOT, decode_chunk, digest};
+use crate::checkpoint::{self, CHUNK_ENTRIES, Chunk, Layout, MapEntry, NO_SLOT, chunk_version, decode_chunk, digest};
 use crate::error::{OpenError, Slice};
 use crate::settings::{Geometry, Identity};
-use crate::superblock::Superblock;
+use crate::superblock::{FORMAT_VERSION, Fault, Superblock};
 
 /// The newest valid superblock, and which copy it is.
 pub(super) fn read_superblock(meta: &mut dyn Device, identity: &Identity) -> Result<(Superblock, u8), OpenError> {
@@ -25,7 +25,11 @@ pub(super) fn read_superblock(meta: &mut dyn Device, identity: &Identity) -> Res
                 return Err(OpenError::WrongIdentity { offset, found, expected });
             }
             Ok(superblock) => found.push((superblock, copy)),
-            Err(reason) => reasons.push(reason),
+            Err(Fault::Version(found)) => {
+                let (structure, place, known) = ("superblock", "meta slice", FORMAT_VERSION);
+                return Err(OpenError::Version { structure, place, offset, found, known });
+            }
+            Err(fault) => reasons.push(fault.to_string()),
         }
     }
     let newest = found.into_iter().max_by_key(|(superblock, _)| superblock.generation);
@@ -84,7 +88,10 @@ pub(super) fn read_map(
                     current = Some((chunk, copy));
                 }
                 Some(_) => {}
-                None if block.iter().any(|&byte| byte != 0) => suspect = suspect.or(Some(offset)),
+                None if block.iter().any(|&byte| byte != 0) => {
+                    refuse_other_version(&block, fragment, offset)?;
+                    suspect = suspect.or(Some(offset));
+                }
                 None => {}
             }
         }
@@ -99,6 +106,20 @@ pub(super) fn read_map(
         return Err(damaged(Role::Meta, offset, "a chunk of the page map is not the one the superblock refers to"));
     }
     Ok(Map { entries, chunks, unfinished })
+}
+
+fn refuse_other_version(block: &[u8], fragment: u64, offset: u64) -> Result<(), OpenError> {
+    let known = checkpoint::VERSION;
+    match chunk_version(block, fragment) {
+        Some(found) if found != known => Err(OpenError::Version {
+            structure: "page map chunk",
+            place: "meta slice",
+            offset,
+            found: found.into(),
+            known: known.into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Erases the versions that a checkpoint wrote but never made current, so that no later superblock can take them for

@@ -7,7 +7,7 @@ use super::{TRANSFER_BYTES, damaged, read, write};
 use crate::arena::Arena;
 use crate::error::{OpenError, Slice};
 use crate::health::Recovery;
-use crate::log::{Body, GroupHeader, Ring, WrittenExtent, decode_body, encode};
+use crate::log::{self, Body, GroupHeader, Ring, WrittenExtent, decode_body, encode, version_of};
 use crate::settings::Devices;
 
 /// Replay of the log, from its tail to its last valid group.
@@ -81,7 +81,8 @@ impl Replay {
         }
     }
 
-    /// A group after the missing one proves that the missing one was complete once: damage, not a torn end.
+    /// No group of another version, which would look like the end of the log; and none after the missing one, which
+    /// would prove that the missing one was complete once: damage, not a torn end.
     fn refuse_a_gap(&self, wal: &mut dyn Device) -> Result<(), OpenError> {
         let mut buffer = Buffer::zeroed(TRANSFER_BYTES);
         let end = self.ring.blocks * BLOCK_BYTES as u64;
@@ -93,6 +94,15 @@ impl Replay {
             }
             read(wal, Role::Wal, offset, &mut buffer)?;
             for (n, block) in buffer.chunks_exact(BLOCK_BYTES).enumerate() {
+                if let Some(found) = version_of(block, self.fragment).filter(|found| *found != log::VERSION) {
+                    return Err(OpenError::Version {
+                        structure: "log group",
+                        place: "wal slice",
+                        offset: offset + (n * BLOCK_BYTES) as u64,
+                        found: found.into(),
+                        known: log::VERSION.into(),
+                    });
+                }
                 let later = GroupHeader::decode(block, self.fragment).filter(|header| header.sequence > self.sequence);
                 if let Some(later) = later {
                     let at = offset + (n * BLOCK_BYTES) as u64;

@@ -146,6 +146,45 @@ fn groups_that_reach_outside_are_refused() {
 }
 
 #[test]
+fn structures_of_another_version_are_refused_by_version_and_not_as_damaged() {
+    let version = |target: &Target| match target.error() {
+        OpenError::Version { structure, offset, found, .. } => (structure, offset, found),
+        other => panic!("{other}"),
+    };
+    let sign = |block: &mut Buffer, at: usize, covered: usize| {
+        block[at..at + 4].fill(0);
+        let crc = erasure::crc32c(&block[..covered]);
+        block[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+    };
+    let target = Target::new();
+    let mut superblock = target.superblock().encode();
+    superblock[8] = 99;
+    sign(&mut superblock, BLOCK_BYTES - 4, BLOCK_BYTES - 4);
+    target.put(Role::Meta, 4096, &superblock);
+    assert_eq!(version(&target), ("superblock", 4096, 99));
+
+    let target = Target::new();
+    let mut group = encode(fragment(&IDENTITY), 1, Epoch(1), 1, &redo(4096, b"abc"), &[]);
+    group[4] = 99;
+    sign(&mut group, 60, 60);
+    target.put(Role::Wal, 8192, &group);
+    assert_eq!(version(&target), ("log group", 8192, 99));
+
+    let target = Target::new();
+    let layout = Layout::new(MIB, target.geometry.meta_bytes).unwrap();
+    let mut chunk = encode_chunk(fragment(&IDENTITY), 1, 0, &[MapEntry::EMPTY; 256]);
+    chunk[4] = 99;
+    sign(&mut chunk, 28, BLOCK_BYTES);
+    target.put(Role::Meta, layout.chunk_offset(0, 1), &chunk);
+    assert_eq!(version(&target), ("page map chunk", layout.chunk_offset(0, 1), 99));
+
+    let target = Target::new();
+    let header = [&b"DFRSARNA"[..], &99u32.to_le_bytes()].concat();
+    target.put(Role::Wal, 0, &encode(fragment(&IDENTITY), 1, Epoch(1), 1, &redo(0, &header), &[]));
+    assert_eq!(version(&target), ("header", 8, 99));
+}
+
+#[test]
 fn a_group_longer_than_the_log_is_a_torn_one() {
     let target = Target::new();
     let mut group = encode(fragment(&IDENTITY), 1, Epoch(1), 0, &[], &[]);

@@ -90,6 +90,16 @@ impl Target {
         target
     }
 
+    /// A target that is there already.
+    pub(crate) fn over(mems: Mems, arena_bytes: u64) -> Target {
+        let geometry = mems.devices().geometry(arena_bytes);
+        let settings = Settings { checkpoint_every: Duration::from_secs(1_000_000), ..Settings::default() };
+        let (driven, recovery) =
+            Driven::open(mems.devices(), IDENTITY, Box::new(vec![0; arena_bytes as usize]), settings).unwrap();
+        let now = Epoch(recovery.last_epoch.0.max(SECOND));
+        Target { geometry, mems, driven, recovery, settings, now }
+    }
+
     pub(crate) fn reopen(&mut self) {
         let memory = Box::new(vec![0; self.geometry.arena_bytes as usize]);
         let (driven, recovery) = Driven::open(self.mems.devices(), IDENTITY, memory, self.settings).unwrap();
