@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use erasure::checksums;
 use types::{
-    Address, Condition, Epoch, Key, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Rank, Scope, Segment,
-    Selection, Shape, Status, TargetIndex,
+    Address, ChecksumKind, Condition, Epoch, Key, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Rank, Scope,
+    Segment, Selection, Shape, Status, TargetIndex,
 };
 use wire::operation::Request;
 
@@ -146,7 +146,8 @@ impl Object {
         data: Bytes,
     ) -> Result<Epoch, Error> {
         let address = self.address(dkey, akey);
-        let operation = Operation::Update { address, shape, condition, checksums: checksums(&data), data };
+        let operation =
+            Operation::Update { address, shape, condition, checksums: checksums(ChecksumKind::Crc32c, &data), data };
         self.changed(dkey, operation).await
     }
 

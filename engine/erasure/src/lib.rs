@@ -1,6 +1,6 @@
 //! Checksums of values, and parity of stripes. Who computes them: `kernel`.
 //!
-//! A value is checked in chunks of 32 KiB with CRC32C. The checksums are made where the data is made (the client), kept
+//! A value is checked in chunks of 32 KiB, with CRC32C unless its container says otherwise. The checksums are made where the data is made (the client), kept
 //! beside the data, and checked by everyone who hands the data on.
 
 mod galois;
@@ -9,7 +9,8 @@ mod isal;
 mod kernel;
 mod parity;
 
-use types::{CHECKSUM_CHUNK_BYTES, Checksums};
+use sha2::{Digest, Sha256};
+use types::{CHECKSUM_CHUNK_BYTES, ChecksumKind, ChecksumSlice, Checksums};
 
 pub use kernel::{Choice, Kernel, UnknownKernel};
 pub use parity::{Code, MAX_CELLS, ParityError};
@@ -25,9 +26,27 @@ pub fn join_crc32c(first: u32, second: u32, second_bytes: u64) -> u32 {
     crc_fast::checksum_combine(algorithm, u64::from(first), u64::from(second), second_bytes) as u32
 }
 
+/// CRC-64/XZ of `bytes`.
+fn crc64(bytes: &[u8]) -> u64 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Xz, bytes)
+}
+
+/// Calls `each` with the checksum of `chunk`.
+fn with_checksum<T>(kind: ChecksumKind, chunk: &[u8], each: impl FnOnce(&[u8]) -> T) -> T {
+    match kind {
+        ChecksumKind::Crc32c => each(&crc32c(chunk).to_le_bytes()),
+        ChecksumKind::Crc64 => each(&crc64(chunk).to_le_bytes()),
+        ChecksumKind::Sha256 => each(&Sha256::digest(chunk)),
+    }
+}
+
 /// The checksum of each chunk of `data`; empty for empty data.
-pub fn checksums(data: &[u8]) -> Checksums {
-    data.chunks(CHECKSUM_CHUNK_BYTES).map(crc32c).collect()
+pub fn checksums(kind: ChecksumKind, data: &[u8]) -> Checksums {
+    let mut all = Checksums::with_capacity(kind, data.len().div_ceil(CHECKSUM_CHUNK_BYTES));
+    for chunk in data.chunks(CHECKSUM_CHUNK_BYTES) {
+        with_checksum(kind, chunk, |checksum| all.push(checksum));
+    }
+    all
 }
 
 /// Where data and checksums disagree.
@@ -40,16 +59,32 @@ pub enum Mismatch {
 }
 
 /// Compares `data` with the checksums made for it.
-pub fn verify(data: &[u8], checksums: &[u32]) -> Result<(), Mismatch> {
-    if data.len().div_ceil(CHECKSUM_CHUNK_BYTES) != checksums.len() {
+pub fn verify<'a>(data: &[u8], checksums: impl Into<ChecksumSlice<'a>>) -> Result<(), Mismatch> {
+    let checksums = checksums.into();
+    if data.len().div_ceil(CHECKSUM_CHUNK_BYTES) != checksums.count() {
         return Err(Mismatch::Count);
     }
-    for (index, (chunk, expected)) in data.chunks(CHECKSUM_CHUNK_BYTES).zip(checksums).enumerate() {
-        if crc32c(chunk) != *expected {
+    let Some(kind) = checksums.kind() else { return Ok(()) };
+    for (index, (chunk, expected)) in data.chunks(CHECKSUM_CHUNK_BYTES).zip(checksums.iter()).enumerate() {
+        if !with_checksum(kind, chunk, |found| found == expected) {
             return Err(Mismatch::Chunk(index * CHECKSUM_CHUNK_BYTES));
         }
     }
     Ok(())
+}
+
+/// The CRC32C of all of `data`, of which `checksums` are right: joined from them when they are CRC32C.
+pub fn whole_crc32c<'a>(data: &[u8], checksums: impl Into<ChecksumSlice<'a>>) -> u32 {
+    let checksums = checksums.into();
+    if checksums.kind() != Some(ChecksumKind::Crc32c) {
+        return crc32c(data);
+    }
+    let crcs = checksums.iter().map(|crc| u32::from_le_bytes(crc.try_into().expect("a CRC32C has four bytes")));
+    let chunks = data.chunks(CHECKSUM_CHUNK_BYTES).zip(crcs);
+    let joined = chunks
+        .map(|(chunk, crc)| (crc, chunk.len()))
+        .reduce(|(whole, _), (crc, length)| (join_crc32c(whole, crc, length as u64), length));
+    joined.map_or(0, |(whole, _)| whole)
 }
 
 #[cfg(test)]
@@ -68,9 +103,24 @@ mod tests {
 
     #[test]
     fn no_data_has_no_checksums() {
-        assert!(checksums(b"").is_empty());
-        assert_eq!(verify(b"", &[]), Ok(()));
-        assert_eq!(verify(b"", &[0]), Err(Mismatch::Count));
+        for kind in ChecksumKind::ALL {
+            assert!(checksums(kind, b"").is_empty());
+            assert_eq!(verify(b"", &Checksums::none()), Ok(()));
+            assert_eq!(verify(b"", &checksums(kind, b"x")), Err(Mismatch::Count));
+            assert_eq!(verify(b"x", &Checksums::none()), Err(Mismatch::Count));
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_known_check_value() {
+        let hex = |kind| format!("{:?}", checksums(kind, b"123456789"));
+        // CRC-32/ISCSI and CRC-64/XZ in the catalogue of parametrised CRC algorithms, little-endian here; FIPS 180-4.
+        assert_eq!(hex(ChecksumKind::Crc32c), "crc32[839206e3]");
+        assert_eq!(hex(ChecksumKind::Crc64), "crc64[fa3919dfbbc95d99]");
+        assert_eq!(
+            hex(ChecksumKind::Sha256),
+            "sha256[15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225]"
+        );
     }
 
     proptest! {
@@ -90,9 +140,16 @@ mod tests {
         }
 
         #[test]
-        fn every_flipped_bit_is_found_in_its_chunk(length in 1usize..100_000, at: prop::sample::Index, bit in 0u8..8) {
+        fn every_flipped_bit_is_found_in_its_chunk(
+            kind in prop::sample::select(&ChecksumKind::ALL[..]),
+            length in 1usize..100_000,
+            at: prop::sample::Index,
+            bit in 0u8..8,
+        ) {
             let mut data: Vec<u8> = (0..length).map(|n| n as u8).collect();
-            let sums = checksums(&data);
+            let sums = checksums(kind, &data);
+            prop_assert_eq!(sums.kind(), Some(kind));
+            prop_assert_eq!(whole_crc32c(&data, &sums), crc32c(&data));
             prop_assert_eq!(verify(&data, &sums), Ok(()));
             let at = at.index(length);
             data[at] ^= 1 << bit;

@@ -13,8 +13,8 @@ use daos_store::{
 };
 use media::{Device, Event, Mem, Memory, OpenDevice, Ring, Role, execute};
 use types::{
-    Address, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Place, PoolId, Selection, Shape,
-    TargetIndex,
+    Address, ChecksumKind, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Place, PoolId, Selection,
+    Shape, TargetIndex,
 };
 use uuid::Uuid;
 
@@ -153,7 +153,7 @@ fn address(n: u64) -> Address {
 }
 
 fn update(shape: Shape, address: Address, data: &Bytes) -> Operation {
-    let checksums = erasure::checksums(data);
+    let checksums = erasure::checksums(ChecksumKind::Crc32c, data);
     Operation::Update { address, shape, condition: Condition::Always, checksums, data: data.clone() }
 }
 
@@ -172,7 +172,7 @@ fn main() {
     let mut measure = Measure { store, pump, now: 1 << 30 };
     let create = Command::PoolCreate { pool: PLACE.pool, scm_bytes: 900 * MIB, data_bytes: geometry.data_bytes };
     assert_eq!(measure.run(create), Reply::Done(Ok(())));
-    assert_eq!(measure.run(Command::ContainerCreate(PLACE)), Reply::Done(Ok(())));
+    assert_eq!(measure.run(Command::ContainerCreate(PLACE, ChecksumKind::Crc32c)), Reply::Done(Ok(())));
 
     let value = Bytes::from(vec![7u8; 100]);
     let fetch = |n| Operation::Fetch { address: address(n), selection: Selection::Single, epoch: Epoch::MAX };

@@ -11,7 +11,7 @@
 //! Containers are found by the serial of their pool, not its uuid: a pool can be made anew under the same uuid while
 //! the old one is still being taken down.
 
-use types::{ContainerId, Place, PoolId, Status};
+use types::{ChecksumKind, ContainerId, Place, PoolId, Status};
 use uuid::Uuid;
 
 use crate::arena::header::{CATALOG_AT, PROMISED_ARENA_AT, PROMISED_DATA_AT, SERIAL_AT};
@@ -49,6 +49,7 @@ const CONTAINER_USED_DATA_AT: u64 = 40;
 const CONTAINER_OBJECT_TOMBSTONES_AT: u64 = 48;
 const CONTAINER_DKEY_TOMBSTONES_AT: u64 = 56;
 const CONTAINER_HISTORY_AT: u64 = 64;
+const CONTAINER_CHECKSUM_KIND_AT: u64 = 72;
 
 impl Pool {
     pub(crate) fn id(self, arena: &Arena) -> PoolId {
@@ -122,6 +123,12 @@ impl Container {
     /// Reads as of an epoch before this one are refused: what they would see is partly gone.
     pub(crate) fn history_from(self, arena: &Arena) -> u64 {
         arena.u64_at(self.0 + CONTAINER_HISTORY_AT)
+    }
+
+    /// The kind of checksums that its values have.
+    pub(crate) fn checksum_kind(self, arena: &Arena) -> ChecksumKind {
+        let number = arena.bytes(self.0 + CONTAINER_CHECKSUM_KIND_AT, 1)[0];
+        ChecksumKind::from_number(number).expect("memory was checked when it was loaded")
     }
 
     pub(crate) fn set_history_from(self, arena: &mut Arena, epoch: u64) {
@@ -269,17 +276,18 @@ pub(crate) fn create_pool(arena: &mut Arena, pool: PoolId, scm_bytes: u64, data_
     Ok(true)
 }
 
-/// Adds a container; false when it is there.
-pub(crate) fn create_container(arena: &mut Arena, place: Place) -> Result<bool, Status> {
+/// Adds a container; false when the same one is there.
+pub(crate) fn create_container(arena: &mut Arena, place: Place, kind: ChecksumKind) -> Result<bool, Status> {
     let pool = find_pool(arena, place.pool).ok_or(Status::Nonexistent)?;
     let key = container_key(pool.serial(arena), place.container);
-    if CATALOG.get(arena, &key).is_some() {
-        return Ok(false);
+    if let Some(there) = CATALOG.get(arena, &key).map(|value| Container(extents::le(value))) {
+        return if there.checksum_kind(arena) == kind { Ok(false) } else { Err(Status::Exists) };
     }
     let at = arena.allocate(CONTAINER_BYTES)?;
     let mut record = [0; CONTAINER_BYTES];
     record[..16].copy_from_slice(place.container.0.as_bytes());
     record[CONTAINER_POOL_AT as usize..][..8].copy_from_slice(&pool.0.to_le_bytes());
+    record[CONTAINER_CHECKSUM_KIND_AT as usize] = kind.number();
     arena.write_fresh(at, &record);
     CATALOG.put(arena, &key, &at.to_le_bytes())?;
     Ok(true)

@@ -1,6 +1,6 @@
 //! What a target is asked to do and what it answers.
 
-use types::{Answer, ContainerId, Epoch, Operation, Place, PoolId, Status};
+use types::{Answer, ChecksumKind, ContainerId, Epoch, Operation, Place, PoolId, Status};
 
 /// Chosen by the caller, echoed with the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,13 +32,13 @@ pub enum Command {
     PoolList,
     /// Space of one pool.
     PoolQuery(PoolId),
-    /// Adds a container. One that is there succeeds.
-    ContainerCreate(Place),
+    /// Adds a container whose values have checksums of this kind. The same container with the same kind again succeeds.
+    ContainerCreate(Place, ChecksumKind),
     /// Removes a container with everything in it. One that is not there succeeds.
     ContainerDestroy(Place),
     /// Lists the containers of a pool.
     ContainerList(PoolId),
-    /// Bytes a container uses (arena and data).
+    /// Bytes a container uses (arena and data), and what it was made with.
     ContainerQuery(Place),
     /// Space of the whole target.
     SpaceQuery,
@@ -85,6 +85,8 @@ pub struct ContainerUse {
     pub data_bytes: u64,
     /// The first epoch as of which it can be read; zero while nothing of its history is gone.
     pub history_from: Epoch,
+    /// The kind of its checksums.
+    pub checksum_kind: ChecksumKind,
 }
 
 /// The answer to a [`Command`].

@@ -15,7 +15,7 @@ use crate::settings::{Geometry, Identity};
 const MAGIC: [u8; 8] = *b"DFRSUPER";
 /// Version of what a target has on disk, all structures together: whatever changes in one of them changes this too, so that the
 /// superblock tells a target of another version before anything else of it is read.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MAGIC_AT: usize = 0;
 const VERSION_AT: usize = MAGIC_AT + 8;
@@ -159,7 +159,7 @@ mod tests {
             hex,
             concat!(
                 "4446525355504552",
-                "01000000",
+                "02000000",
                 "03000000",
                 "00112233445566778899aabbccddeeff",
                 "0700000000000000",

@@ -8,8 +8,10 @@ use bytes::Bytes;
 use daos_store::{Command, Reply};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use target::{OBJECT, PLACE, Target, data, key};
-use types::{Address, Condition, Epoch, Key, Level, ObjectId, Operation, Outcome, Scope, Selection, Shape, Status};
+use target::{OBJECT, PLACE, Target, data, key, spoil};
+use types::{
+    Address, ChecksumKind, Condition, Epoch, Key, Level, ObjectId, Operation, Outcome, Scope, Selection, Shape, Status,
+};
 
 /// What happened to an akey or above it, in order.
 #[derive(Debug, Clone)]
@@ -154,13 +156,18 @@ impl Run {
         let bytes = if is_single && self.random.random_bool(0.1) { Bytes::new() } else { bytes };
         let condition = [Condition::Always, Condition::Always, Condition::Absent, Condition::Present]
             [self.random.random_range(0..4)];
-        let mut checksums = erasure::checksums(&bytes);
+        let foreign = !bytes.is_empty() && self.random.random_bool(0.03);
+        let others: Vec<ChecksumKind> =
+            ChecksumKind::ALL.into_iter().filter(|kind| *kind != self.target.kind).collect();
+        let kind = if foreign { others[self.random.random_range(0..2)] } else { self.target.kind };
+        let mut checksums = erasure::checksums(kind, &bytes);
         let spoiled = !checksums.is_empty() && self.random.random_bool(0.05);
         if spoiled {
-            checksums[0] ^= 1;
+            checksums = spoil(&checksums);
         }
         let conflict = if is_single { held.size() > 0 } else { held.single.is_some() };
         let expected = match condition {
+            _ if foreign => Err(Status::Invalid),
             _ if spoiled => Err(Status::Checksum),
             Condition::Absent if held.holds() => Err(Status::Exists),
             Condition::Present if !held.holds() => Err(Status::Nonexistent),
@@ -308,7 +315,7 @@ fn random_histories_match_the_model_at_every_epoch() {
     for seed in 0..40 {
         let random = StdRng::seed_from_u64(seed);
         let mut run = Run {
-            target: Target::new(),
+            target: Target::of_kind(ChecksumKind::ALL[seed as usize % 3]),
             model: Model::default(),
             random,
             history_from: Epoch::ZERO,

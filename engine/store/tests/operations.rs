@@ -5,10 +5,10 @@ mod target;
 use bytes::Bytes;
 use daos_store::{Command, Event, Reply, Space};
 use media::BLOCK_BYTES;
-use target::{MIB, OBJECT, PLACE, SECOND, Target, address, data, geometry, key};
+use target::{MIB, OBJECT, PLACE, SECOND, Target, address, data, geometry, key, spoil};
 use types::{
-    Condition, ContainerId, Epoch, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Place, PoolId, Scope,
-    Selection, Shape, Status,
+    ChecksumKind, Condition, ContainerId, Epoch, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Place, PoolId,
+    Scope, Selection, Shape, Status,
 };
 use uuid::Uuid;
 
@@ -167,13 +167,44 @@ fn wrong_checksums_are_refused_before_anything_is_written() {
     let mut target = Target::new();
     let written = target.driven.store.stats().wal_bytes;
     let data = data(100_000, 1);
-    let mut checksums = erasure::checksums(&data);
-    checksums[2] ^= 1;
+    let checksums = spoil(&erasure::checksums(ChecksumKind::Crc32c, &data));
     let (shape, condition, address) = (Shape::Single, Condition::Always, address("d", "a"));
     let update = Operation::Update { address, shape, condition, checksums, data };
     assert_eq!(target.operate(update), Err(Status::Checksum));
     assert_eq!(target.driven.store.stats().wal_bytes, written);
     assert!(target.mems.data.image().iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn a_container_has_one_kind_of_checksums_and_gives_it_back() {
+    for kind in ChecksumKind::ALL {
+        let mut target = Target::of_kind(kind);
+        let Reply::ContainerUsed(Ok(used)) = target.run(Command::ContainerQuery(PLACE)) else { panic!("it is there") };
+        assert_eq!(used.checksum_kind, kind);
+        let values = [0, 1, 4095, 4096, 32_768, 100_000].map(|length| data(length, 3));
+        for (n, value) in values.iter().enumerate() {
+            target.update("d", &format!("single{n}"), Shape::Single, value).unwrap();
+        }
+        target.update("d", "array", Shape::Array { offset: 10 }, &values[5]).unwrap();
+        target.update("d", "array", Shape::Array { offset: 200_000 }, &values[1]).unwrap();
+        target.reopen();
+        for (n, value) in values.iter().enumerate() {
+            assert_eq!(target.fetch_single("d", &format!("single{n}")).as_ref(), Ok(value));
+        }
+        let found = target.fetch("d", "array", Selection::Array { offset: 33_000, length: 200_000 }, Epoch::MAX);
+        let Ok(Outcome::Fetched(segments)) = found else { panic!("{found:?}") };
+        let kinds: Vec<_> = segments.iter().map(|segment| (segment.offset, segment.checksums.kind())).collect();
+        assert_eq!(kinds, [(33_000, Some(kind)), (200_000, Some(kind))]);
+
+        for other in ChecksumKind::ALL.into_iter().filter(|other| *other != kind) {
+            let (address, shape, condition) = (address("d", "other"), Shape::Single, Condition::Always);
+            let (checksums, data) = (erasure::checksums(other, &values[1]), values[1].clone());
+            let update = Operation::Update { address, shape, condition, checksums, data };
+            assert_eq!(target.operate(update), Err(Status::Invalid));
+            assert_eq!(target.run(Command::ContainerCreate(PLACE, other)), Reply::Done(Err(Status::Exists)));
+        }
+        target.check();
+    }
 }
 
 #[test]
@@ -200,7 +231,8 @@ fn a_read_waits_until_what_it_tells_is_durable() {
     let mut target = Target::new();
     let update = |seed| {
         let value = data(5000, seed);
-        let (shape, condition, checksums) = (Shape::Single, Condition::Always, erasure::checksums(&value));
+        let (shape, condition, checksums) =
+            (Shape::Single, Condition::Always, erasure::checksums(ChecksumKind::Crc32c, &value));
         let operation = Operation::Update { address: address("d", "a"), shape, condition, checksums, data: value };
         Command::Operate { place: PLACE, operation }
     };
@@ -356,14 +388,17 @@ fn containers_are_apart_from_each_other() {
     let operate = |place, operation| Command::Operate { place, operation };
     let absent = target.run(operate(second, list.clone()));
     assert_eq!(absent, Reply::Operated(Err(Status::NoHandle)));
-    assert_eq!(target.run(Command::ContainerCreate(second)), Reply::Done(Ok(())));
-    assert_eq!(target.run(Command::ContainerCreate(second)), Reply::Done(Ok(())));
+    assert_eq!(target.run(Command::ContainerCreate(second, ChecksumKind::Crc32c)), Reply::Done(Ok(())));
+    assert_eq!(target.run(Command::ContainerCreate(second, ChecksumKind::Crc32c)), Reply::Done(Ok(())));
     let empty = target.run(operate(second, list));
     assert_eq!(empty, Reply::Operated(Ok(Outcome::Listed { names: vec![], more: false })));
     let both = Reply::Containers(Ok(vec![second.container, PLACE.container]));
     assert_eq!(target.run(Command::ContainerList(PLACE.pool)), both);
     let nowhere = Place { pool: PoolId(Uuid::nil()), ..PLACE };
-    assert_eq!(target.run(Command::ContainerCreate(nowhere)), Reply::Done(Err(Status::Nonexistent)));
+    assert_eq!(
+        target.run(Command::ContainerCreate(nowhere, ChecksumKind::Crc32c)),
+        Reply::Done(Err(Status::Nonexistent))
+    );
     assert_eq!(target.run(Command::ContainerDestroy(nowhere)), Reply::Done(Ok(())));
     assert_eq!(target.run(Command::ContainerDestroy(second)), Reply::Done(Ok(())));
     assert_eq!(target.fetch_single("d", "a").unwrap(), data(10, 1));
@@ -377,7 +412,8 @@ fn a_log_much_smaller_than_the_work_makes_changes_wait_not_fail() {
     // Submitted without waiting: the log holds about 250 of these groups.
     for n in 0..3000u64 {
         let value = data(3000, n);
-        let (shape, condition, checksums) = (Shape::Single, Condition::Always, erasure::checksums(&value));
+        let (shape, condition, checksums) =
+            (Shape::Single, Condition::Always, erasure::checksums(ChecksumKind::Crc32c, &value));
         let address = address("d", &format!("{n:05}"));
         let operation = Operation::Update { address, shape, condition, checksums, data: value };
         target.driven.submit(Command::Operate { place: PLACE, operation }, Epoch(target.now.0 + n));
@@ -445,7 +481,7 @@ fn each_kind_of_operation_counts_under_its_own_name() {
         address: address("d", "a"),
         shape: Shape::Single,
         condition: Condition::Always,
-        checksums: vec![1],
+        checksums: spoil(&erasure::checksums(ChecksumKind::Crc32c, &value)),
         data: value,
     };
     assert_eq!(target.operate(damaged), Err(Status::Checksum));

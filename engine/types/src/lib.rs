@@ -3,6 +3,7 @@
 //! Pure values: no IO, no clock, no async. A type here has one meaning on the command line, on the wire and on disk;
 //! its `Display` and `FromStr` are the form people type and read.
 
+mod checksum;
 mod epoch;
 mod fault;
 mod id;
@@ -12,14 +13,16 @@ mod operation;
 mod size;
 mod status;
 
+pub use checksum::{
+    CHECKSUM_CHUNK_BYTES, ChecksumKind, ChecksumSlice, Checksums, MAX_CHECKSUM_BYTES, UnknownChecksumKind,
+};
 pub use epoch::{Clock, Epoch};
 pub use fault::{Fault, Name as FaultName};
 pub use id::{ContainerId, ObjectId, ParseObjectIdError, PoolId, Rank, TargetIndex};
 pub use key::{Key, KeyError, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use label::{Label, LabelError, Reference};
 pub use operation::{
-    Address, Answer, CHECKSUM_CHUNK_BYTES, Checksums, Condition, Level, MAX_LIST_ENTRIES, Operation, Outcome, Place,
-    Scope, Segment, Selection, Shape,
+    Address, Answer, Condition, Level, MAX_LIST_ENTRIES, Operation, Outcome, Place, Scope, Segment, Selection, Shape,
 };
 pub use size::{ParseSizeError, Size};
 pub use status::Status;

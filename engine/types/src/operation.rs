@@ -5,13 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::{ContainerId, Epoch, Key, ObjectId, PoolId, Status};
-
-/// Bytes covered by one checksum, counted from the first byte of the data it came with.
-pub const CHECKSUM_CHUNK_BYTES: usize = 32 << 10;
-
-/// CRC32C of each [`CHECKSUM_CHUNK_BYTES`] of some data, the last chunk possibly shorter; none for no data.
-pub type Checksums = Vec<u32>;
+use crate::{Checksums, ContainerId, Epoch, Key, ObjectId, PoolId, Status};
 
 /// Most entries one list reply carries.
 pub const MAX_LIST_ENTRIES: u32 = 1024;
@@ -117,7 +111,7 @@ pub enum Operation {
         shape: Shape,
         /// Under which condition.
         condition: Condition,
-        /// Checksums of `data`, made by whoever made the data.
+        /// Checksums of `data`, made by whoever made the data, of the container's kind.
         checksums: Checksums,
         /// The bytes; 1 to [`crate::MAX_VALUE_BYTES`], a single value may also be empty.
         data: Bytes,

@@ -4,7 +4,7 @@
 //!  0 magic        u32  "DFR1"
 //!  4 header_crc   u32  CRC32C of bytes 8..32
 //!  8 body_length  u32
-//! 12 version      u16  1
+//! 12 version      u16  2
 //! 14 kind         u8
 //! 15 flags        u8   0
 //! 16 tag          u64  chosen by the asker, echoed
@@ -21,8 +21,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// "DFR1" in the order in which the bytes travel.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DFR1");
-/// The version of this page.
-pub const VERSION: u16 = 1;
+/// The version of this page. Version 1, which had CRC32C only, was in no release and is not spoken.
+pub const VERSION: u16 = 2;
 /// Length of a header.
 pub const HEADER_BYTES: usize = 32;
 /// Longest body: one value of the largest size, and 1 MiB for keys, checksums and further small operations.
@@ -299,12 +299,12 @@ mod tests {
     }
 
     #[test]
-    fn golden_bytes_of_version_1() {
+    fn golden_bytes_of_version_2() {
         let mut body = Body::new();
         body.put(b"abc");
         let frame = joined(&body.into_frame(Kind::Request, 0x0102_0304_0506_0708, 2));
         let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "44465231ca4e44b90300000001000300080706050403020102000000b73f4b36616263");
+        assert_eq!(hex, "444652310d5680e00300000002000300080706050403020102000000b73f4b36616263");
     }
 
     #[test]
@@ -319,7 +319,9 @@ mod tests {
             decode(&bytes)
         };
         assert!(matches!(with(0, b'X'), Err(FrameError::Magic(_))));
-        assert_eq!(with(12, 2), Err(FrameError::Version(2)));
+        for other in [1, 3] {
+            assert_eq!(with(12, other), Err(FrameError::Version(u16::from(other))));
+        }
         assert_eq!(with(14, 0), Err(FrameError::Kind(0)));
         assert_eq!(with(15, 1), Err(FrameError::Reserved { field: "flags", value: 1 }));
         assert_eq!(with(26, 1), Err(FrameError::Reserved { field: "reserved", value: 1 }));

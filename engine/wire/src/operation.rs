@@ -2,22 +2,24 @@
 //!
 //! ```text
 //! REQUEST body   pool UUID u8[16], container UUID u8[16], then `count` operations
-//! operation      0 opcode u8   1 form u8   2 condition u8   3 zero u8   4 limit u32
+//! operation      0 opcode u8   1 form u8   2 condition u8   3 checksum_kind u8   4 limit u32
 //!                8 object_hi u64  16 object_lo u64  24 dkey_length u16  26 akey_length u16  28 checksum_count u32
 //!               32 offset u64  40 length u64  48 epoch u64  56 data_length u32  60 zero u32
-//!               64 dkey, akey (the anchor of a list), checksums u32[], data
+//!               64 dkey, akey (the anchor of a list), checksums, data
 //! REPLY body     `count` answers
 //! answer         0 status i32   4 form u8   5 more u8   6 zero u16   8 value u64  16 count u32  20 zero u32
 //!               24 form 2: `count` segments; form 3: `count` names
-//! segment        0 offset u64   8 length u32  12 checksum_count u32  16 checksums u32[], data
+//! segment        0 offset u64   8 length u32  12 checksum_count u16  14 checksum_kind u8  15 zero u8
+//!               16 checksums, data
 //! name           0 length u16   2 bytes
 //! ```
 //! A field an operation does not use is zero.
 
 use bytes::Bytes;
 use types::{
-    Address, Answer, Condition, ContainerId, Epoch, Key, Level, MAX_KEY_BYTES, MAX_LIST_ENTRIES, MAX_VALUE_BYTES,
-    ObjectId, Operation, Outcome, Place, PoolId, Scope, Segment, Selection, Shape, Status,
+    Address, Answer, ChecksumKind, Checksums, Condition, ContainerId, Epoch, Key, Level, MAX_KEY_BYTES,
+    MAX_LIST_ENTRIES, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Place, PoolId, Scope, Segment, Selection, Shape,
+    Status,
 };
 use uuid::Uuid;
 use zerocopy::little_endian::{I32, U16, U32, U64};
@@ -39,7 +41,7 @@ struct RawOperation {
     opcode: u8,
     form: u8,
     condition: u8,
-    zero: u8,
+    checksum_kind: u8,
     limit: U32,
     object_hi: U64,
     object_lo: U64,
@@ -50,7 +52,7 @@ struct RawOperation {
     length: U64,
     epoch: U64,
     data_length: U32,
-    zero_too: U32,
+    zero: U32,
 }
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned, Default)]
@@ -70,7 +72,9 @@ struct RawAnswer {
 struct RawSegment {
     offset: U64,
     length: U32,
-    checksum_count: U32,
+    checksum_count: U16,
+    checksum_kind: u8,
+    zero: u8,
 }
 
 const _: () = assert!(size_of::<RawOperation>() == 64 && size_of::<RawAnswer>() == 24 && size_of::<RawSegment>() == 16);
@@ -132,7 +136,7 @@ pub fn decode_answers(mut body: Bytes, count: u16) -> Result<Vec<Answer>, BodyEr
 /// Bytes `operation` takes in a body.
 pub fn encoded_length(operation: &Operation) -> usize {
     let variable = match operation {
-        Operation::Update { address, checksums, data, .. } => keys(address) + 4 * checksums.len() + data.len(),
+        Operation::Update { address, checksums, data, .. } => keys(address) + checksums.as_bytes().len() + data.len(),
         Operation::Fetch { address, .. } | Operation::ArraySize { address, .. } => keys(address),
         Operation::Punch { scope, .. } => match scope {
             Scope::Object(_) => 0,
@@ -160,12 +164,11 @@ fn encode_operation(body: &mut Body, operation: &Operation) {
                 raw.form = 1;
                 raw.offset = U64::new(*offset);
             }
-            raw.checksum_count = U32::new(checksums.len() as u32);
+            raw.checksum_kind = kind_number(checksums);
+            raw.checksum_count = U32::new(checksums.count() as u32);
             raw.data_length = U32::new(data.len() as u32);
             put(body, raw, Some(&address.object), Some(&address.dkey), address.akey.as_bytes());
-            for checksum in checksums {
-                body.put(&checksum.to_le_bytes());
-            }
+            body.put(checksums.as_bytes());
             body.share(data);
         }
         Operation::Fetch { address, selection, epoch } => {
@@ -237,7 +240,7 @@ fn put(body: &mut Body, mut raw: RawOperation, object: Option<&ObjectId>, dkey: 
 
 fn decode_operation(body: &mut Bytes) -> Result<Operation, BodyError> {
     let raw: RawOperation = fixed(body, "operation")?;
-    zero("operation.zero", u64::from(raw.zero) | u64::from(raw.zero_too.get()))?;
+    zero("operation.zero", u64::from(raw.zero.get()))?;
     let condition = match raw.condition {
         0 => Condition::Always,
         1 => Condition::Absent,
@@ -269,7 +272,7 @@ fn decode_operation(body: &mut Bytes) -> Result<Operation, BodyError> {
                     limit: MAX_VALUE_BYTES as u64,
                 });
             }
-            let checksums = checksums(body, raw.checksum_count.get() as usize)?;
+            let checksums = checksums(body, raw.checksum_kind, raw.checksum_count.get())?;
             let data = bytes(body, data_length, "data")?;
             let shape = if form == 0 { Shape::Single } else { Shape::Array { offset } };
             Ok(Operation::Update { address, shape, condition, checksums, data })
@@ -321,6 +324,7 @@ fn check_unused(raw: &RawOperation) -> Result<(), BodyError> {
         ("operation.object", raw.object_hi.get() | raw.object_lo.get(), object),
         ("operation.dkey_length", u64::from(raw.dkey_length.get()), dkey),
         ("operation.akey_length", u64::from(raw.akey_length.get()), akey),
+        ("operation.checksum_kind", u64::from(raw.checksum_kind), opcode == UPDATE),
         ("operation.checksum_count", u64::from(raw.checksum_count.get()), opcode == UPDATE),
         ("operation.offset", raw.offset.get(), array),
         ("operation.length", raw.length.get(), array && opcode != UPDATE),
@@ -328,6 +332,10 @@ fn check_unused(raw: &RawOperation) -> Result<(), BodyError> {
         ("operation.data_length", u64::from(raw.data_length.get()), opcode == UPDATE),
     ];
     used.into_iter().filter(|(_, _, used)| !used).try_for_each(|(field, value, _)| zero(field, value))
+}
+
+fn kind_number(checksums: &Checksums) -> u8 {
+    checksums.kind().map_or(0, ChecksumKind::number)
 }
 
 fn condition_number(condition: Condition) -> u8 {
@@ -358,12 +366,12 @@ fn encode_answer(body: &mut Body, answer: &Answer) {
                 let raw = RawSegment {
                     offset: U64::new(segment.offset),
                     length: U32::new(segment.data.len() as u32),
-                    checksum_count: U32::new(segment.checksums.len() as u32),
+                    checksum_count: U16::new(segment.checksums.count() as u16), // at most MAX_CHECKSUMS
+                    checksum_kind: kind_number(&segment.checksums),
+                    zero: 0,
                 };
                 body.put(raw.as_bytes());
-                for checksum in &segment.checksums {
-                    body.put(&checksum.to_le_bytes());
-                }
+                body.put(segment.checksums.as_bytes());
                 body.share(&segment.data);
             }
         }
@@ -406,7 +414,8 @@ fn decode_answer(body: &mut Bytes) -> Result<Answer, BodyError> {
             let mut segments = Vec::with_capacity(count.min(body.len() / size_of::<RawSegment>()));
             for _ in 0..count {
                 let raw: RawSegment = fixed(body, "segment")?;
-                let checksums = checksums(body, raw.checksum_count.get() as usize)?;
+                zero("segment.zero", u64::from(raw.zero))?;
+                let checksums = checksums(body, raw.checksum_kind, u32::from(raw.checksum_count.get()))?;
                 let data = bytes(body, raw.length.get() as usize, "segment data")?;
                 segments.push(Segment { offset: raw.offset.get(), checksums, data });
             }

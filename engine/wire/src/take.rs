@@ -1,7 +1,7 @@
 //! Taking fields off the front of received bytes, with every length checked.
 
 use bytes::Bytes;
-use types::{Key, KeyError};
+use types::{CHECKSUM_CHUNK_BYTES, ChecksumKind, Checksums, Key, KeyError, MAX_VALUE_BYTES};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 /// Why a body does not decode.
@@ -70,11 +70,22 @@ pub(crate) fn key(body: &mut Bytes, length: usize, field: &'static str) -> Resul
     Key::new(&bytes(body, length, field)?).map_err(|source| BodyError::Key { field, source })
 }
 
-/// Splits `count` checksums off the front.
-pub(crate) fn checksums(body: &mut Bytes, count: usize) -> Result<Vec<u32>, BodyError> {
-    // `count` is at most u32::MAX, so this does not overflow on 64-bit hosts; the length is checked before allocating.
-    let raw = bytes(body, count.saturating_mul(4), "checksums")?;
-    Ok(raw.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().expect("chunks of four"))).collect())
+/// Most checksums of one stretch of data.
+const MAX_CHECKSUMS: u32 = (MAX_VALUE_BYTES / CHECKSUM_CHUNK_BYTES) as u32;
+
+/// Splits `count` checksums of the kind with number `kind` off the front.
+pub(crate) fn checksums(body: &mut Bytes, kind: u8, count: u32) -> Result<Checksums, BodyError> {
+    let undefined = BodyError::Undefined { field: "checksum_kind", value: u64::from(kind) };
+    if count == 0 {
+        return if kind == 0 { Ok(Checksums::none()) } else { Err(undefined) };
+    }
+    if count > MAX_CHECKSUMS {
+        let (value, limit) = (u64::from(count), u64::from(MAX_CHECKSUMS));
+        return Err(BodyError::Limit { field: "checksum_count", value, limit });
+    }
+    let kind = ChecksumKind::from_number(kind).ok_or(undefined)?;
+    let raw = bytes(body, count as usize * kind.bytes(), "checksums")?;
+    Ok(Checksums::from_bytes(kind, &raw).expect("as many bytes as that many checksums have"))
 }
 
 /// Nothing may be left.

@@ -103,9 +103,10 @@ fn bound(answers: &mut [Answer]) {
     let mut total = 0;
     for answer in answers {
         let variable = match answer {
-            Ok(Outcome::Fetched(segments)) => {
-                segments.iter().map(|segment| FIXED_BYTES + 4 * segment.checksums.len() + segment.data.len()).sum()
-            }
+            Ok(Outcome::Fetched(segments)) => segments
+                .iter()
+                .map(|segment| FIXED_BYTES + segment.checksums.as_bytes().len() + segment.data.len())
+                .sum(),
             Ok(Outcome::Listed { names, .. }) => names.iter().map(|name| 2 + name.len()).sum(),
             Ok(Outcome::Changed(_) | Outcome::Size(_)) | Err(_) => 0,
         };
@@ -142,7 +143,11 @@ mod tests {
     #[test]
     fn more_data_than_a_reply_can_carry_is_refused_operation_by_operation() {
         let large = |length: usize| {
-            Ok(Outcome::Fetched(vec![Segment { offset: 0, checksums: Vec::new(), data: Bytes::from(vec![0; length]) }]))
+            Ok(Outcome::Fetched(vec![Segment {
+                offset: 0,
+                checksums: types::Checksums::none(),
+                data: Bytes::from(vec![0; length]),
+            }]))
         };
         let mut answers = vec![large(types::MAX_VALUE_BYTES), large(types::MAX_VALUE_BYTES), large(100)];
         bound(&mut answers);

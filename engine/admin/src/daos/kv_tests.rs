@@ -66,7 +66,7 @@ impl Store for Memory {
         if !self.holds(address) {
             return Err(status(Status::Nonexistent));
         }
-        let segment = |offset, data| Segment { offset, checksums: vec![], data };
+        let segment = |offset, data| Segment { offset, checksums: types::Checksums::none(), data };
         match selection {
             Selection::Single => {
                 let single = self.single.borrow().get(address).cloned().ok_or_else(|| status(Status::Invalid))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use daos_client::{Error, Settings};
 use erasure::checksums;
-use types::{Condition, Epoch, Outcome, Segment, Status};
+use types::{ChecksumKind, Condition, Epoch, Outcome, Segment, Status};
 
 use crate::engine::Trick;
 use crate::fake::{Fake, OBJECT, key};
@@ -138,8 +138,11 @@ async fn what_is_no_answer_is_a_broken_protocol() {
     fake.trick([Trick::Garbage]);
     let error = object.get(&key("d"), &key("a")).await.unwrap_err();
     assert!(error.to_string().contains("sent a bad frame: the magic number is 0x5a5a5a5a"), "{error}");
-    let piece =
-        |offset, data: &'static str| Segment { offset, checksums: checksums(data.as_bytes()), data: Bytes::from(data) };
+    let piece = |offset, data: &'static str| Segment {
+        offset,
+        checksums: checksums(ChecksumKind::Crc32c, data.as_bytes()),
+        data: Bytes::from(data),
+    };
     let outcomes = [
         Outcome::Size(1),
         Outcome::Changed(Epoch(1)),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use erasure::{checksums, verify};
 use types::{
-    Address, Answer, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome, Scope, Segment,
-    Selection, Shape, Status,
+    Address, Answer, ChecksumKind, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome, Scope,
+    Segment, Selection, Shape, Status,
 };
 
 /// What an akey holds at some epoch.
@@ -147,7 +147,7 @@ fn guard(condition: Condition, held: &Value) -> Result<(), Status> {
 }
 
 fn segment(offset: u64, data: Bytes) -> Segment {
-    Segment { offset, checksums: checksums(&data), data }
+    Segment { offset, checksums: checksums(ChecksumKind::Crc32c, &data), data }
 }
 
 fn segments(bytes: &[Option<u8>], offset: usize, length: usize) -> Vec<Segment> {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use daos_client::Error;
 use erasure::checksums;
 use types::{
-    Address, Condition, Epoch, Key, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Scope, Segment, Selection, Shape,
-    Status,
+    Address, ChecksumKind, Condition, Epoch, Key, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Scope, Segment,
+    Selection, Shape, Status,
 };
 
 use crate::engine::{MAX_IN_FLIGHT, Trick};
@@ -21,7 +21,13 @@ fn fetch(dkey: &str) -> Operation {
 fn update(dkey: &str, data: impl Into<Bytes>) -> Operation {
     let data = data.into();
     let address = Address { object: OBJECT, dkey: key(dkey), akey: key("a") };
-    Operation::Update { address, shape: Shape::Single, condition: Condition::Always, checksums: checksums(&data), data }
+    Operation::Update {
+        address,
+        shape: Shape::Single,
+        condition: Condition::Always,
+        checksums: checksums(ChecksumKind::Crc32c, &data),
+        data,
+    }
 }
 
 #[tokio::test]

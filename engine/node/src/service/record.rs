@@ -8,8 +8,8 @@ use bytes::Bytes;
 use prost::Message;
 use store::{Command, Reply};
 use types::{
-    Address, Condition, ContainerId, Epoch, Key, Level, MAX_LIST_ENTRIES, ObjectId, Operation, Outcome, Place, PoolId,
-    Scope, Selection, Shape, Status,
+    Address, ChecksumKind, Condition, ContainerId, Epoch, Key, Level, MAX_LIST_ENTRIES, ObjectId, Operation, Outcome,
+    Place, PoolId, Scope, Selection, Shape, Status,
 };
 use uuid::Uuid;
 use wire::fault::Failure;
@@ -86,7 +86,7 @@ pub(super) struct Records<'a, T> {
 impl<T: Targets> Records<'_, T> {
     /// Makes the reserved container if it is not there.
     pub(super) async fn prepare(&self) -> Result<(), Failure> {
-        match self.targets.call(TARGET, Command::ContainerCreate(self.place())).await? {
+        match self.targets.call(TARGET, Command::ContainerCreate(self.place(), ChecksumKind::Crc32c)).await? {
             Reply::Done(result) => Ok(result?),
             other => Err(unexpected(&other)),
         }
@@ -177,7 +177,7 @@ impl<T: Targets> Records<'_, T> {
             address: address(dkey),
             shape: Shape::Single,
             condition: Condition::Always,
-            checksums: erasure::checksums(&data),
+            checksums: erasure::checksums(ChecksumKind::Crc32c, &data),
             data,
         };
         self.operate(update).await?.map(|_| ()).map_err(Failure::from)

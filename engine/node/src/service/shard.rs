@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use store::{Command, Reply};
-use types::{ContainerId, Place, PoolId, Status};
+use types::{ChecksumKind, ContainerId, Place, PoolId, Status};
 use wire::fault::Failure;
 use wire::proto::service::{ShardContainerResp, ShardPoolResp, ShardSpace};
 
@@ -56,7 +56,7 @@ impl<T: Targets> Shards<'_, T> {
 
     pub(super) async fn create_container(&self, place: Place) -> Result<(), Failure> {
         for target in 0..self.0.count() {
-            self.change(target, Command::ContainerCreate(place)).await?;
+            self.change(target, Command::ContainerCreate(place, ChecksumKind::Crc32c)).await?;
         }
         Ok(())
     }

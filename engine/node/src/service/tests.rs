@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use prost::Message;
 use store::{Command, ContainerUse, PoolSpace, Reply};
-use types::{Answer, Epoch, Level, Operation, Outcome, Place, PoolId, Rank, Scope, Segment, Status};
+use types::{Answer, ChecksumKind, Epoch, Level, Operation, Outcome, Place, PoolId, Rank, Scope, Segment, Status};
 use wire::fault::Failure;
 use wire::proto::drpc::{self, EnginePoolCreateReq, EnginePoolDestroyReq, EnginePoolPropReq, EnginePoolReq};
 use wire::proto::mgmt::{GroupMember, PoolQueryResp, Property};
@@ -82,11 +82,11 @@ impl Memory {
             }
             Command::PoolList => Reply::Pools(target.pools.keys().copied().collect()),
             Command::PoolQuery(pool) => Reply::PoolSpace(target.pools.get(&pool).copied().ok_or(Status::Nonexistent)),
-            Command::ContainerCreate(place) if target.pools.contains_key(&place.pool) => {
+            Command::ContainerCreate(place, _) if target.pools.contains_key(&place.pool) => {
                 target.containers.insert(place);
                 Reply::Done(Ok(()))
             }
-            Command::ContainerCreate(_) => Reply::Done(Err(Status::Nonexistent)),
+            Command::ContainerCreate(..) => Reply::Done(Err(Status::Nonexistent)),
             Command::ContainerDestroy(place) => {
                 target.containers.remove(&place);
                 Reply::Done(Ok(()))
@@ -101,6 +101,7 @@ impl Memory {
                 scm_bytes: 1,
                 data_bytes: 2,
                 history_from: Epoch(u64::from(7 + index)),
+                checksum_kind: ChecksumKind::Crc32c,
             })),
             Command::Operate { place, operation } => Reply::Operated(target.operate(place, operation)),
             Command::SpaceQuery | Command::Checkpoint => unreachable!("not asked by the service"),
@@ -122,7 +123,11 @@ impl Target {
             Operation::Fetch { address, .. } => {
                 let data =
                     self.values.get(&(place, address.dkey.as_bytes().to_vec())).cloned().ok_or(Status::Nonexistent)?;
-                Ok(Outcome::Fetched(vec![Segment { offset: 0, checksums: erasure::checksums(&data), data }]))
+                Ok(Outcome::Fetched(vec![Segment {
+                    offset: 0,
+                    checksums: erasure::checksums(ChecksumKind::Crc32c, &data),
+                    data,
+                }]))
             }
             Operation::Punch { scope: Scope::Dkey(_, dkey), .. } => self
                 .values

@@ -8,7 +8,7 @@ use crate::settings::Identity;
 /// First eight bytes of an arena.
 pub(crate) const MAGIC: [u8; 8] = *b"DFRSARNA";
 /// Version of everything inside the arena.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 pub(crate) const MAGIC_AT: u64 = 0;
 pub(crate) const VERSION_AT: u64 = MAGIC_AT + 8;

@@ -1,6 +1,6 @@
 //! Updates and punches, each within a transaction that the caller begins and ends.
 
-use types::{Address, CHECKSUM_CHUNK_BYTES, Condition, Epoch, Scope, Shape, Status};
+use types::{Address, Checksums, Condition, Epoch, Scope, Shape, Status};
 
 use super::key::{IndexKey, PUNCHED, SINGLE, TOMBSTONE, WRITTEN, class_of};
 use super::record::{DATA_THRESHOLD, encode_data, encode_hole, encode_inline};
@@ -54,7 +54,7 @@ pub(crate) fn update(
     epoch: Epoch,
     address: &Address,
     (shape, condition): (Shape, Condition),
-    (checksums, data): (&[u32], &[u8]),
+    (checksums, data): (&Checksums, &[u8]),
 ) -> Result<Written, (Status, Epoch)> {
     let view = View::new(arena, container, Epoch::MAX);
     let admitted = admit(&view, address, Some(shape), condition);
@@ -69,17 +69,17 @@ fn write(
     epoch: Epoch,
     key: &mut IndexKey,
     shape: Shape,
-    checksums: &[u32],
+    checksums: &Checksums,
     data: &[u8],
 ) -> Result<Written, Status> {
-    let mut record = Vec::with_capacity(16 + data.len().min(DATA_THRESHOLD) + 4 * checksums.len());
+    let mut record = Vec::with_capacity(16 + data.len().min(DATA_THRESHOLD) + checksums.as_bytes().len());
     let mut extent = None;
     if data.len() < DATA_THRESHOLD {
-        encode_inline(&mut record, checksums.first().copied().unwrap_or(0), data);
+        encode_inline(&mut record, checksums, data);
     } else {
         let taken = extents::allocate(arena, extents::blocks_for(data.len()))?;
         encode_data(&mut record, data.len(), taken.start, checksums);
-        extent = Some((taken, joined_crc(checksums, data.len())));
+        extent = Some((taken, erasure::whole_crc32c(data, checksums)));
     }
     let before = arena.charge();
     match shape {
@@ -96,16 +96,6 @@ fn write(
         crc,
     });
     Ok(Written { extent, changed: true })
-}
-
-/// The checksum of a whole value from those of its chunks.
-fn joined_crc(checksums: &[u32], length: usize) -> u32 {
-    let mut whole = checksums[0];
-    for (index, &crc) in checksums.iter().enumerate().skip(1) {
-        let chunk = (length - index * CHECKSUM_CHUNK_BYTES).min(CHECKSUM_CHUNK_BYTES);
-        whole = erasure::join_crc32c(whole, crc, chunk as u64);
-    }
-    whole
 }
 
 /// Punches. An error leaves the transaction to be rolled back.

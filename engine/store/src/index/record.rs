@@ -3,12 +3,14 @@
 //! | record | bytes |
 //! |---|---|
 //! | tombstone | none |
-//! | value in the arena | 1 u8, length u32, CRC32C u32 (0 when empty), the bytes |
-//! | value in the data slice | 2 u8, length u32, first block u64, CRC32C u32 per 32 KiB |
+//! | value in the arena | 1 u8, checksum kind u8, length u32, checksum, the bytes |
+//! | value in the data slice | 2 u8, checksum kind u8, length u32, first block u64, checksum per 32 KiB |
 //! | punched range | 3 u8, length u64 |
+//!
+//! An empty value has no checksum, and 0 for its kind. Bit 7 of the first byte is kept free.
 
 use media::BLOCK_BYTES;
-use types::CHECKSUM_CHUNK_BYTES;
+use types::{CHECKSUM_CHUNK_BYTES, ChecksumKind, ChecksumSlice, Checksums};
 
 use crate::extents::{Extent, blocks_for};
 
@@ -22,8 +24,8 @@ pub(crate) const DATA_THRESHOLD: usize = 4096;
 /// A record in decoded form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
-    Inline { crc: u32, bytes: &'a [u8] },
-    Data { length: u32, block: u64, crcs: &'a [u8] },
+    Inline { checksums: ChecksumSlice<'a>, bytes: &'a [u8] },
+    Data { length: u32, block: u64, checksums: ChecksumSlice<'a> },
     Hole { length: u64 },
 }
 
@@ -38,23 +40,27 @@ impl<'a> Record<'a> {
 
     /// Reads any bytes; the error says what is wrong with them.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Record<'a>, String> {
-        let (kind, rest) = bytes.split_first().ok_or("it is empty")?;
-        match *kind {
+        let (tag, rest) = u8_of(bytes)?;
+        match tag {
             INLINE => {
+                let (kind, rest) = u8_of(rest)?;
                 let (length, rest) = u32_of(rest)?;
-                let (crc, bytes) = u32_of(rest)?;
+                let (checksums, bytes) = checksums_of(kind, length, rest)?;
                 if bytes.len() != length as usize {
                     return Err(format!("a value of {length} bytes has {} bytes", bytes.len()));
                 }
-                Ok(Record::Inline { crc, bytes })
+                Ok(Record::Inline { checksums, bytes })
             }
             DATA => {
+                let (kind, rest) = u8_of(rest)?;
                 let (length, rest) = u32_of(rest)?;
-                let (block, crcs) = u64_of(rest)?;
-                if crcs.len() != 4 * (length as usize).div_ceil(CHECKSUM_CHUNK_BYTES) {
-                    return Err(format!("a value of {length} bytes has {} bytes of checksums", crcs.len()));
+                let (block, rest) = u64_of(rest)?;
+                let (checksums, rest) = checksums_of(kind, length, rest)?;
+                if rest.is_empty() {
+                    Ok(Record::Data { length, block, checksums })
+                } else {
+                    Err(format!("{} bytes follow the checksums of a value of {length} bytes", rest.len()))
                 }
-                Ok(Record::Data { length, block, crcs })
             }
             HOLE => {
                 let (length, rest) = u64_of(rest)?;
@@ -82,6 +88,10 @@ impl<'a> Record<'a> {
     }
 }
 
+fn u8_of(bytes: &[u8]) -> Result<(u8, &[u8]), String> {
+    bytes.split_first().map(|(head, rest)| (*head, rest)).ok_or_else(|| String::from("it is cut short"))
+}
+
 fn u32_of(bytes: &[u8]) -> Result<(u32, &[u8]), String> {
     let (head, rest) = bytes.split_first_chunk().ok_or("it is cut short")?;
     Ok((u32::from_le_bytes(*head), rest))
@@ -92,20 +102,36 @@ fn u64_of(bytes: &[u8]) -> Result<(u64, &[u8]), String> {
     Ok((u64::from_le_bytes(*head), rest))
 }
 
-pub(crate) fn encode_inline(out: &mut Vec<u8>, crc: u32, bytes: &[u8]) {
-    out.push(INLINE);
+/// The checksums, of the kind with number `kind`, of a value of `length` bytes.
+fn checksums_of(kind: u8, length: u32, bytes: &[u8]) -> Result<(ChecksumSlice<'_>, &[u8]), String> {
+    let count = (length as usize).div_ceil(CHECKSUM_CHUNK_BYTES);
+    let kind = match ChecksumKind::from_number(kind) {
+        Some(kind) if count > 0 => kind,
+        None if count == 0 && kind == 0 => ChecksumKind::default(),
+        _ => return Err(format!("a value of {length} bytes has checksums of kind {kind}")),
+    };
+    let (checksums, rest) = bytes
+        .split_at_checked(count * kind.bytes())
+        .ok_or_else(|| format!("a value of {length} bytes has only {} bytes of checksums", bytes.len()))?;
+    Ok((ChecksumSlice::new(kind, checksums).expect("the bytes of whole checksums"), rest))
+}
+
+fn kind_number(checksums: &Checksums) -> u8 {
+    checksums.kind().map_or(0, ChecksumKind::number)
+}
+
+pub(crate) fn encode_inline(out: &mut Vec<u8>, checksums: &Checksums, bytes: &[u8]) {
+    out.extend_from_slice(&[INLINE, kind_number(checksums)]);
     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(checksums.as_bytes());
     out.extend_from_slice(bytes);
 }
 
-pub(crate) fn encode_data(out: &mut Vec<u8>, length: usize, block: u64, crcs: &[u32]) {
-    out.push(DATA);
+pub(crate) fn encode_data(out: &mut Vec<u8>, length: usize, block: u64, checksums: &Checksums) {
+    out.extend_from_slice(&[DATA, kind_number(checksums)]);
     out.extend_from_slice(&(length as u32).to_le_bytes());
     out.extend_from_slice(&block.to_le_bytes());
-    for crc in crcs {
-        out.extend_from_slice(&crc.to_le_bytes());
-    }
+    out.extend_from_slice(checksums.as_bytes());
 }
 
 pub(crate) fn encode_hole(out: &mut Vec<u8>, length: u64) {
@@ -123,22 +149,18 @@ pub(crate) struct DataPart {
     /// Bytes to skip to the first one wanted.
     pub(crate) skip: usize,
     /// Checksums of the chunks.
-    pub(crate) crcs: Vec<u32>,
+    pub(crate) checksums: Checksums,
 }
 
 impl DataPart {
-    pub(crate) fn of(length: u32, block: u64, crcs: &[u8], from: u64, to: u64) -> DataPart {
+    pub(crate) fn of(length: u32, block: u64, checksums: ChecksumSlice<'_>, from: u64, to: u64) -> DataPart {
         let chunk = CHECKSUM_CHUNK_BYTES as u64;
         let (first, last) = (from / chunk, to.div_ceil(chunk));
-        let crcs = crcs[4 * first as usize..4 * last as usize]
-            .chunks_exact(4)
-            .map(|crc| u32::from_le_bytes(crc.try_into().expect("four bytes")))
-            .collect();
         DataPart {
             offset: block * BLOCK_BYTES as u64 + first * chunk,
             length: ((last * chunk).min(u64::from(length)) - first * chunk) as usize,
             skip: (from - first * chunk) as usize,
-            crcs,
+            checksums: checksums.range(first as usize, last as usize).to_owned(),
         }
     }
 }
@@ -148,30 +170,42 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     #[test]
     fn the_bytes_are_golden() {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let crc = Checksums::from_bytes(ChecksumKind::Crc32c, &[1, 2, 3, 4]).unwrap();
+        let sha = Checksums::from_bytes(ChecksumKind::Sha256, &[0xab; 64]).unwrap();
         let mut out = Vec::new();
-        encode_inline(&mut out, 0x0102_0304, b"abc");
-        assert_eq!(hex(&out), "010300000004030201616263");
-        assert_eq!(Record::parse(&out), Ok(Record::Inline { crc: 0x0102_0304, bytes: b"abc" }));
+        encode_inline(&mut out, &crc, b"xyz");
+        assert_eq!(hex(&out), "0101030000000102030478797a");
+        assert_eq!(Record::parse(&out), Ok(Record::Inline { checksums: crc.as_slice(), bytes: b"xyz" }));
         out.clear();
-        encode_data(&mut out, 40_000, 7, &[0x0102_0304, 5]);
-        assert_eq!(hex(&out), "02409c000007000000000000000403020105000000");
-        assert_eq!(Record::parse(&out), Ok(Record::Data { length: 40_000, block: 7, crcs: &out[13..] }));
+        encode_inline(&mut out, &Checksums::none(), b"");
+        assert_eq!(hex(&out), "010000000000");
+        assert_eq!(Record::parse(&out), Ok(Record::Inline { checksums: Checksums::none().as_slice(), bytes: b"" }));
         out.clear();
-        encode_hole(&mut out, 9);
-        assert_eq!(hex(&out), "030900000000000000");
-        assert_eq!(Record::parse(&out), Ok(Record::Hole { length: 9 }));
+        encode_data(&mut out, 40_000, 7, &sha);
+        assert_eq!(hex(&out), ["0203409c0000", "0700000000000000", &"ab".repeat(64)].concat());
+        assert_eq!(Record::parse(&out), Ok(Record::Data { length: 40_000, block: 7, checksums: sha.as_slice() }));
+        out.clear();
+        encode_hole(&mut out, 258);
+        assert_eq!(hex(&out), "030201000000000000");
+        assert_eq!(Record::parse(&out), Ok(Record::Hole { length: 258 }));
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64), kind in 0u8..5) {
-            let bytes = [&[kind][..], &bytes].concat();
-            if let Ok(record) = Record::parse(&bytes) {
-                prop_assert!((1..=3).contains(&kind));
-                prop_assert!(record.extent().is_some() == (kind == 2));
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64), tag in 0u8..5, kind in 0u8..5, length in 0u32..20) {
+            let random = [&[tag][..], &bytes].concat();
+            let plausible = [&[tag, kind][..], &length.to_le_bytes(), &bytes].concat();
+            for bytes in [random, plausible] {
+                if let Ok(record) = Record::parse(&bytes) {
+                    prop_assert!((1..=3).contains(&tag));
+                    prop_assert!(record.extent().is_some() == (tag == 2));
+                }
             }
         }
     }

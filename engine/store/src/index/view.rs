@@ -195,9 +195,8 @@ fn piece(
 ) -> Result<Piece, (Status, Option<InlineDamage>)> {
     let (from, to) = (start - extent_start, end - extent_start);
     let source = match *record {
-        Record::Inline { crc, bytes } => {
-            let intact = if bytes.is_empty() { crc == 0 } else { erasure::crc32c(bytes) == crc };
-            if !intact {
+        Record::Inline { checksums, bytes } => {
+            if erasure::verify(bytes, checksums).is_err() {
                 return Err((
                     Status::Checksum,
                     Some(InlineDamage { offset: arena.offset_of(bytes), length: bytes.len() as u64 }),
@@ -205,7 +204,7 @@ fn piece(
             }
             Source::Inline(Bytes::copy_from_slice(&bytes[from as usize..to as usize]))
         }
-        Record::Data { length, block, crcs } => Source::Data(DataPart::of(length, block, crcs, from, to)),
+        Record::Data { length, block, checksums } => Source::Data(DataPart::of(length, block, checksums, from, to)),
         Record::Hole { .. } => unreachable!("holes are left out when an array is resolved"),
     };
     Ok(Piece { offset: start, length: end - start, source })

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use media::{IoKind, Role};
-use types::{Address, Condition, Epoch, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection, Shape, Status};
+use types::{
+    Address, Checksums, Condition, Epoch, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection, Shape, Status,
+};
 
 use super::Store;
 use super::io::Purpose;
@@ -100,8 +102,9 @@ impl Store {
                     Ok(catalog::bury_pool(&mut store.arena, *pool)?)
                 });
             }
-            Command::ContainerCreate(place) => {
-                return self.administer(token, false, |store| Ok(catalog::create_container(&mut store.arena, *place)?));
+            Command::ContainerCreate(place, kind) => {
+                return self
+                    .administer(token, false, |store| Ok(catalog::create_container(&mut store.arena, *place, *kind)?));
             }
             Command::ContainerDestroy(place) => {
                 return self.administer(token, true, |store| {
@@ -130,7 +133,8 @@ impl Store {
                 let found = self.container(*place).ok_or((Status::Nonexistent, last))?;
                 let (scm_bytes, data_bytes) = found.used(&self.arena);
                 let history_from = Epoch(found.history_from(&self.arena));
-                Reply::ContainerUsed(Ok(ContainerUse { scm_bytes, data_bytes, history_from }))
+                let checksum_kind = found.checksum_kind(&self.arena);
+                Reply::ContainerUsed(Ok(ContainerUse { scm_bytes, data_bytes, history_from, checksum_kind }))
             }
             Command::SpaceQuery => {
                 let mut space = catalog::space(&self.arena);
@@ -197,6 +201,9 @@ impl Store {
         let container = self.container(place).ok_or((Status::NoHandle, last))?;
         match operation {
             Operation::Update { address, shape, condition, checksums, data } => {
+                if checksums.kind().is_some_and(|kind| kind != container.checksum_kind(&self.arena)) {
+                    return Err(Status::Invalid.into());
+                }
                 if erasure::verify(data, checksums).is_err() {
                     self.stats.checksum_errors += 1;
                     return Err(Status::Checksum.into());
@@ -245,7 +252,7 @@ impl Store {
         container: Container,
         address: &Address,
         how: (Shape, Condition),
-        checksums: &[u32],
+        checksums: &Checksums,
         data: &Bytes,
     ) -> Result<(), Stop> {
         let epoch = self.clock.tick(self.now);
@@ -315,7 +322,7 @@ fn changes(command: &Command) -> bool {
         }
         Command::PoolCreate { .. }
         | Command::PoolDestroy(_)
-        | Command::ContainerCreate(_)
+        | Command::ContainerCreate(..)
         | Command::ContainerDestroy(_)
         | Command::Checkpoint => true,
         _ => false,

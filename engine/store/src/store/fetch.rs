@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
 use media::{Buffer, IoKind, Role};
-use types::{Address, CHECKSUM_CHUNK_BYTES, Epoch, Outcome, Segment, Selection, Status};
+use types::{Address, CHECKSUM_CHUNK_BYTES, ChecksumKind, Epoch, Outcome, Segment, Selection, Status};
 
 use super::execute::Stop;
 use super::io::Purpose;
@@ -28,6 +28,8 @@ pub(super) struct Reads {
 
 struct Read {
     token: Token,
+    /// The kind of checksums that the segments get.
+    kind: ChecksumKind,
     pieces: Vec<Piece>,
     /// The bytes of each piece, once there.
     parts: Vec<Option<Bytes>>,
@@ -93,7 +95,8 @@ impl Store {
             })
             .collect();
         let missing = parts.iter().filter(|part| part.is_none()).count();
-        let read = Read { token, pieces, parts, missing, failure: None };
+        let kind = container.checksum_kind(&self.arena);
+        let read = Read { token, kind, pieces, parts, missing, failure: None };
         if !from_data {
             let reply = self.assemble(read);
             self.reply_after(seen, token, reply);
@@ -186,7 +189,7 @@ impl Store {
 
     /// Puts the segments of a fetch together: small stretches side by side are joined.
     fn assemble(&mut self, read: Read) -> Reply {
-        let Read { pieces, parts, .. } = read;
+        let Read { kind, pieces, parts, .. } = read;
         let mut segments: Vec<Segment> = Vec::with_capacity(pieces.len());
         let mut joining: Option<(u64, BytesMut)> = None;
         for (piece, part) in pieces.into_iter().zip(parts) {
@@ -200,38 +203,38 @@ impl Store {
                     continue;
                 }
                 let (start, joined) = joining.take().expect("it was there");
-                segments.push(segment(start, joined.freeze()));
+                segments.push(segment(kind, start, joined.freeze()));
             }
             if bytes.len() < JOIN_BYTES {
                 joining = Some((piece.offset, BytesMut::from(&bytes[..])));
             } else {
-                segments.push(whole(&piece, bytes));
+                segments.push(whole(kind, &piece, bytes));
             }
         }
         if let Some((start, joined)) = joining {
-            segments.push(segment(start, joined.freeze()));
+            segments.push(segment(kind, start, joined.freeze()));
         }
         Reply::Operated(Ok(Outcome::Fetched(segments)))
     }
 }
 
-fn segment(offset: u64, data: Bytes) -> Segment {
-    Segment { offset, checksums: erasure::checksums(&data), data }
+fn segment(kind: ChecksumKind, offset: u64, data: Bytes) -> Segment {
+    Segment { offset, checksums: erasure::checksums(kind, &data), data }
 }
 
 /// A segment of one piece; stored checksums are handed on where they cover the same bytes.
-fn whole(piece: &Piece, data: Bytes) -> Segment {
+fn whole(kind: ChecksumKind, piece: &Piece, data: Bytes) -> Segment {
     match &piece.source {
-        Source::Data(DataPart { skip: 0, length, crcs, .. }) if *length == data.len() => {
-            Segment { offset: piece.offset, checksums: crcs.clone(), data }
+        Source::Data(DataPart { skip: 0, length, checksums, .. }) if *length == data.len() => {
+            Segment { offset: piece.offset, checksums: checksums.clone(), data }
         }
-        _ => segment(piece.offset, data),
+        _ => segment(kind, piece.offset, data),
     }
 }
 
 /// Compares what was read with its checksums; the error is the first byte of the chunk that differs.
 fn check(part: &DataPart, bytes: &[u8]) -> Result<(), usize> {
-    erasure::verify(&bytes[..part.length], &part.crcs).map_err(|mismatch| match mismatch {
+    erasure::verify(&bytes[..part.length], &part.checksums).map_err(|mismatch| match mismatch {
         erasure::Mismatch::Count => 0,
         erasure::Mismatch::Chunk(at) => at,
     })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use daos_store::{Command, Driven, Reply};
-use types::{Condition, Epoch, Level, Operation, Outcome, Scope, Selection, Shape, Status};
+use types::{ChecksumKind, Condition, Epoch, Level, Operation, Outcome, Scope, Selection, Shape, Status};
 
 use crate::target::{OBJECT, PLACE, address, data, key};
 
@@ -44,7 +44,7 @@ pub(crate) type State = Option<BTreeMap<Vec<u8>, Vec<(u64, Bytes)>>>;
 pub(crate) fn commands(step: Step, now: u64) -> Vec<Command> {
     let operate = |operation| Command::Operate { place: PLACE, operation };
     let update = |akey: &str, shape, data: Bytes| {
-        let checksums = erasure::checksums(&data);
+        let checksums = erasure::checksums(ChecksumKind::Crc32c, &data);
         let address = address("d", akey);
         operate(Operation::Update { address, shape, condition: Condition::Always, checksums, data })
     };
@@ -57,7 +57,7 @@ pub(crate) fn commands(step: Step, now: u64) -> Vec<Command> {
         Step::PunchDkey => vec![punch(Scope::Dkey(OBJECT, key("d")))],
         Step::PunchRange => vec![punch(Scope::Range { address: address("d", "a"), offset: 95, length: 30 })],
         Step::Checkpoint => vec![Command::Checkpoint],
-        Step::Recreate => vec![Command::ContainerDestroy(PLACE), Command::ContainerCreate(PLACE)],
+        Step::Recreate => vec![Command::ContainerDestroy(PLACE), Command::ContainerCreate(PLACE, ChecksumKind::Crc32c)],
         Step::Rest => vec![],
     }
 }
@@ -68,7 +68,7 @@ pub(crate) fn apply(state: &State, command: &Command) -> State {
     let name = |akey: &[u8]| akey.to_vec();
     match (command, &mut next) {
         (Command::ContainerDestroy(_), _) => next = None,
-        (Command::ContainerCreate(_), None) => next = Some(BTreeMap::new()),
+        (Command::ContainerCreate(..), None) => next = Some(BTreeMap::new()),
         (Command::Operate { operation, .. }, Some(held)) => match operation {
             Operation::Update { address, shape: Shape::Single, data, .. } => {
                 held.insert(name(address.akey.as_bytes()), vec![(0, data.clone())]);

@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use run::{ARENA, GEOMETRY, Run, crash, memory, settings, start_images};
 use target::{IDENTITY, MIB, PLACE, address, data};
-use types::{Condition, Operation, Shape, Status};
+use types::{ChecksumKind, Condition, Operation, Shape, Status};
 
 #[test]
 fn every_crash_of_every_short_history_recovers() {
@@ -65,7 +65,7 @@ fn crashes_around_the_end_of_the_log_recover() {
     // 400 groups of about 5 KiB pass the end of a log of 1 MiB twice; the checkpoints it forces are crashed too.
     let value = data(4000, 1);
     for n in 0..400 {
-        let (akey, checksums) = ("s", erasure::checksums(&value));
+        let (akey, checksums) = ("s", erasure::checksums(ChecksumKind::Crc32c, &value));
         let operation = Operation::Update {
             address: address("d", akey),
             shape: Shape::Single,
@@ -93,7 +93,7 @@ fn crashes_in_a_checkpoint_of_several_batches_recover() {
     // 90 values of a page each; the meta slice has 80 slots to spare, so one batch is not enough.
     for n in 0..90 {
         let value = data(4000, n);
-        let checksums = erasure::checksums(&value);
+        let checksums = erasure::checksums(ChecksumKind::Crc32c, &value);
         let (address, shape, condition) = (address("d", "s"), Shape::Single, Condition::Always);
         let operation = Operation::Update { address, shape, condition, checksums, data: value };
         run.submit(Command::Operate { place: PLACE, operation });

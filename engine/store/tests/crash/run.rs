@@ -7,7 +7,7 @@ use daos_store::{Command, Devices, Driven, Geometry, Reply, Settings, Store, Tok
 use media::{Fate, Fault, Io, Mem, Role, SECTOR_BYTES, execute};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use types::{Epoch, Status};
+use types::{ChecksumKind, Epoch, Status};
 
 use crate::history::{State, Step, apply, commands, read_all};
 use crate::target::{self, IDENTITY, MIB, PLACE, SECOND};
@@ -48,7 +48,7 @@ pub(crate) fn start_images() -> Vec<Vec<u8>> {
     let (mut driven, _) = Driven::open(mems.devices(), IDENTITY, memory(), settings()).unwrap();
     let create = Command::PoolCreate { pool: PLACE.pool, scm_bytes: MIB / 2, data_bytes: MIB / 4 };
     assert_eq!(driven.run(create, Epoch(1)), Reply::Done(Ok(())));
-    assert_eq!(driven.run(Command::ContainerCreate(PLACE), Epoch(2)), Reply::Done(Ok(())));
+    assert_eq!(driven.run(Command::ContainerCreate(PLACE, ChecksumKind::Crc32c), Epoch(2)), Reply::Done(Ok(())));
     vec![mems.wal.image(), mems.meta.image(), mems.data.image()]
 }
 
@@ -219,7 +219,7 @@ pub(crate) fn crash(run: &mut Run, steps: &[Step], stride: usize) -> usize {
 /// A recovered target takes changes, checkpoints, and opens again with them.
 pub(crate) fn check_goes_on(driven: &mut Driven, what: &str) {
     let now = Epoch(1 << 50);
-    assert_eq!(driven.run(Command::ContainerCreate(PLACE), now), Reply::Done(Ok(())), "{what}");
+    assert_eq!(driven.run(Command::ContainerCreate(PLACE, ChecksumKind::Crc32c), now), Reply::Done(Ok(())), "{what}");
     for step in [Step::PunchDkey, Step::Large(1), Step::Array(7, 100), Step::Checkpoint, Step::Small(5)] {
         for command in commands(step, 1) {
             let reply = driven.run(command, now);

@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 use daos_store::{Command, Reply};
-use types::{ContainerId, Epoch, Level, Place, PoolId, Scope, Shape, Status};
+use erasure::checksums;
+use types::{
+    ChecksumKind, Condition, ContainerId, Epoch, Level, Operation, Outcome, Place, PoolId, Scope, Segment, Selection,
+    Shape, Status,
+};
 use uuid::Uuid;
 
 use crate::target::{OBJECT, PLACE, Target, address, key};
@@ -35,14 +39,29 @@ fn singles() -> Vec<(String, Bytes)> {
     ]
 }
 
+/// Single values of the other container, whose checksums are SHA-256, by akey.
+fn digested() -> [(&'static str, Bytes); 2] {
+    [("small", Bytes::from_static(b"one digest")), ("large", lines(40_000, 0xa0))]
+}
+
 pub(crate) fn write(target: &mut Target) {
     let pool = OTHER.pool;
     let create = Command::PoolCreate { pool, scm_bytes: 128 << 10, data_bytes: 64 << 10 };
-    for command in [create, Command::ContainerCreate(OTHER), Command::ContainerCreate(DYING)] {
+    for command in [
+        create,
+        Command::ContainerCreate(OTHER, ChecksumKind::Sha256),
+        Command::ContainerCreate(DYING, ChecksumKind::Crc64),
+    ] {
         assert_eq!(target.run(command), Reply::Done(Ok(())));
     }
     for (dkey, value) in singles() {
         target.update(&dkey, "value", Shape::Single, &value).unwrap();
+    }
+    for (akey, data) in digested() {
+        let (shape, condition, checksums) = (Shape::Single, Condition::Always, checksums(ChecksumKind::Sha256, &data));
+        let operation = Operation::Update { address: address("digests", akey), shape, condition, checksums, data };
+        let reply = target.run(Command::Operate { place: OTHER, operation });
+        assert!(matches!(reply, Reply::Operated(Ok(Outcome::Changed(_)))), "{reply:?}");
     }
     target.checkpoint();
     // An array with an older extent below a newer one, a hole, and a tail in the data slice.
@@ -64,6 +83,13 @@ pub(crate) fn read_back(target: &mut Target) {
     for (dkey, value) in singles() {
         let expected = if dkey == "small" { Bytes::from_static(b"the newer value") } else { value };
         assert_eq!(target.fetch_single(&dkey, "value"), Ok(expected), "{dkey}");
+    }
+    for (akey, data) in digested() {
+        let (address, selection, epoch) = (address("digests", akey), Selection::Single, Epoch::MAX);
+        let fetch = Operation::Fetch { address, selection, epoch };
+        let found = target.run(Command::Operate { place: OTHER, operation: fetch });
+        let segment = Segment { offset: 0, checksums: checksums(ChecksumKind::Sha256, &data), data };
+        assert_eq!(found, Reply::Operated(Ok(Outcome::Fetched(vec![segment]))));
     }
     let whole = target.fetch_array("array", "value", (0, 20_000), Epoch::MAX).unwrap();
     let expected = [

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use daos_store::{Command, Devices, Driven, Geometry, Identity, Recovery, Reply, Settings, format, meta_bytes_needed};
 use media::Mem;
 use types::{
-    Address, Answer, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome, Place, PoolId, Scope,
-    Selection, Shape, Status, TargetIndex,
+    Address, Answer, ChecksumKind, Checksums, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome,
+    Place, PoolId, Scope, Selection, Shape, Status, TargetIndex,
 };
 use uuid::Uuid;
 
@@ -33,6 +33,13 @@ pub(crate) fn data(length: usize, seed: u64) -> Bytes {
 
 pub(crate) fn address(dkey: &str, akey: &str) -> Address {
     Address { object: OBJECT, dkey: key(dkey), akey: key(akey) }
+}
+
+/// The same checksums with a wrong bit in the last one.
+pub(crate) fn spoil(checksums: &Checksums) -> Checksums {
+    let mut bytes = checksums.as_bytes().to_vec();
+    *bytes.last_mut().expect("there is one") ^= 1;
+    Checksums::from_bytes(checksums.kind().expect("there is one"), &bytes).expect("as many bytes as before")
 }
 
 pub(crate) struct Mems {
@@ -60,6 +67,8 @@ impl Mems {
 }
 
 pub(crate) struct Target {
+    /// Of the container's checksums.
+    pub(crate) kind: ChecksumKind,
     pub(crate) geometry: Geometry,
     pub(crate) mems: Mems,
     pub(crate) driven: Driven,
@@ -74,19 +83,27 @@ pub(crate) fn geometry(arena: u64, wal: u64, data: u64) -> Geometry {
 
 impl Target {
     pub(crate) fn new() -> Target {
-        Target::with(geometry(16 * MIB, 4 * MIB, 64 * MIB), 8 * MIB, 48 * MIB)
+        Target::of_kind(ChecksumKind::Crc32c)
+    }
+
+    pub(crate) fn of_kind(kind: ChecksumKind) -> Target {
+        Target::with_kind(geometry(16 * MIB, 4 * MIB, 64 * MIB), 8 * MIB, 48 * MIB, kind)
     }
 
     pub(crate) fn with(geometry: Geometry, scm_bytes: u64, data_bytes: u64) -> Target {
+        Target::with_kind(geometry, scm_bytes, data_bytes, ChecksumKind::Crc32c)
+    }
+
+    fn with_kind(geometry: Geometry, scm_bytes: u64, data_bytes: u64, kind: ChecksumKind) -> Target {
         let mems = Mems::new(&geometry);
         format(&mut mems.devices(), IDENTITY, geometry.arena_bytes).unwrap();
         let settings = Settings { checkpoint_every: Duration::from_secs(1_000_000), ..Settings::default() };
         let (driven, recovery) =
             Driven::open(mems.devices(), IDENTITY, Box::new(vec![0; geometry.arena_bytes as usize]), settings).unwrap();
-        let mut target = Target { geometry, mems, driven, recovery, settings, now: Epoch(SECOND) };
+        let mut target = Target { kind, geometry, mems, driven, recovery, settings, now: Epoch(SECOND) };
         let pool = PLACE.pool;
         assert_eq!(target.run(Command::PoolCreate { pool, scm_bytes, data_bytes }), Reply::Done(Ok(())));
-        assert_eq!(target.run(Command::ContainerCreate(PLACE)), Reply::Done(Ok(())));
+        assert_eq!(target.run(Command::ContainerCreate(PLACE, kind)), Reply::Done(Ok(())));
         target
     }
 
@@ -97,7 +114,7 @@ impl Target {
         let (driven, recovery) =
             Driven::open(mems.devices(), IDENTITY, Box::new(vec![0; arena_bytes as usize]), settings).unwrap();
         let now = Epoch(recovery.last_epoch.0.max(SECOND));
-        Target { geometry, mems, driven, recovery, settings, now }
+        Target { kind: ChecksumKind::Crc32c, geometry, mems, driven, recovery, settings, now }
     }
 
     pub(crate) fn reopen(&mut self) {
@@ -134,7 +151,7 @@ impl Target {
         condition: Condition,
         data: &Bytes,
     ) -> Result<Epoch, Status> {
-        let checksums = erasure::checksums(data);
+        let checksums = erasure::checksums(self.kind, data);
         let address = address(dkey, akey);
         changed(self.operate(Operation::Update { address, shape, condition, checksums, data: data.clone() }))
     }

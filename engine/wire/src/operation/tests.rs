@@ -28,6 +28,11 @@ fn condition() -> impl Strategy<Value = Condition> {
     prop_oneof![Just(Condition::Always), Just(Condition::Absent), Just(Condition::Present)]
 }
 
+fn checksums() -> impl Strategy<Value = Checksums> {
+    (prop::sample::select(&ChecksumKind::ALL[..]), 0usize..4, any::<u8>())
+        .prop_map(|(kind, count, byte)| Checksums::from_bytes(kind, &vec![byte; count * kind.bytes()]).unwrap())
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let shape = prop_oneof![Just(Shape::Single), any::<u64>().prop_map(|offset| Shape::Array { offset })];
     let selection = prop_oneof![
@@ -51,7 +56,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ];
     let epoch = any::<u64>().prop_map(Epoch);
     prop_oneof![
-        (address(), shape, condition(), prop::collection::vec(any::<u32>(), 0..4), payload()).prop_map(
+        (address(), shape, condition(), checksums(), payload()).prop_map(
             |(address, shape, condition, checksums, data)| Operation::Update {
                 address,
                 shape,
@@ -73,8 +78,11 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let segment = (any::<u64>(), prop::collection::vec(any::<u32>(), 0..4), payload())
-        .prop_map(|(offset, checksums, data)| Segment { offset, checksums, data });
+    let segment = (any::<u64>(), checksums(), payload()).prop_map(|(offset, checksums, data)| Segment {
+        offset,
+        checksums,
+        data,
+    });
     let name = prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
     prop_oneof![
         prop::sample::select(Status::ALL).prop_map(Err),
@@ -127,7 +135,7 @@ proptest! {
 }
 
 #[test]
-fn golden_bytes_of_version_1() {
+fn golden_bytes_of_version_2() {
     let hex = |bytes: Bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let update = Operation::Update {
         address: Address {
@@ -137,14 +145,14 @@ fn golden_bytes_of_version_1() {
         },
         shape: Shape::Array { offset: 5 },
         condition: Condition::Absent,
-        checksums: vec![0x0403_0201],
+        checksums: Checksums::from_bytes(ChecksumKind::Crc32c, &[1, 2, 3, 4]).unwrap(),
         data: Bytes::from_static(b"xyz"),
     };
     let body = flat(Request { place: place(), operations: vec![update] }.encode());
     let expected = concat!(
         "00000000000000000000000000001111", // pool
         "00000000000000000000000000002222", // container
-        "0101010000000000",                 // update, array, absent; limit
+        "0101010100000000",                 // update, array, absent, CRC32C; limit
         "01000000000000000200000000000000", // object
         "0100020001000000",                 // key lengths, checksum count
         "0500000000000000",                 // offset
@@ -154,12 +162,13 @@ fn golden_bytes_of_version_1() {
         "64616b0102030478797a",             // d, ak, checksum, data
     );
     assert_eq!(hex(body), expected);
-    let fetched = Ok(Outcome::Fetched(vec![Segment { offset: 9, checksums: vec![1], data: Bytes::from_static(b"q") }]));
+    let checksums = Checksums::from_bytes(ChecksumKind::Crc64, &[1, 0, 0, 0, 0, 0, 0, 2]).unwrap();
+    let fetched = Ok(Outcome::Fetched(vec![Segment { offset: 9, checksums, data: Bytes::from_static(b"q") }]));
     let expected = concat!(
         "0000000002000000000000000000000001000000",
-        "00000000", // answer
-        "09000000000000000100000001000000",
-        "0100000071", // segment
+        "00000000",                         // answer
+        "09000000000000000100000001000200", // segment, CRC64
+        "010000000000000271",
         "13fcffff00000000000000000000000000000000",
         "00000000", // refused
     );
@@ -183,4 +192,28 @@ fn counts_and_lengths_beyond_the_body_allocate_nothing() {
     assert!(matches!(decode_answers(Bytes::copy_from_slice(raw.as_bytes()), 1), Err(BodyError::Short { .. })));
     raw.form = 3;
     assert!(matches!(decode_answers(Bytes::copy_from_slice(raw.as_bytes()), 1), Err(BodyError::Short { .. })));
+}
+
+#[test]
+fn checksums_have_a_kind_exactly_when_there_are_some() {
+    let update = |checksums| {
+        let key = Key::new(b"k").unwrap();
+        let address = Address { object: ObjectId { hi: 0, lo: 1 }, dkey: key.clone(), akey: key };
+        let (shape, condition, data) = (Shape::Single, Condition::Always, Bytes::from_static(b"x"));
+        let operations = vec![Operation::Update { address, shape, condition, checksums, data }];
+        flat(Request { place: place(), operations }.encode()).to_vec()
+    };
+    let with = |body: &[u8], changes: &[(usize, u8)]| {
+        let mut body = body.to_vec();
+        changes.iter().for_each(|(at, value)| body[32 + at] = *value);
+        Request::decode(Bytes::from(body), 1).unwrap_err()
+    };
+    let undefined = |value| BodyError::Undefined { field: "checksum_kind", value };
+    let (none, one) =
+        (update(Checksums::none()), update(Checksums::from_bytes(ChecksumKind::Crc32c, &[9; 4]).unwrap()));
+    assert_eq!(with(&none, &[(3, 1)]), undefined(1));
+    assert_eq!(with(&one, &[(3, 0)]), undefined(0));
+    assert_eq!(with(&one, &[(3, 4)]), undefined(4));
+    assert_eq!(with(&one, &[(3, 3)]), BodyError::Short { field: "checksums", wanted: 32, left: 5 });
+    assert_eq!(with(&one, &[(29, 4)]), BodyError::Limit { field: "checksum_count", value: 1025, limit: 1024 });
 }
