@@ -24,8 +24,8 @@ pub(super) enum Purpose {
     Read { read: u64, piece: usize },
     /// The log group in flight.
     Group,
-    /// A flush that makes it durable.
-    GroupFlush,
+    /// A flush of this slice that makes it durable.
+    GroupFlush(Role),
     /// A step of the checkpoint.
     Checkpoint,
 }
@@ -113,18 +113,19 @@ impl Store {
             self.write_group(offset, buffer);
         }
         if let Some(with_data) = self.log.ready_to_flush() {
-            self.emit(Role::Wal, IoKind::Flush, Purpose::GroupFlush);
+            self.emit(Role::Wal, IoKind::Flush, Purpose::GroupFlush(Role::Wal));
             if with_data {
-                self.emit(Role::Data, IoKind::Flush, Purpose::GroupFlush);
+                self.emit(Role::Data, IoKind::Flush, Purpose::GroupFlush(Role::Data));
             }
         }
     }
 
     fn advance_checkpoint(&mut self) {
-        if !self.checkpoint.is_running() && (self.checkpointing.is_asked_for() || self.log_is_pressed()) {
-            self.start_checkpoint();
-        }
         loop {
+            // Also right after one ended: another may have been asked for while it ran.
+            if !self.checkpoint.is_running() && (self.checkpointing.is_asked_for() || self.log_is_pressed()) {
+                self.start_checkpoint();
+            }
             let (newest, durable) = (self.log.newest_sequence(), self.log.durable_sequence());
             match self.checkpoint.step(&self.arena, newest, durable) {
                 Step::Io(kind) => self.emit(Role::Meta, kind, Purpose::Checkpoint),
@@ -166,7 +167,7 @@ impl Store {
         match purpose {
             Purpose::Data { group } => self.log.data_written(group),
             Purpose::Group => self.log.group_written(),
-            Purpose::GroupFlush => {
+            Purpose::GroupFlush(_) => {
                 if let Some(group) = self.log.flushed() {
                     self.stats.groups += 1;
                     self.seal_due = None;
@@ -188,9 +189,10 @@ impl Store {
     fn fail(&mut self, purpose: Purpose, error: &std::io::Error) {
         self.stats.io_errors += 1;
         let role = match purpose {
-            Purpose::Data { .. } => Role::Data,
+            Purpose::Data { .. } | Purpose::Read { .. } => Role::Data,
             Purpose::Checkpoint => Role::Meta,
-            _ => Role::Wal,
+            Purpose::Group => Role::Wal,
+            Purpose::GroupFlush(role) => role,
         };
         self.die(role, &error.to_string());
     }
