@@ -20,7 +20,7 @@ mod uring;
 
 pub use buffer::{BLOCK_BYTES, Buffer};
 pub use device::{Device, Done, Io, IoKind, Role, execute};
-pub use fault::{CrashPoints, Fate, Fault, FaultDevice, SECTOR_BYTES};
+pub use fault::{Contents, CrashPoints, Fate, Fault, FaultDevice, Harm, Image, On, Queue, Rule, SECTOR_BYTES};
 pub use file::{DeviceError, FileSlice, OpenDevice};
 pub use label::{Inspection, Label, Slice, inspect};
 pub use mem::Mem;

@@ -18,6 +18,7 @@ use crate::arena::header::{CATALOG_AT, PROMISED_ARENA_AT, PROMISED_DATA_AT, SERI
 use crate::arena::{Arena, PAGE_BYTES, header, pages, reserve_pages};
 use crate::command::{PoolSpace, Space};
 use crate::extents;
+use crate::probe::Probe;
 use crate::tree::{Cursor, Tree};
 
 pub(crate) const CATALOG: Tree = Tree { root_at: CATALOG_AT };
@@ -147,7 +148,11 @@ impl Container {
         add(arena, pool.0 + POOL_USED_DATA_AT, data_bytes);
         let (promised, used) = (pool.promised(arena), pool.used(arena));
         let over = (arena_bytes > 0 && used.0 > promised.0) || (data_bytes > 0 && used.1 > promised.1);
-        if over && !urgent { Err(Status::NoSpace) } else { Ok(()) }
+        if over && !urgent {
+            Probe::PromiseExceeded.hit();
+            return Err(Status::NoSpace);
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::arena::Arena;
 use crate::arena::header::{
     DATA_BLOCKS_AT, DATA_FREE_AT, DATA_LIMBO_AT, EXTENTS_BY_LENGTH_AT, EXTENTS_BY_OFFSET_AT, LIMBO_AT, SERIAL_AT,
 };
+use crate::probe::Probe;
 use crate::tree::{Cursor, Tree};
 
 pub(crate) const BY_OFFSET: Tree = Tree { root_at: EXTENTS_BY_OFFSET_AT };
@@ -58,7 +59,10 @@ pub(crate) fn in_limbo(arena: &Arena) -> bool {
 /// Takes the shortest free extent of at least `blocks`, cut to size.
 pub(crate) fn allocate(arena: &mut Arena, blocks: u64) -> Result<Extent, Status> {
     let cursor = Cursor::seek(BY_LENGTH, arena, &pair(blocks, 0));
-    let found = cursor.key(arena).ok_or(Status::NoSpace)?;
+    let Some(found) = cursor.key(arena) else {
+        Probe::DataFull.hit();
+        return Err(Status::NoSpace);
+    };
     let found = Extent { blocks: be(&found[..8]), start: be(&found[8..]) };
     remove(arena, found);
     if found.blocks > blocks {

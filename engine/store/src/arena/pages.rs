@@ -18,6 +18,7 @@ use types::Status;
 
 use super::header::{FREE_PAGES_AT, FRONTIER_AT, RUN_HEADS_AT};
 use super::{Arena, PAGE_BYTES};
+use crate::probe::Probe;
 
 /// Bytes of a page descriptor.
 pub(crate) const DESCRIPTOR_BYTES: u64 = 32;
@@ -123,7 +124,11 @@ pub(crate) fn allocate(arena: &mut Arena, order: u8, kind: Kind) -> Result<u32, 
     let wanted = 1 << order;
     let free = arena.u64_at(FREE_PAGES_AT);
     if order > MAX_ORDER || !arena.leaves_reserve(free, wanted) {
+        Probe::ArenaFull.hit();
         return Err(Status::NoSpace);
+    }
+    if free < wanted + arena.reserve_pages() {
+        Probe::ReserveUsed.hit();
     }
     let mut found = (order..=MAX_ORDER).find(|&order| arena.u32_at(head(order)) != 0);
     while found.is_none() {

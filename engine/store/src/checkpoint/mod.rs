@@ -19,6 +19,7 @@ use erasure::crc32c;
 use media::{Buffer, IoKind};
 
 use crate::arena::{Arena, DirtyPages, PAGE_BYTES};
+use crate::probe::Probe;
 use crate::superblock::Superblock;
 use types::Epoch;
 
@@ -225,6 +226,7 @@ impl Checkpoint {
         }
         pass.phase = Phase::Pages;
         if pass.pending.count() > 0 {
+            Probe::CheckpointBatch.hit();
             return None;
         }
         let tail_block = pass.mark.0;
@@ -270,6 +272,9 @@ fn copy_pages(
         images.push(page);
     }
     if images.is_empty() {
+        if free.count() == 0 && pass.pending.count() > 0 {
+            Probe::NoFreeSlot.hit();
+        }
         return None;
     }
     let mut buffer = Buffer::zeroed(images.len() * PAGE_BYTES as usize);

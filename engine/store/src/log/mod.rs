@@ -14,6 +14,7 @@ use media::{BLOCK_BYTES, Buffer};
 use types::Epoch;
 
 use crate::arena::TRANSACTION_REDO_LIMIT;
+use crate::probe::Probe;
 
 /// The least log: eight of the largest transactions. A group takes a quarter of the log at most, and must hold one.
 pub(crate) const MIN_WAL_BYTES: u64 = 8 * TRANSACTION_REDO_LIMIT;
@@ -158,6 +159,9 @@ impl<Waiter> Log<Waiter> {
     fn send_open(&mut self) -> Option<(u64, Buffer)> {
         let blocks = blocks_for(self.open.body_bytes() as usize);
         let start = self.ring.place(blocks)?;
+        if start == 0 && self.ring.tail != 0 {
+            Probe::LogWrap.hit();
+        }
         self.ring.advance(start, blocks);
         let group = &self.open;
         let buffer =

@@ -7,6 +7,7 @@ use super::{TRANSFER_BYTES, damaged, read, write};
 use crate::arena::{Arena, PAGE_BYTES};
 use crate::checkpoint::{self, CHUNK_ENTRIES, Chunk, Layout, MapEntry, NO_SLOT, chunk_version, decode_chunk, digest};
 use crate::error::{OpenError, Slice};
+use crate::probe::Probe;
 use crate::settings::{Geometry, Identity};
 use crate::superblock::{FORMAT_VERSION, Fault, Superblock};
 
@@ -31,6 +32,9 @@ pub(super) fn read_superblock(meta: &mut dyn Device, identity: &Identity) -> Res
             }
             Err(fault) => reasons.push(fault.to_string()),
         }
+    }
+    if found.len() == 1 {
+        Probe::OneSuperblock.hit();
     }
     let newest = found.into_iter().max_by_key(|(superblock, _)| superblock.generation);
     newest.ok_or_else(|| {
@@ -126,6 +130,7 @@ fn refuse_other_version(block: &[u8], fragment: u64, offset: u64) -> Result<(), 
 /// its own.
 pub(super) fn erase(meta: &mut dyn Device, unfinished: &[u64]) -> Result<(), OpenError> {
     let Some(&first) = unfinished.first() else { return Ok(()) };
+    Probe::UnfinishedCheckpoint.hit();
     for &offset in unfinished {
         write(meta, Role::Meta, offset, &Buffer::zeroed(BLOCK_BYTES))?;
     }

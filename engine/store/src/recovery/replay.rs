@@ -8,6 +8,7 @@ use crate::arena::Arena;
 use crate::error::{OpenError, Slice};
 use crate::health::Recovery;
 use crate::log::{self, Body, GroupHeader, Ring, WrittenExtent, decode_body, encode, version_of};
+use crate::probe::Probe;
 use crate::settings::Devices;
 
 /// Replay of the log, from its tail to its last valid group.
@@ -42,6 +43,7 @@ impl Replay {
             return self.apply(arena, &group);
         }
         // Its flush never ended, so nothing in it was acknowledged. Its place is where the log goes on.
+        Probe::DroppedGroup.hit();
         self.report.dropped_group = true;
         self.sealed = false;
         self.sequence = group.header.sequence;
@@ -58,7 +60,14 @@ impl Replay {
     /// The next group in sequence: at the head, or at block 0 when it did not fit before the end.
     fn find(&mut self, wal: &mut dyn Device) -> Result<Option<Found>, OpenError> {
         let at_head = self.read_group(wal, self.ring.head)?;
-        if at_head.is_some() || self.ring.head == 0 { Ok(at_head) } else { self.read_group(wal, 0) }
+        if at_head.is_some() || self.ring.head == 0 {
+            return Ok(at_head);
+        }
+        let at_start = self.read_group(wal, 0)?;
+        if at_start.is_some() {
+            Probe::GroupAtStart.hit();
+        }
+        Ok(at_start)
     }
 
     fn read_group(&mut self, wal: &mut dyn Device, start: u64) -> Result<Option<Found>, OpenError> {
@@ -74,6 +83,7 @@ impl Replay {
         match decode_body(&header, &blocks) {
             Ok(Some(_)) => Ok(Some(Found { header, start, blocks })),
             Ok(None) => {
+                Probe::TornTail.hit();
                 self.report.dropped_group = true;
                 Ok(None)
             }
@@ -105,6 +115,7 @@ impl Replay {
                 }
                 let later = GroupHeader::decode(block, self.fragment).filter(|header| header.sequence > self.sequence);
                 if let Some(later) = later {
+                    Probe::GapRefused.hit();
                     let at = offset + (n * BLOCK_BYTES) as u64;
                     let reason = format!(
                         "group {} is missing, but group {} follows at byte {at}",
@@ -162,6 +173,9 @@ impl Replay {
         let empty = self.report.groups == 0 && !self.report.dropped_group;
         if records == 0 && (empty || self.sealed) {
             return Ok(());
+        }
+        if !empty {
+            Probe::SealMissing.hit();
         }
         let group = encode(self.fragment, self.sequence, self.report.last_epoch, records, redo, &[]);
         let blocks = (group.len() / BLOCK_BYTES) as u64;

@@ -13,6 +13,7 @@ use crate::catalog::{self, Container};
 use crate::command::{Command, ContainerUse, Reply, Token};
 use crate::health::Health;
 use crate::index::{self, DATA_THRESHOLD, Held, View, Written};
+use crate::probe::Probe;
 
 /// One past the last byte of an array.
 const ARRAY_END: u64 = 1 << 63;
@@ -45,6 +46,7 @@ impl Store {
         while let Some((token, command)) = self.queue.pop_front() {
             let is_change = changes(&command);
             if is_change && self.health == Health::Healthy && !self.log.admits() {
+                Probe::LogFull.hit();
                 self.queue.push_front((token, command));
                 return;
             }

@@ -13,6 +13,7 @@ use crate::catalog::Container;
 use crate::command::{Reply, Token};
 use crate::health::{Event, Health};
 use crate::index::{DataPart, Piece, Source, View};
+use crate::probe::Probe;
 
 /// Stretches below this that lie side by side become one segment: copying them costs less than carrying them apart.
 const JOIN_BYTES: usize = CHECKSUM_CHUNK_BYTES;
@@ -80,6 +81,7 @@ impl Store {
             Ok(pieces) => pieces,
             Err((status, damage)) => {
                 if let Some(damage) = damage {
+                    Probe::ChecksumRefused.hit();
                     self.stats.checksum_errors += 1;
                     self.event(Event::Checksum { offset: damage.offset, length: damage.length, inline: true });
                 }
@@ -146,6 +148,7 @@ impl Store {
                     None
                 }
                 Err(at) => {
+                    Probe::ChecksumRefused.hit();
                     read.failure = Some(Status::Checksum);
                     self.stats.checksum_errors += 1;
                     Some(Event::Checksum { offset: part.offset + at as u64, length: part.length as u64, inline: false })
@@ -155,6 +158,7 @@ impl Store {
             Err(error) => Some(Event::ReadFailed { offset: part.offset, reason: error.to_string() }),
         };
         if matches!(event, Some(Event::ReadFailed { .. })) {
+            Probe::ReadFailed.hit();
             read.failure.get_or_insert(Status::Io);
             self.stats.io_errors += 1;
         }

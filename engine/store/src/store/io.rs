@@ -11,6 +11,7 @@ use crate::checkpoint::Step;
 use crate::command::{Reply, Token};
 use crate::extents;
 use crate::health::Health;
+use crate::probe::Probe;
 
 /// Extents moved from limbo to the free map in one transaction. Each changes up to four tree pages.
 const RELEASES_PER_TRANSACTION: usize = 16;
@@ -124,6 +125,9 @@ impl Store {
         loop {
             // Also right after one ended: another may have been asked for while it ran.
             if !self.checkpoint.is_running() && (self.checkpointing.is_asked_for() || self.log_is_pressed()) {
+                if !self.checkpointing.is_asked_for() {
+                    Probe::CheckpointForced.hit();
+                }
                 self.start_checkpoint();
             }
             let (newest, durable) = (self.log.newest_sequence(), self.log.durable_sequence());
@@ -220,8 +224,12 @@ impl Store {
 
     /// For an update that found no free extent: true when waiting will free some.
     pub(super) fn release_limbo_soon(&mut self) -> bool {
-        self.release_limbo()
-            || extents::in_limbo(&self.arena) && (self.log.in_flight() || self.log.has_open() || self.reads.is_busy())
+        let soon = self.release_limbo()
+            || extents::in_limbo(&self.arena) && (self.log.in_flight() || self.log.has_open() || self.reads.is_busy());
+        if soon {
+            Probe::LimboAwaited.hit();
+        }
+        soon
     }
 
     fn log_is_pressed(&self) -> bool {

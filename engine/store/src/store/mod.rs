@@ -22,6 +22,7 @@ use crate::command::{Command, Reply, Token};
 use crate::error::OpenError;
 use crate::health::{Event, Health, Recovery, Stats};
 use crate::log::Log;
+use crate::probe::Probe;
 use crate::recovery::recover;
 use crate::settings::{ArenaMemory, Devices, Geometry, Identity, Settings};
 use crate::superblock::fragment;
@@ -213,6 +214,7 @@ impl Store {
         if self.health != Health::Healthy {
             return;
         }
+        Probe::Died.hit();
         let reason = format!("the {} slice failed: {reason}", crate::error::Slice(role));
         self.health = Health::Dead { reason: reason.clone() };
         self.event(Event::Died { reason });

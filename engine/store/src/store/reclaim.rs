@@ -18,6 +18,7 @@ use crate::health::Health;
 use crate::index::{
     IndexKey, PUNCHED, Record, SINGLE, TOMBSTONE, View, WRITTEN, epoch_of, level_of, overlapping, resolve,
 };
+use crate::probe::Probe;
 use crate::tree::Cursor;
 
 /// Records looked at in one slice: about 100 us.
@@ -106,6 +107,7 @@ impl Reclaim {
 
     /// Keeps a command until everything destroyed is gone.
     pub(super) fn park(&mut self, token: Token, command: Command) {
+        Probe::Parked.hit();
         self.parked.push((token, command));
     }
 
@@ -151,6 +153,7 @@ impl Store {
                 break;
             }
             let Some((serial, grave)) = catalog::first_grave(&self.arena) else {
+                Probe::GravesEmptied.hit();
                 self.reclaim.graves = false;
                 break;
             };
@@ -312,6 +315,7 @@ impl Walk {
     fn leave(&mut self, key: &[u8], doomed: &mut Vec<Vec<u8>>) -> bool {
         for above in &mut self.above {
             if let Some((_, tombstone)) = above.take_if(|(length, tombstone)| !key.starts_with(&tombstone[..*length])) {
+                Probe::TombstoneDropped.hit();
                 doomed.push(tombstone);
             }
         }
@@ -345,7 +349,11 @@ impl Walk {
                 let mut prefix = IndexKey::prefix(&key[..end]);
                 if tag == WRITTEN {
                     let visible = resolve(view, &mut prefix, floor, range.0, range.1);
-                    return !visible.iter().any(|part| part.epoch == epoch);
+                    let hidden = !visible.iter().any(|part| part.epoch == epoch);
+                    if hidden {
+                        Probe::ExtentHidden.hit();
+                    }
+                    return hidden;
                 }
                 debug_assert_eq!(tag, PUNCHED, "there are four tags");
                 let mut hides = false;
