@@ -1,6 +1,11 @@
-//! Random histories against a model that keeps every version of everything, through reopening and checkpoints.
+//! Random histories against a model that keeps every version of everything, through checkpoints, reopening and losses of
+//! power.
 
 mod target;
+#[path = "model/unsettled.rs"]
+mod unsettled;
+#[path = "model/volatile.rs"]
+mod volatile;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +40,12 @@ impl Value {
         self.single.is_some() || self.size() > 0
     }
 
+    fn write(&mut self, offset: u64, data: &[u8]) {
+        let (from, to) = (offset as usize, offset as usize + data.len());
+        self.bytes.resize(self.bytes.len().max(to), None);
+        self.bytes[from..to].iter_mut().zip(data).for_each(|(old, new)| *old = Some(*new));
+    }
+
     fn size(&self) -> u64 {
         self.bytes.iter().rposition(Option::is_some).map_or(0, |at| at as u64 + 1)
     }
@@ -42,7 +53,7 @@ impl Value {
 
 type Names = (ObjectId, Key, Key);
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Model {
     history: BTreeMap<Names, Vec<(Epoch, Event)>>,
 }
@@ -53,11 +64,7 @@ impl Model {
         for (_, event) in self.history.get(names).into_iter().flatten().take_while(|(epoch, _)| *epoch <= as_of) {
             match event {
                 Event::Single(data) => value.single = Some(data.clone()),
-                Event::Written(offset, data) => {
-                    let (from, to) = (*offset as usize, *offset as usize + data.len());
-                    value.bytes.resize(value.bytes.len().max(to), None);
-                    value.bytes[from..to].iter_mut().zip(data).for_each(|(old, new)| *old = Some(*new));
-                }
+                Event::Written(offset, data) => value.write(*offset, data),
                 Event::Hole(offset, length) => {
                     let end = value.bytes.len().min((*offset + *length) as usize);
                     value.bytes[(*offset as usize).min(end)..end].fill(None);
@@ -293,8 +300,10 @@ impl Run {
         match self.random.random_range(0..100) {
             0..45 => self.update(),
             45..60 => self.punch(),
-            60..85 => self.fetch(),
-            85..93 => self.list(),
+            60..84 => self.fetch(),
+            84..90 => self.list(),
+            90..91 => self.list_while_changing(),
+            91..93 => self.lose_power(),
             93..95 => self.target.checkpoint(),
             95..97 => self.target.reopen(),
             97..98 => {
