@@ -104,11 +104,15 @@ impl Object {
             Operation::Update { address, .. }
             | Operation::Fetch { address, .. }
             | Operation::ArraySize { address, .. }
+            | Operation::Extents { address, .. }
             | Operation::Punch { scope: Scope::Akey(address) | Scope::Range { address, .. }, .. } => {
                 (address.object, &address.dkey)
             }
-            Operation::Punch { scope: Scope::Dkey(object, dkey), .. } => (*object, dkey),
-            Operation::Punch { scope: Scope::Object(_), .. } | Operation::List { .. } => {
+            Operation::Punch { scope: Scope::Dkey(object, dkey), .. }
+            | Operation::QueryKey { object, dkey: Some(dkey), .. } => (*object, dkey),
+            Operation::Punch { scope: Scope::Object(_), .. }
+            | Operation::QueryKey { dkey: None, .. }
+            | Operation::List { .. } => {
                 return invalid("it concerns every target and cannot be part of a batch".to_owned());
             }
         };

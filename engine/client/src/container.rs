@@ -1,6 +1,6 @@
 //! Containers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use types::{ContainerId, Epoch, Level, ObjectId, Operation, Place};
@@ -8,6 +8,7 @@ use wire::proto::mgmt::Property;
 
 use crate::error::Error;
 use crate::object::{Names, Object};
+use crate::operation::kind_of;
 use crate::pool::Pool;
 
 /// How a container is to be created.
@@ -84,25 +85,28 @@ impl Container {
         limit: u32,
         epoch: Epoch,
     ) -> Result<Names, Error> {
-        let mut names = BTreeSet::new();
+        let kind = kind_of(&level);
+        // By their sortable form.
+        let mut names: BTreeMap<Vec<u8>, Bytes> = BTreeMap::new();
         let mut more = false;
         // A target that has more may have it right after the last name it gave: beyond that the merged list has gaps.
-        let mut horizon: Option<Bytes> = None;
+        let mut horizon: Option<Vec<u8>> = None;
         for target in self.pool.map.targets() {
             let list = Operation::List { level: level.clone(), after: after.clone(), limit, epoch };
             let part = self.list_on(*target, list).await?;
             if part.more
                 && let Some(last) = part.names.last()
             {
-                horizon = Some(horizon.map_or(last.clone(), |horizon| horizon.min(last.clone())));
+                let last = kind.sortable(last).into_owned();
+                horizon = Some(horizon.map_or(last.clone(), |horizon| horizon.min(last)));
             }
             more |= part.more;
-            names.extend(part.names);
+            names.extend(part.names.into_iter().map(|name| (kind.sortable(&name).into_owned(), name)));
         }
         if let Some(horizon) = horizon {
-            names.retain(|name| *name <= horizon);
+            names.retain(|name, _| *name <= horizon);
         }
         more |= names.len() > limit as usize;
-        Ok(Names { names: names.into_iter().take(limit as usize).collect(), more })
+        Ok(Names { names: names.into_values().take(limit as usize).collect(), more })
     }
 }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::object::Names;
 
 impl Container {
-    /// Names of `level` in byte order, strictly after `after` (empty: from the start), at most `limit`, as of `epoch`.
+    /// Names of `level` in their order ([`types::KeyKind`]), strictly after `after` (empty: from the start), at most `limit`, as of `epoch`.
     /// Objects are named by their 16 big-endian bytes. Akeys lie on one target; the others are merged from all.
     pub async fn names(&self, level: Level, after: Vec<u8>, limit: u32, epoch: Epoch) -> Result<Names, Error> {
         match &level {

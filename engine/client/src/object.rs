@@ -99,7 +99,7 @@ impl Object {
         loop {
             let extent = data.split_to(data.len().min(EXTENT_BYTES));
             let length = extent.len() as u64;
-            let epoch = self.update(dkey, akey, Shape::Array { offset: at }, Condition::Always, extent).await?;
+            let epoch = self.update(dkey, akey, Shape::array(at), Condition::Always, extent).await?;
             if data.is_empty() {
                 return Ok(epoch);
             }
@@ -223,7 +223,7 @@ impl Object {
         self.container.list_on(self.container.pool.map.target_of(self.id, dkey), list).await
     }
 
-    fn address(&self, dkey: &Key, akey: &Key) -> Address {
+    pub(crate) fn address(&self, dkey: &Key, akey: &Key) -> Address {
         Address { object: self.id, dkey: dkey.clone(), akey: akey.clone() }
     }
 
@@ -234,7 +234,7 @@ impl Object {
         }
     }
 
-    async fn one(&self, dkey: &Key, operation: Operation) -> Result<Outcome, Error> {
+    pub(crate) async fn one(&self, dkey: &Key, operation: Operation) -> Result<Outcome, Error> {
         self.container.one_on(self.container.pool.map.target_of(self.id, dkey), operation).await
     }
 
@@ -242,7 +242,7 @@ impl Object {
         format!("{verb} dkey `{dkey}` akey `{akey}` of object {}", self.id)
     }
 
-    fn strange(&self, verb: &str, outcome: &Outcome) -> Error {
+    pub(crate) fn strange(&self, verb: &str, outcome: &Outcome) -> Error {
         let reason = format!("it was answered with {outcome:?}");
         Error::Protocol { what: format!("{verb} on object {}", self.id), reason }
     }

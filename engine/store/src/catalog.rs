@@ -7,6 +7,8 @@
 //! | 1, pool uuid | pool record u64 |
 //! | 2, pool serial u64 BE, container uuid | container record u64 |
 //! | 3, serial u64 BE | 1 for a pool or 2 for a container u8, its record u64: the graveyard |
+//! | 4, container record u64 BE, epoch u64 BE | a snapshot (`snapshots`) |
+//! | 5, transaction UUID | a prepared transaction (`prepared`) |
 //!
 //! Containers are found by the serial of their pool, not its uuid: a pool can be made anew under the same uuid while
 //! the old one is still being taken down.
@@ -18,6 +20,7 @@ use crate::arena::header::{CATALOG_AT, PROMISED_ARENA_AT, PROMISED_DATA_AT, SERI
 use crate::arena::{Arena, PAGE_BYTES, header, pages, reserve_pages};
 use crate::command::{PoolSpace, Space};
 use crate::extents;
+use crate::index::{RECORD_SIZE, TOMBSTONE, kind_of};
 use crate::probe::Probe;
 use crate::tree::{Cursor, Tree};
 
@@ -26,6 +29,10 @@ pub(crate) const CATALOG: Tree = Tree { root_at: CATALOG_AT };
 const POOL: u8 = 1;
 const CONTAINER: u8 = 2;
 const GRAVE: u8 = 3;
+/// Where `snapshots` has its entries.
+pub(crate) const SNAPSHOT: u8 = 4;
+/// Where `prepared` has its entries.
+pub(crate) const PREPARED: u8 = 5;
 
 /// A pool record, by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +49,7 @@ const POOL_PROMISED_DATA_AT: u64 = 32;
 const POOL_USED_ARENA_AT: u64 = 40;
 const POOL_USED_DATA_AT: u64 = 48;
 
-const CONTAINER_BYTES: usize = 80;
+const CONTAINER_BYTES: usize = 96;
 const CONTAINER_POOL_AT: u64 = 16;
 const CONTAINER_ROOT_AT: u64 = 24;
 const CONTAINER_USED_ARENA_AT: u64 = 32;
@@ -51,6 +58,7 @@ const CONTAINER_OBJECT_TOMBSTONES_AT: u64 = 48;
 const CONTAINER_DKEY_TOMBSTONES_AT: u64 = 56;
 const CONTAINER_HISTORY_AT: u64 = 64;
 const CONTAINER_CHECKSUM_KIND_AT: u64 = 72;
+const CONTAINER_RECORD_SIZES_AT: u64 = 80;
 
 impl Pool {
     pub(crate) fn id(self, arena: &Arena) -> PoolId {
@@ -115,10 +123,20 @@ impl Container {
         (arena.u64_at(self.0 + CONTAINER_OBJECT_TOMBSTONES_AT), arena.u64_at(self.0 + CONTAINER_DKEY_TOMBSTONES_AT))
     }
 
-    /// Counts object and dkey tombstones.
-    pub(crate) fn add_tombstones(self, arena: &mut Arena, objects: i64, dkeys: i64) {
-        add(arena, self.0 + CONTAINER_OBJECT_TOMBSTONES_AT, objects);
-        add(arena, self.0 + CONTAINER_DKEY_TOMBSTONES_AT, dkeys);
+    /// Record sizes in the index: arrays are arrays of bytes while there are none.
+    pub(crate) fn record_sizes(self, arena: &Arena) -> u64 {
+        arena.u64_at(self.0 + CONTAINER_RECORD_SIZES_AT)
+    }
+
+    /// Counts a record that entered the index, or left it with -1.
+    pub(crate) fn count(self, arena: &mut Arena, key: &[u8], delta: i64) {
+        let at = match kind_of(key) {
+            (0, TOMBSTONE) => CONTAINER_OBJECT_TOMBSTONES_AT,
+            (1, TOMBSTONE) => CONTAINER_DKEY_TOMBSTONES_AT,
+            (_, RECORD_SIZE) => CONTAINER_RECORD_SIZES_AT,
+            _ => return,
+        };
+        add(arena, self.0 + at, delta);
     }
 
     /// Reads as of an epoch before this one are refused: what they would see is partly gone.
@@ -341,7 +359,7 @@ pub(crate) fn first_grave(arena: &Arena) -> Option<(u64, Grave)> {
 pub(crate) fn graves(arena: &Arena) -> impl Iterator<Item = (u64, Grave)> + '_ {
     let mut cursor = Cursor::seek(CATALOG, arena, &[GRAVE]);
     std::iter::from_fn(move || {
-        let key = cursor.key(arena)?;
+        let key = cursor.key(arena).filter(|key| key[0] == GRAVE)?;
         let value = cursor.value(arena)?;
         let record = extents::le(&value[1..]);
         let grave = if value[0] == POOL { Grave::Pool(Pool(record)) } else { Grave::Container(Container(record)) };

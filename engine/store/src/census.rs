@@ -9,7 +9,8 @@ use crate::arena::pages::{Descriptor, Kind, first_page, order_for};
 use crate::arena::{Arena, PAGE_BYTES, slab};
 use crate::catalog::{self, CATALOG, Container, Grave, Pool, RECORD_BYTES};
 use crate::extents::{self, BY_LENGTH, BY_OFFSET, Extent, LIMBO};
-use crate::index::{IndexKey, Record, level_of};
+use crate::index::{IndexKey, RECORD_SIZE, Record, TOMBSTONE, kind_of};
+use crate::prepared;
 use crate::tree::{Census, Tree};
 
 /// The first contradiction found, if any.
@@ -71,14 +72,16 @@ fn check_container(
 ) -> Result<(Memory, (u64, u64)), String> {
     let mut blocks = 0;
     let mut tombstones = (0, 0);
+    let mut sizes = 0;
     let mut twice = None;
     let census = walk(arena, container.tree(), |key, value| {
+        match kind_of(key) {
+            (0, TOMBSTONE) => tombstones.0 += 1,
+            (1, TOMBSTONE) => tombstones.1 += 1,
+            (_, RECORD_SIZE) => sizes += 1,
+            _ => {}
+        }
         if value.is_empty() {
-            match level_of(key).0 {
-                0 => tombstones.0 += 1,
-                1 => tombstones.1 += 1,
-                _ => {}
-            }
             return;
         }
         if let Some(extent) = Record::decode(value).extent() {
@@ -91,13 +94,27 @@ fn check_container(
     if let Some((extent, key)) = twice {
         return Err(format!("{extent:?} is used twice, the second time by {key:?}"));
     }
-    let used = (census.charged(), blocks * media::BLOCK_BYTES as u64);
+    let mut booked = 0;
+    for (_, prepared) in prepared::all(arena).filter(|(_, prepared)| prepared.container() == container) {
+        booked += prepared.booked();
+        for extent in prepared.extents() {
+            blocks += extent.blocks;
+            if taken.insert(extent.start, extent.blocks).is_some() {
+                return Err(format!("{extent:?} is used twice, the second time by a prepared transaction"));
+            }
+        }
+    }
+    let used = (census.charged() + booked, blocks * media::BLOCK_BYTES as u64);
     if used != container.used(arena) {
         return Err(format!("container {} uses {used:?} but books {:?}", container.id(arena), container.used(arena)));
     }
     if tombstones != container.tombstones(arena) {
         let booked = container.tombstones(arena);
         return Err(format!("container {} has {tombstones:?} tombstones but books {booked:?}", container.id(arena)));
+    }
+    if sizes != container.record_sizes(arena) {
+        let booked = container.record_sizes(arena);
+        return Err(format!("container {} has {sizes} record sizes but books {booked}", container.id(arena)));
     }
     Ok((census.owned, used))
 }

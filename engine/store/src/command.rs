@@ -1,13 +1,13 @@
 //! What a target is asked to do and what it answers.
 
-use types::{Answer, ChecksumKind, ContainerId, Epoch, Operation, Place, PoolId, Status};
+use types::{Answer, ChecksumKind, ContainerId, Epoch, ObjectId, Operation, Place, PoolId, Status, TransactionId};
 
 /// Chosen by the caller, echoed with the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
-/// Work for a target. Every change is one transaction: after a crash it is there as a whole or not at all, and once
-/// its reply was given it is there.
+/// Work for a target. Every change but [`Command::Discard`] is one transaction: after a crash it is there as a whole or not at all, and
+/// once its reply was given it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// A data operation in a container.
@@ -40,6 +40,55 @@ pub enum Command {
     ContainerList(PoolId),
     /// Bytes a container uses (arena and data), and what it was made with.
     ContainerQuery(Place),
+    /// Keeps the view of a container as of `epoch` until the snapshot is removed: every later change gets a later epoch. One that is
+    /// there succeeds. [`Status::Restart`] when that history is partly gone, [`Status::ClockSkew`] for an epoch ahead of the clock.
+    SnapshotAdd {
+        /// The container.
+        place: Place,
+        /// As of when.
+        epoch: Epoch,
+    },
+    /// Lets a snapshot go. One that is not there succeeds.
+    SnapshotRemove {
+        /// The container.
+        place: Place,
+        /// As of when.
+        epoch: Epoch,
+    },
+    /// Lists the snapshots of a container, oldest first.
+    SnapshotList(Place),
+    /// Makes changes durable that nobody sees before they are committed. All or none of them; their conditions are checked now, and
+    /// until it is resolved changes of the same objects, dkeys or akeys are refused with [`Status::Busy`]. The same again succeeds.
+    Prepare {
+        /// Its name, never used twice.
+        transaction: TransactionId,
+        /// The container.
+        place: Place,
+        /// Updates and punches, no two of the same akey except of separate stretches of an array.
+        operations: Vec<Operation>,
+    },
+    /// Makes the changes of a prepared transaction visible, at the epoch it was prepared at. [`Status::Nonexistent`] when it is not
+    /// there: it was resolved before.
+    Commit(TransactionId),
+    /// Drops a prepared transaction. One that is not there succeeds.
+    Abort(TransactionId),
+    /// Lists the prepared transactions, to resolve them after a restart.
+    PreparedList,
+    /// Removes whatever a container, or an object in it, was given from `from` to `to`, both included, as if it had never been. It is
+    /// done in steps, so a crash may leave a part; the same again finishes it. [`Status::Restart`] when that history is partly gone.
+    Discard {
+        /// The container.
+        place: Place,
+        /// Only this object.
+        object: Option<ObjectId>,
+        /// First epoch.
+        from: Epoch,
+        /// Last epoch.
+        to: Epoch,
+    },
+    /// Merges the history up to an epoch now, instead of when it is due: afterwards only reads of that epoch or later, and of snapshots,
+    /// are served. Answered when it is done.
+    Aggregate(Epoch),
     /// Space of the whole target.
     SpaceQuery,
     /// Checkpoints and answers when all that was acknowledged needs no log to be read back.
@@ -104,6 +153,12 @@ pub enum Reply {
     Containers(Result<Vec<ContainerId>, Status>),
     /// To `ContainerQuery`.
     ContainerUsed(Result<ContainerUse, Status>),
+    /// To `SnapshotList`.
+    Snapshots(Result<Vec<Epoch>, Status>),
+    /// To `Prepare`: the epoch that its changes will have.
+    Prepared(Result<Epoch, Status>),
+    /// To `PreparedList`: name, container, epoch.
+    PreparedTransactions(Vec<(TransactionId, Place, Epoch)>),
     /// To `SpaceQuery`.
     Space(Space),
 }

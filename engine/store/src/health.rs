@@ -63,6 +63,14 @@ pub struct Stats {
     pub io_errors: u64,
     /// Records removed by reclaim.
     pub reclaimed: u64,
+    /// Small extents joined by reclaim.
+    pub coalesced: u64,
+    /// Records removed by discards.
+    pub discarded: u64,
+    /// Transactions prepared.
+    pub prepared: u64,
+    /// Of which committed.
+    pub committed: u64,
     /// Commands accepted and not yet answered.
     pub pending: u64,
 }

@@ -159,7 +159,7 @@ impl Run {
         } else {
             self.random.random_bool(0.3)
         };
-        let shape = if is_single { Shape::Single } else { Shape::Array { offset } };
+        let shape = if is_single { Shape::Single } else { Shape::array(offset) };
         let bytes = if is_single && self.random.random_bool(0.1) { Bytes::new() } else { bytes };
         let condition = [Condition::Always, Condition::Always, Condition::Absent, Condition::Present]
             [self.random.random_range(0..4)];

@@ -12,7 +12,7 @@ use types::{
 };
 use uuid::Uuid;
 
-const ARRAY: Shape = Shape::Array { offset: 0 };
+const ARRAY: Shape = Shape::array(0);
 
 #[test]
 fn a_small_and_a_large_value_survive_reopening() {
@@ -40,7 +40,7 @@ fn the_largest_value_and_the_longest_keys_fit() {
     let mut target = Target::new();
     let large = data(MAX_VALUE_BYTES, 3);
     let long = "\0".repeat(types::MAX_KEY_BYTES);
-    target.update(&long, &long, Shape::Array { offset: (1 << 63) - large.len() as u64 }, &large).unwrap();
+    target.update(&long, &long, Shape::array((1 << 63) - large.len() as u64), &large).unwrap();
     target.reopen();
     assert_eq!(target.size(&long, &long, Epoch::MAX), Ok(1 << 63));
     let range = ((1 << 63) - large.len() as u64, large.len() as u64);
@@ -59,8 +59,8 @@ fn limits_are_refused_and_change_nothing() {
     let too_big = data(MAX_VALUE_BYTES + 1, 1);
     assert_eq!(target.update("d", "a", Shape::Single, &too_big), Err(Status::TooBig));
     assert_eq!(target.update("d", "a", ARRAY, &Bytes::new()), Err(Status::Invalid));
-    assert_eq!(target.update("d", "a", Shape::Array { offset: 1 << 63 }, &one), Err(Status::Invalid));
-    assert_eq!(target.update("d", "a", Shape::Array { offset: u64::MAX }, &one), Err(Status::Invalid));
+    assert_eq!(target.update("d", "a", Shape::array(1 << 63), &one), Err(Status::Invalid));
+    assert_eq!(target.update("d", "a", Shape::array(u64::MAX), &one), Err(Status::Invalid));
     let fetch = |offset, length| Selection::Array { offset, length };
     assert_eq!(target.fetch("d", "a", fetch(0, MAX_VALUE_BYTES as u64 + 1), Epoch::MAX), Err(Status::TooBig));
     assert_eq!(target.fetch("d", "a", fetch(0, 0), Epoch::MAX), Err(Status::Invalid));
@@ -76,6 +76,8 @@ fn limits_are_refused_and_change_nothing() {
     let list = Operation::List { level: Level::Objects, after, limit: 1, epoch: Epoch::MAX };
     assert_eq!(target.operate(list), Err(Status::Invalid));
     let guarded = Operation::Punch { scope: Scope::Object(OBJECT), condition: Condition::Present };
+    assert_eq!(target.operate(guarded), Err(Status::Nonexistent));
+    let guarded = Operation::Punch { scope: Scope::Object(OBJECT), condition: Condition::Absent };
     assert_eq!(target.operate(guarded), Err(Status::Invalid));
     assert_eq!(target.list(&Level::Objects, Epoch::MAX), Vec::<Bytes>::new());
     assert_eq!(target.driven.store.stats().updates, 0);
@@ -105,8 +107,8 @@ fn the_other_kind_is_refused_until_a_punch_clears_it() {
 #[test]
 fn holes_lie_between_segments_and_old_epochs_are_read_as_they_were() {
     let mut target = Target::new();
-    let first = target.update("d", "a", Shape::Array { offset: 0 }, &data(10_000, 1)).unwrap();
-    let second = target.update("d", "a", Shape::Array { offset: 20_000 }, &data(100, 2)).unwrap();
+    let first = target.update("d", "a", Shape::array(0), &data(10_000, 1)).unwrap();
+    let second = target.update("d", "a", Shape::array(20_000), &data(100, 2)).unwrap();
     let third = target.punch(Scope::Range { address: address("d", "a"), offset: 5000, length: 15_050 }).unwrap();
     let parts = target.fetch_array("d", "a", (0, 30_000), Epoch::MAX).unwrap();
     assert_eq!(parts, [(0, data(10_000, 1).slice(..5000)), (20_050, data(100, 2).slice(50..))]);
@@ -125,7 +127,7 @@ fn holes_lie_between_segments_and_old_epochs_are_read_as_they_were() {
 fn small_stretches_side_by_side_come_as_one_segment() {
     let mut target = Target::new();
     for n in 0..100 {
-        target.update("d", "a", Shape::Array { offset: n * 10 }, &data(10, n)).unwrap();
+        target.update("d", "a", Shape::array(n * 10), &data(10, n)).unwrap();
     }
     let parts = target.fetch_array("d", "a", (5, 990), Epoch::MAX).unwrap();
     assert_eq!(parts.len(), 1);
@@ -185,8 +187,8 @@ fn a_container_has_one_kind_of_checksums_and_gives_it_back() {
         for (n, value) in values.iter().enumerate() {
             target.update("d", &format!("single{n}"), Shape::Single, value).unwrap();
         }
-        target.update("d", "array", Shape::Array { offset: 10 }, &values[5]).unwrap();
-        target.update("d", "array", Shape::Array { offset: 200_000 }, &values[1]).unwrap();
+        target.update("d", "array", Shape::array(10), &values[5]).unwrap();
+        target.update("d", "array", Shape::array(200_000), &values[1]).unwrap();
         target.reopen();
         for (n, value) in values.iter().enumerate() {
             assert_eq!(target.fetch_single("d", &format!("single{n}")).as_ref(), Ok(value));
@@ -337,7 +339,7 @@ fn everything_punched_or_destroyed_is_freed_in_the_end() {
     let other = ObjectId { hi: 9, lo: 9 };
     for n in 0..300u64 {
         let (dkey, akey) = (format!("d{}", n % 7), format!("a{}", n % 11));
-        let shape = Shape::Array { offset: n * 100 };
+        let shape = Shape::array(n * 100);
         target.update(&dkey, &akey, shape, &data(if n % 5 == 0 { 9000 } else { 50 }, n)).unwrap();
     }
     target.punch(Scope::Range { address: address("d0", "a0"), offset: 0, length: 1 << 40 }).unwrap();

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::KeyKind;
+
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -41,6 +43,10 @@ uuid_newtype! {
 uuid_newtype! {
     /// A container, unique within its system.
     ContainerId
+}
+uuid_newtype! {
+    /// A distributed transaction, made by whoever coordinates it.
+    TransactionId
 }
 
 /// An engine of the system. Ranks are given by the management service at join and never reused.
@@ -79,8 +85,8 @@ impl fmt::Debug for TargetIndex {
 /// An object within a container: 128 bits, printed and typed as `hi.lo` in decimal, as DAOS does.
 ///
 /// The upper 32 bits of `hi` are the system's (type 8, redundancy class 8, group count 16); the remaining 96 bits are
-/// the user's. Only class S1..SX without redundancy exists so far, so those 32 bits carry no behaviour yet; they are
-/// kept and compared like the rest.
+/// the user's. The type says what its keys are. Only class S1..SX without redundancy exists so far, so the other 24 bits carry no
+/// behaviour yet; they are kept and compared like the rest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     /// Upper half.
@@ -93,6 +99,33 @@ impl ObjectId {
     /// The big-endian form, whose byte order is the order of ids.
     pub fn to_bytes(self) -> [u8; 16] {
         ((u128::from(self.hi) << 64) | u128::from(self.lo)).to_be_bytes()
+    }
+
+    /// The object type, DAOS's `daos_otype_t`.
+    fn object_type(self) -> u8 {
+        (self.hi >> 56) as u8
+    }
+
+    /// What its dkeys are. Types that are not known are taken for type 0, hashed keys.
+    pub fn dkey_kind(self) -> KeyKind {
+        match self.object_type() {
+            // DKEY_UINT64, MULTI_UINT64, KV_UINT64, and the three kinds of array, whose dkeys are numbers of chunks.
+            2 | 4 | 9 | 11 | 12 | 13 => KeyKind::U64,
+            // DKEY_LEXICAL, MULTI_LEXICAL, KV_LEXICAL.
+            5 | 7 | 10 => KeyKind::Lexical,
+            _ => KeyKind::Hashed,
+        }
+    }
+
+    /// What its akeys are.
+    pub fn akey_kind(self) -> KeyKind {
+        match self.object_type() {
+            // AKEY_UINT64, MULTI_UINT64.
+            3 | 4 => KeyKind::U64,
+            // AKEY_LEXICAL, MULTI_LEXICAL.
+            6 | 7 => KeyKind::Lexical,
+            _ => KeyKind::Hashed,
+        }
     }
 
     /// The inverse of [`ObjectId::to_bytes`].

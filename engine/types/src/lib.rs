@@ -18,11 +18,12 @@ pub use checksum::{
 };
 pub use epoch::{Clock, Epoch};
 pub use fault::{Fault, Name as FaultName};
-pub use id::{ContainerId, ObjectId, ParseObjectIdError, PoolId, Rank, TargetIndex};
-pub use key::{Key, KeyError, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use id::{ContainerId, ObjectId, ParseObjectIdError, PoolId, Rank, TargetIndex, TransactionId};
+pub use key::{Key, KeyError, KeyKind, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use label::{Label, LabelError, Reference};
 pub use operation::{
-    Address, Answer, Condition, Level, MAX_LIST_ENTRIES, Operation, Outcome, Place, Scope, Segment, Selection, Shape,
+    Address, Answer, Condition, Depth, End, Level, MAX_LIST_ENTRIES, Operation, Outcome, Place, Scope, Segment,
+    Selection, Shape, Stretch,
 };
 pub use size::{ParseSizeError, Size};
 pub use status::Status;

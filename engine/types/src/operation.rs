@@ -40,7 +40,17 @@ pub enum Shape {
     Array {
         /// First byte written. `offset` + length must not exceed 2^63.
         offset: u64,
+        /// Bytes of one record, at least 1. The first write to an array fixes it; later writes must give the same, and every offset
+        /// and length in the array must be a multiple of it ([`Status::Invalid`] otherwise). A punch of the akey clears it.
+        record_bytes: u32,
     },
+}
+
+impl Shape {
+    /// An array of bytes, written from `offset`.
+    pub const fn array(offset: u64) -> Shape {
+        Shape::Array { offset, record_bytes: 1 }
+    }
 }
 
 /// What to read of an akey.
@@ -65,8 +75,12 @@ pub enum Condition {
     Always,
     /// The akey must hold nothing, else [`Status::Exists`].
     Absent,
-    /// The akey must hold something, else [`Status::Nonexistent`].
+    /// The akey must hold something, else [`Status::Nonexistent`]. In a punch: what is punched must.
     Present,
+    /// The dkey must hold nothing, else [`Status::Exists`].
+    DkeyAbsent,
+    /// The dkey must hold something, else [`Status::Nonexistent`].
+    DkeyPresent,
 }
 
 /// What a punch removes, as seen from its epoch on.
@@ -100,6 +114,26 @@ pub enum Level {
     Akeys(ObjectId, Key),
 }
 
+/// How far down a [`Operation::QueryKey`] looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// For a dkey.
+    Dkey,
+    /// For an akey.
+    Akey,
+    /// For a stretch of an array.
+    Extent,
+}
+
+/// Which end a [`Operation::QueryKey`] looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The smallest.
+    First,
+    /// The largest.
+    Last,
+}
+
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
@@ -129,17 +163,46 @@ pub enum Operation {
     Punch {
         /// What.
         scope: Scope,
-        /// Under which condition; only for [`Scope::Akey`], otherwise `Always`.
+        /// Under which condition: any for [`Scope::Akey`], `Always` or `Present` for an object or dkey, `Always` for a range.
         condition: Condition,
     },
-    /// Lists names in byte order.
+    /// Lists names in their order ([`crate::KeyKind`]).
     List {
         /// Which.
         level: Level,
-        /// Names strictly after this one; empty for the start. A stable anchor: the last name of the previous reply.
+        /// Names strictly after this one; empty for the start. A stable anchor: the last name of the previous reply, also when that
+        /// name is gone by now.
         after: Vec<u8>,
         /// At most this many, 1 to [`MAX_LIST_ENTRIES`].
         limit: u32,
+        /// As of when.
+        epoch: Epoch,
+    },
+    /// Lists the visible stretches of an array, ascending.
+    Extents {
+        /// The array.
+        address: Address,
+        /// Stretches that end after this byte, the first cut to start at it. A stable anchor: the end of the last stretch of the
+        /// previous reply.
+        from: u64,
+        /// At most this many, 1 to [`MAX_LIST_ENTRIES`].
+        limit: u32,
+        /// As of when.
+        epoch: Epoch,
+    },
+    /// Asks for the first or last dkey, akey or stretch that is there. What is given is taken as it is; what is not given is looked
+    /// for, and must be of an ordered kind ([`crate::KeyKind`]), else [`Status::Invalid`].
+    QueryKey {
+        /// The object.
+        object: ObjectId,
+        /// In this dkey; without, the first or last one that has what is asked for.
+        dkey: Option<Key>,
+        /// In this akey; without, the first or last one that has what is asked for. Only with [`Depth::Extent`].
+        akey: Option<Key>,
+        /// What is asked for.
+        depth: Depth,
+        /// Which end.
+        end: End,
         /// As of when.
         epoch: Epoch,
     },
@@ -163,6 +226,17 @@ pub struct Segment {
     pub data: Bytes,
 }
 
+/// A visible stretch of an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// First byte.
+    pub offset: u64,
+    /// How many.
+    pub length: u64,
+    /// When it was written.
+    pub epoch: Epoch,
+}
+
 /// What an operation gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -180,6 +254,25 @@ pub enum Outcome {
     },
     /// The size of an array.
     Size(u64),
+    /// Stretches of an array, ascending.
+    Extents {
+        /// Bytes of one record of the array.
+        record_bytes: u32,
+        /// The stretches. Two that touch differ in their epoch or in the extent they come from.
+        stretches: Vec<Stretch>,
+        /// True when there may be more after the last one.
+        more: bool,
+    },
+    /// What a [`Operation::QueryKey`] looked for and found; what was given or not asked for is `None`. When nothing is there the
+    /// answer is [`Status::Nonexistent`].
+    Found {
+        /// The dkey.
+        dkey: Option<Bytes>,
+        /// The akey.
+        akey: Option<Bytes>,
+        /// The stretch.
+        stretch: Option<Stretch>,
+    },
 }
 
 /// An outcome, or why there is none.

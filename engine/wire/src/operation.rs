@@ -8,18 +8,19 @@
 //!               64 dkey, akey (the anchor of a list), checksums, data
 //! REPLY body     `count` answers
 //! answer         0 status i32   4 form u8   5 more u8   6 zero u16   8 value u64  16 count u32  20 zero u32
-//!               24 form 2: `count` segments; form 3: `count` names
+//!               24 form 2: `count` segments; form 3: `count` names; form 5: `count` stretches; form 6: names and a stretch
 //! segment        0 offset u64   8 length u32  12 checksum_count u16  14 checksum_kind u8  15 zero u8
 //!               16 checksums, data
 //! name           0 length u16   2 bytes
+//! stretch        0 offset u64   8 length u64  16 epoch u64
 //! ```
 //! A field an operation does not use is zero.
 
 use bytes::Bytes;
 use types::{
-    Address, Answer, ChecksumKind, Checksums, Condition, ContainerId, Epoch, Key, Level, MAX_KEY_BYTES,
+    Address, Answer, ChecksumKind, Checksums, Condition, ContainerId, Depth, End, Epoch, Key, Level, MAX_KEY_BYTES,
     MAX_LIST_ENTRIES, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Place, PoolId, Scope, Segment, Selection, Shape,
-    Status,
+    Status, Stretch,
 };
 use uuid::Uuid;
 use zerocopy::little_endian::{I32, U16, U32, U64};
@@ -34,6 +35,8 @@ const FETCH: u8 = 2;
 const PUNCH: u8 = 3;
 const LIST: u8 = 4;
 const ARRAY_SIZE: u8 = 5;
+const EXTENTS: u8 = 6;
+const QUERY_KEY: u8 = 7;
 
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned, Default)]
 #[repr(C)]
@@ -75,6 +78,14 @@ struct RawSegment {
     checksum_count: U16,
     checksum_kind: u8,
     zero: u8,
+}
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct RawStretch {
+    offset: U64,
+    length: U64,
+    epoch: U64,
 }
 
 const _: () = assert!(size_of::<RawOperation>() == 64 && size_of::<RawAnswer>() == 24 && size_of::<RawSegment>() == 16);
@@ -137,7 +148,12 @@ pub fn decode_answers(mut body: Bytes, count: u16) -> Result<Vec<Answer>, BodyEr
 pub fn encoded_length(operation: &Operation) -> usize {
     let variable = match operation {
         Operation::Update { address, checksums, data, .. } => keys(address) + checksums.as_bytes().len() + data.len(),
-        Operation::Fetch { address, .. } | Operation::ArraySize { address, .. } => keys(address),
+        Operation::Fetch { address, .. }
+        | Operation::ArraySize { address, .. }
+        | Operation::Extents { address, .. } => keys(address),
+        Operation::QueryKey { dkey, akey, .. } => {
+            [dkey, akey].into_iter().flatten().map(|key| key.as_bytes().len()).sum()
+        }
         Operation::Punch { scope, .. } => match scope {
             Scope::Object(_) => 0,
             Scope::Dkey(_, dkey) => dkey.as_bytes().len(),
@@ -160,9 +176,10 @@ fn encode_operation(body: &mut Body, operation: &Operation) {
         Operation::Update { address, shape, condition, checksums, data } => {
             raw.opcode = UPDATE;
             raw.condition = condition_number(*condition);
-            if let Shape::Array { offset } = shape {
+            if let Shape::Array { offset, record_bytes } = shape {
                 raw.form = 1;
                 raw.offset = U64::new(*offset);
+                raw.limit = U32::new(*record_bytes);
             }
             raw.checksum_kind = kind_number(checksums);
             raw.checksum_count = U32::new(checksums.count() as u32);
@@ -223,6 +240,24 @@ fn encode_operation(body: &mut Body, operation: &Operation) {
             raw.epoch = U64::new(epoch.0);
             put(body, raw, Some(&address.object), Some(&address.dkey), address.akey.as_bytes());
         }
+        Operation::Extents { address, from, limit, epoch } => {
+            raw.opcode = EXTENTS;
+            raw.epoch = U64::new(epoch.0);
+            raw.offset = U64::new(*from);
+            raw.limit = U32::new(*limit);
+            put(body, raw, Some(&address.object), Some(&address.dkey), address.akey.as_bytes());
+        }
+        Operation::QueryKey { object, dkey, akey, depth, end, epoch } => {
+            raw.opcode = QUERY_KEY;
+            raw.form = match depth {
+                Depth::Dkey => 0,
+                Depth::Akey => 1,
+                Depth::Extent => 2,
+            };
+            raw.limit = U32::new(u32::from(*end == End::Last));
+            raw.epoch = U64::new(epoch.0);
+            put(body, raw, Some(object), dkey.as_ref(), akey.as_ref().map_or(&b""[..], Key::as_bytes));
+        }
     }
 }
 
@@ -245,6 +280,8 @@ fn decode_operation(body: &mut Bytes) -> Result<Operation, BodyError> {
         0 => Condition::Always,
         1 => Condition::Absent,
         2 => Condition::Present,
+        3 => Condition::DkeyAbsent,
+        4 => Condition::DkeyPresent,
         other => return Err(BodyError::Undefined { field: "operation.condition", value: u64::from(other) }),
     };
     check_unused(&raw)?;
@@ -274,7 +311,8 @@ fn decode_operation(body: &mut Bytes) -> Result<Operation, BodyError> {
             }
             let checksums = checksums(body, raw.checksum_kind, raw.checksum_count.get())?;
             let data = bytes(body, data_length, "data")?;
-            let shape = if form == 0 { Shape::Single } else { Shape::Array { offset } };
+            let record_bytes = raw.limit.get();
+            let shape = if form == 0 { Shape::Single } else { Shape::Array { offset, record_bytes } };
             Ok(Operation::Update { address, shape, condition, checksums, data })
         }
         (FETCH, form @ 0..=1) => {
@@ -289,14 +327,7 @@ fn decode_operation(body: &mut Bytes) -> Result<Operation, BodyError> {
             Ok(Operation::Punch { scope: Scope::Range { address: address(body)?, offset, length }, condition })
         }
         (LIST, form @ 0..=2) => {
-            let limit = raw.limit.get();
-            if limit == 0 || limit > MAX_LIST_ENTRIES {
-                return Err(BodyError::Limit {
-                    field: "operation.limit",
-                    value: u64::from(limit),
-                    limit: u64::from(MAX_LIST_ENTRIES),
-                });
-            }
+            let limit = list_limit(&raw)?;
             let level = match form {
                 0 => Level::Objects,
                 1 => Level::Dkeys(object),
@@ -306,29 +337,58 @@ fn decode_operation(body: &mut Bytes) -> Result<Operation, BodyError> {
             Ok(Operation::List { level, after, limit, epoch })
         }
         (ARRAY_SIZE, 0) => Ok(Operation::ArraySize { address: address(body)?, epoch }),
-        (UPDATE..=ARRAY_SIZE, form) => Err(BodyError::Undefined { field: "operation.form", value: u64::from(form) }),
+        (EXTENTS, 0) => {
+            let limit = list_limit(&raw)?;
+            Ok(Operation::Extents { address: address(body)?, from: offset, limit, epoch })
+        }
+        (QUERY_KEY, form @ 0..=2) => {
+            let depth = [Depth::Dkey, Depth::Akey, Depth::Extent][usize::from(form)];
+            let end = match raw.limit.get() {
+                0 => End::First,
+                1 => End::Last,
+                other => return Err(BodyError::Undefined { field: "operation.limit", value: u64::from(other) }),
+            };
+            let dkey = optional_key(body, dkey_length, "dkey")?;
+            let akey = optional_key(body, akey_length, "akey")?;
+            Ok(Operation::QueryKey { object, dkey, akey, depth, end, epoch })
+        }
+        (UPDATE..=QUERY_KEY, form) => Err(BodyError::Undefined { field: "operation.form", value: u64::from(form) }),
         (opcode, _) => Err(BodyError::Undefined { field: "operation.opcode", value: u64::from(opcode) }),
     }
+}
+
+fn list_limit(raw: &RawOperation) -> Result<u32, BodyError> {
+    let limit = raw.limit.get();
+    if limit == 0 || limit > MAX_LIST_ENTRIES {
+        let (value, limit) = (u64::from(limit), u64::from(MAX_LIST_ENTRIES));
+        return Err(BodyError::Limit { field: "operation.limit", value, limit });
+    }
+    Ok(limit)
+}
+
+fn optional_key(body: &mut Bytes, length: usize, field: &'static str) -> Result<Option<Key>, BodyError> {
+    if length == 0 { Ok(None) } else { key(body, length, field).map(Some) }
 }
 
 /// Fields that this opcode and form do not use must be zero, so that a later version can give them a meaning.
 fn check_unused(raw: &RawOperation) -> Result<(), BodyError> {
     let (opcode, form) = (raw.opcode, raw.form);
     let array = matches!((opcode, form), (UPDATE | FETCH, 1) | (PUNCH, 3));
+    let record = matches!((opcode, form), (UPDATE, 1));
     let dkey = !matches!((opcode, form), (PUNCH, 0) | (LIST, 0 | 1));
     let akey = !matches!((opcode, form), (PUNCH, 0 | 1));
     let object = !matches!((opcode, form), (LIST, 0));
     let used = [
         ("operation.condition", u64::from(raw.condition), matches!(opcode, UPDATE | PUNCH)),
-        ("operation.limit", u64::from(raw.limit.get()), opcode == LIST),
+        ("operation.limit", u64::from(raw.limit.get()), record || matches!(opcode, LIST | EXTENTS | QUERY_KEY)),
         ("operation.object", raw.object_hi.get() | raw.object_lo.get(), object),
         ("operation.dkey_length", u64::from(raw.dkey_length.get()), dkey),
         ("operation.akey_length", u64::from(raw.akey_length.get()), akey),
         ("operation.checksum_kind", u64::from(raw.checksum_kind), opcode == UPDATE),
         ("operation.checksum_count", u64::from(raw.checksum_count.get()), opcode == UPDATE),
-        ("operation.offset", raw.offset.get(), array),
+        ("operation.offset", raw.offset.get(), array || opcode == EXTENTS),
         ("operation.length", raw.length.get(), array && opcode != UPDATE),
-        ("operation.epoch", raw.epoch.get(), matches!(opcode, FETCH | LIST | ARRAY_SIZE)),
+        ("operation.epoch", raw.epoch.get(), matches!(opcode, FETCH | LIST | ARRAY_SIZE | EXTENTS | QUERY_KEY)),
         ("operation.data_length", u64::from(raw.data_length.get()), opcode == UPDATE),
     ];
     used.into_iter().filter(|(_, _, used)| !used).try_for_each(|(field, value, _)| zero(field, value))
@@ -343,6 +403,8 @@ fn condition_number(condition: Condition) -> u8 {
         Condition::Always => 0,
         Condition::Absent => 1,
         Condition::Present => 2,
+        Condition::DkeyAbsent => 3,
+        Condition::DkeyPresent => 4,
     }
 }
 
@@ -380,17 +442,53 @@ fn encode_answer(body: &mut Body, answer: &Answer) {
             raw.more = u8::from(*more);
             raw.count = U32::new(names.len() as u32);
             body.put(raw.as_bytes());
-            for name in names {
-                body.put(&(name.len() as u16).to_le_bytes());
-                body.put(name);
-            }
+            names.iter().for_each(|name| put_name(body, name));
         }
         Ok(Outcome::Size(size)) => {
             raw.form = 4;
             raw.value = U64::new(*size);
             body.put(raw.as_bytes());
         }
+        Ok(Outcome::Extents { record_bytes, stretches, more }) => {
+            raw.form = 5;
+            raw.more = u8::from(*more);
+            raw.value = U64::new(u64::from(*record_bytes));
+            raw.count = U32::new(stretches.len() as u32);
+            body.put(raw.as_bytes());
+            stretches.iter().for_each(|stretch| put_stretch(body, stretch));
+        }
+        Ok(Outcome::Found { dkey, akey, stretch }) => {
+            raw.form = 6;
+            // Which of the three there are, as bits.
+            raw.value = U64::new(
+                u64::from(dkey.is_some()) | u64::from(akey.is_some()) << 1 | u64::from(stretch.is_some()) << 2,
+            );
+            body.put(raw.as_bytes());
+            [dkey, akey].into_iter().flatten().for_each(|name| put_name(body, name));
+            stretch.iter().for_each(|stretch| put_stretch(body, stretch));
+        }
     }
+}
+
+fn put_name(body: &mut Body, name: &Bytes) {
+    body.put(&(name.len() as u16).to_le_bytes());
+    body.put(name);
+}
+
+fn put_stretch(body: &mut Body, stretch: &Stretch) {
+    let Stretch { offset, length, epoch } = *stretch;
+    let raw = RawStretch { offset: U64::new(offset), length: U64::new(length), epoch: U64::new(epoch.0) };
+    body.put(raw.as_bytes());
+}
+
+fn name(body: &mut Bytes) -> Result<Bytes, BodyError> {
+    let length: U16 = fixed(body, "name length")?;
+    bytes(body, usize::from(length.get()), "name")
+}
+
+fn stretch(body: &mut Bytes) -> Result<Stretch, BodyError> {
+    let raw: RawStretch = fixed(body, "stretch")?;
+    Ok(Stretch { offset: raw.offset.get(), length: raw.length.get(), epoch: Epoch(raw.epoch.get()) })
 }
 
 fn decode_answer(body: &mut Bytes) -> Result<Answer, BodyError> {
@@ -403,8 +501,10 @@ fn decode_answer(body: &mut Bytes) -> Result<Answer, BodyError> {
     }
     let value = raw.value.get();
     let count = raw.count.get() as usize;
-    if raw.form != 3 {
+    if !matches!(raw.form, 3 | 5) {
         zero("answer.more", u64::from(raw.more))?;
+    } else if raw.more > 1 {
+        return Err(BodyError::Undefined { field: "answer.more", value: u64::from(raw.more) });
     }
     match raw.form {
         1 => zero("answer.count", count as u64).map(|()| Ok(Outcome::Changed(Epoch(value)))),
@@ -423,17 +523,35 @@ fn decode_answer(body: &mut Bytes) -> Result<Answer, BodyError> {
         }
         3 => {
             zero("answer.value", value)?;
-            if raw.more > 1 {
-                return Err(BodyError::Undefined { field: "answer.more", value: u64::from(raw.more) });
-            }
             let mut names = Vec::with_capacity(count.min(body.len() / size_of::<U16>()));
             for _ in 0..count {
-                let length: U16 = fixed(body, "name length")?;
-                names.push(bytes(body, usize::from(length.get()), "name")?);
+                names.push(name(body)?);
             }
             Ok(Ok(Outcome::Listed { names, more: raw.more == 1 }))
         }
         4 => zero("answer.count", count as u64).map(|()| Ok(Outcome::Size(value))),
+        5 => {
+            let record_bytes = u32::try_from(value).map_err(|_| BodyError::Limit {
+                field: "answer.value",
+                value,
+                limit: u64::from(u32::MAX),
+            })?;
+            let mut stretches = Vec::with_capacity(count.min(body.len() / size_of::<RawStretch>()));
+            for _ in 0..count {
+                stretches.push(stretch(body)?);
+            }
+            Ok(Ok(Outcome::Extents { record_bytes, stretches, more: raw.more == 1 }))
+        }
+        6 => {
+            zero("answer.count", count as u64)?;
+            if value > 7 {
+                return Err(BodyError::Undefined { field: "answer.value", value });
+            }
+            let dkey = if value & 1 != 0 { Some(name(body)?) } else { None };
+            let akey = if value & 2 != 0 { Some(name(body)?) } else { None };
+            let stretch = if value & 4 != 0 { Some(stretch(body)?) } else { None };
+            Ok(Ok(Outcome::Found { dkey, akey, stretch }))
+        }
         other => Err(BodyError::Undefined { field: "answer.form", value: u64::from(other) }),
     }
 }

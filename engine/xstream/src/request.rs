@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use store::{Reply, Token};
-use types::{Answer, Outcome, Status};
+use types::{Answer, Outcome, Status, Stretch};
 use wire::frame::{Kind, MAX_BODY_BYTES};
 use wire::operation::encode_answers;
 
@@ -108,6 +108,11 @@ fn bound(answers: &mut [Answer]) {
                 .map(|segment| FIXED_BYTES + segment.checksums.as_bytes().len() + segment.data.len())
                 .sum(),
             Ok(Outcome::Listed { names, .. }) => names.iter().map(|name| 2 + name.len()).sum(),
+            Ok(Outcome::Extents { stretches, .. }) => stretches.len() * size_of::<Stretch>(),
+            Ok(Outcome::Found { dkey, akey, .. }) => {
+                let names = [dkey, akey].into_iter().flatten();
+                size_of::<Stretch>() + names.map(|name| 2 + name.len()).sum::<usize>()
+            }
             Ok(Outcome::Changed(_) | Outcome::Size(_)) | Err(_) => 0,
         };
         if total + FIXED_BYTES + variable > MAX_BODY_BYTES {

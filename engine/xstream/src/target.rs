@@ -318,7 +318,11 @@ impl<R: Fn(Report)> Loop<R> {
         let changes = !matches!(
             command,
             Command::Operate {
-                operation: Operation::Fetch { .. } | Operation::List { .. } | Operation::ArraySize { .. },
+                operation: Operation::Fetch { .. }
+                    | Operation::List { .. }
+                    | Operation::Extents { .. }
+                    | Operation::QueryKey { .. }
+                    | Operation::ArraySize { .. },
                 ..
             }
         );

@@ -64,7 +64,7 @@ async fn put_array(
     while !data.is_empty() {
         let extent = data.split_to(data.len().min(MAX_VALUE_BYTES));
         let length = extent.len() as u64;
-        let shape = Shape::Array { offset: at };
+        let shape = Shape::array(at);
         epoch = store.update(address, shape, guard, extent).await.map_err(|failure| {
             let failure = explain(failure, address);
             match at - offset {

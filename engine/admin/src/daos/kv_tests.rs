@@ -55,7 +55,7 @@ impl Store for Memory {
         match shape {
             Shape::Single if self.array.borrow().contains_key(address) => return Err(status(Status::Invalid)),
             Shape::Single => drop(self.single.borrow_mut().insert(address.clone(), data)),
-            Shape::Array { offset } => {
+            Shape::Array { offset, .. } => {
                 drop(self.array.borrow_mut().entry(address.clone()).or_default().insert(offset, data));
             }
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use erasure::{checksums, verify};
 use types::{
-    Address, Answer, ChecksumKind, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome, Scope,
-    Segment, Selection, Shape, Status,
+    Address, Answer, ChecksumKind, Condition, ContainerId, Depth, End, Epoch, Key, Level, ObjectId, Operation, Outcome,
+    Scope, Segment, Selection, Shape, Status, Stretch,
 };
 
 /// What an akey holds at some epoch.
@@ -37,7 +37,7 @@ impl Shard {
                         return Err(Status::Invalid);
                     }
                     (Shape::Single, _) => Value::Single(data.clone()),
-                    (Shape::Array { offset }, held) => {
+                    (Shape::Array { offset, .. }, held) => {
                         let mut bytes = if let Value::Array(bytes) = held { bytes } else { Vec::new() };
                         let from = *offset as usize;
                         bytes.resize(bytes.len().max(from + data.len()), None);
@@ -65,6 +65,24 @@ impl Shard {
                 let more = names.len() > *limit as usize;
                 Ok(Outcome::Listed { names: names.into_iter().take(*limit as usize).collect(), more })
             }
+            Operation::Extents { address, from, limit: _, epoch } => match self.value(container, address, *epoch) {
+                Value::Array(bytes) => {
+                    let stretch = |end| Stretch { offset: *from, length: end - from, epoch: now };
+                    let stretches = (bytes.len() as u64 > *from).then(|| stretch(bytes.len() as u64));
+                    Ok(Outcome::Extents { record_bytes: 1, stretches: stretches.into_iter().collect(), more: false })
+                }
+                Value::Nothing => Ok(Outcome::Extents { record_bytes: 1, stretches: Vec::new(), more: false }),
+                Value::Single(_) => Err(Status::Invalid),
+            },
+            Operation::QueryKey { object, dkey: None, akey: None, depth: Depth::Dkey, end, epoch } => {
+                let mut names = self.names(container, &Level::Dkeys(*object), *epoch);
+                names.sort_by_key(|name| object.dkey_kind().sortable(name).into_owned());
+                let dkey = if *end == End::First { names.into_iter().next() } else { names.into_iter().last() };
+                let dkey = Some(dkey.ok_or(Status::Nonexistent)?);
+                Ok(Outcome::Found { dkey, akey: None, stretch: None })
+            }
+            // The tests of the library ask this shard for dkeys only; the others are the store's own.
+            Operation::QueryKey { .. } => Err(Status::Invalid),
             Operation::ArraySize { address, epoch } => match self.value(container, address, *epoch) {
                 Value::Array(bytes) => Ok(Outcome::Size(bytes.len() as u64)),
                 Value::Nothing => Err(Status::Nonexistent),

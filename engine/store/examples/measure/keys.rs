@@ -64,7 +64,7 @@ fn grow(driver: &mut Driver, count: u64, value: &Value) -> Result<(), String> {
     let mut rates = Vec::new();
     for number in 0..PARTS {
         let load = Load { depth: DEPTH, count: part, limit: NEVER };
-        let measured = driver.run(&load, |n| value.update(file(number * part + n), Shape::Array { offset: 0 }))?;
+        let measured = driver.run(&load, |n| value.update(file(number * part + n), Shape::array(0)))?;
         println!("update_at_{}_keys_ops={:.0}", (number + 1) * part, measured.rate());
         rates.push(measured.rate());
     }
@@ -79,7 +79,7 @@ fn extents(driver: &mut Driver, count: u64, value: &Value) -> Result<(), String>
     let before = used(driver)?;
     let large = Address { object: ObjectId { hi: 2, lo: 0 }, ..file(0) };
     let load = Load { depth: DEPTH, count, limit: NEVER };
-    let measured = driver.run(&load, |n| value.update(large.clone(), Shape::Array { offset: n * BLOCK }))?;
+    let measured = driver.run(&load, |n| value.update(large.clone(), Shape::array(n * BLOCK)))?;
     println!("update_extents_ops={:.0}", measured.rate());
     println!("metadata_bytes_per_extent={:.1}", (used(driver)? - before) as f64 / count as f64);
     Ok(())
@@ -119,7 +119,7 @@ fn recover(driver: Driver, count: u64, value: &Value) -> Result<Driver, String> 
     let mut n = 0;
     while driver.store.stats().wal_used < most && n < count {
         let load = Load { depth: DEPTH, count: 1000, limit: NEVER };
-        driver.run(&load, |m| value.update(file(n + m), Shape::Array { offset: 0 }))?;
+        driver.run(&load, |m| value.update(file(n + m), Shape::array(0)))?;
         n += 1000;
     }
     let place = driver.crash();
@@ -145,7 +145,7 @@ fn recover(driver: Driver, count: u64, value: &Value) -> Result<Driver, String> 
 /// Writes part of the files once more and merges their history away.
 fn aggregate(mut driver: Driver, count: u64, value: &Value) -> Result<(), String> {
     let load = Load { depth: DEPTH, count, limit: NEVER };
-    driver.run(&load, |n| value.update(file(n), Shape::Array { offset: 0 }))?;
+    driver.run(&load, |n| value.update(file(n), Shape::array(0)))?;
     let before = driver.store.stats().reclaimed;
     let (mut removed, mut begun) = (0, Instant::now());
     let patience = Instant::now() + Duration::from_secs(600);

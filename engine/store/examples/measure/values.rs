@@ -92,7 +92,7 @@ fn any(n: u64, count: u64) -> u64 {
 fn large(driver: &mut Driver, limit: Duration) -> Result<(), String> {
     let array = |n: u64| Address { object: ObjectId { hi: 3, lo: n % 8 }, ..address(3, 0) };
     let value = Value::new(MIB);
-    let shape = |n: u64| Shape::Array { offset: (n / 8) * MIB };
+    let shape = |n: u64| Shape::array((n / 8) * MIB);
     let room = driver.place().geometry.data_bytes / 10 * 9;
     let load = Load { depth: 4, count: room.min(2 * WRITTEN_MOST) / MIB, limit };
     let written = driver.run(&load, |n| value.update(array(n), shape(n)))?;

@@ -33,7 +33,7 @@ impl Overlap<'_> {
 }
 
 /// One past the largest offset of an array.
-const ARRAY_END: u64 = 1 << 63;
+pub(crate) const ARRAY_END: u64 = 1 << 63;
 
 /// The first stretch of an array that is searched for its last byte; each further one is twice as long.
 const SIZE_WINDOW: u64 = 1 << 20;
@@ -154,6 +154,23 @@ pub(crate) fn paint<'a>(mut overlaps: Vec<Overlap<'a>>, from: u64, to: u64) -> V
         at = end;
     }
     painted
+}
+
+/// True when a punched range of `epoch` decides what is read of `range`: it hides an older extent, and nothing newer hides it.
+pub(crate) fn hole_matters(
+    view: &View<'_>,
+    prefix: &mut IndexKey,
+    floor: Epoch,
+    epoch: Epoch,
+    (from, to): (u64, u64),
+) -> bool {
+    let mut overlaps = Vec::new();
+    overlapping(view, prefix, WRITTEN, floor, (from, to), |overlap| overlaps.push(overlap));
+    if !overlaps.iter().any(|overlap| overlap.epoch < epoch) {
+        return false;
+    }
+    overlapping(view, prefix, PUNCHED, floor, (from, to), |overlap| overlaps.push(overlap));
+    paint(overlaps, from, to).iter().any(|(_, _, overlap)| overlap.epoch == epoch)
 }
 
 /// One past the last byte that is written and not punched; 0 when there is none.

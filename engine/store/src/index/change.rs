@@ -1,39 +1,77 @@
 //! Updates and punches, each within a transaction that the caller begins and ends.
+//!
+//! A change is first *staged*: checked against what is there, its space in the data slice taken, its records put into their form. Then
+//! it *enters* the index, at once, or, as part of a prepared transaction, when that is committed.
 
 use types::{Address, Checksums, Condition, Epoch, Scope, Shape, Status};
 
-use super::key::{IndexKey, PUNCHED, SINGLE, TOMBSTONE, WRITTEN, class_of};
-use super::record::{DATA_THRESHOLD, encode_data, encode_hole, encode_inline};
+use super::key::{IndexKey, PUNCHED, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, class_of};
+use super::list::{dkey_holds, object_holds};
+use super::record::{DATA_THRESHOLD, Record, encode_data, encode_hole, encode_inline, encode_size, is_counted};
 use super::view::{Held, View};
 use crate::arena::Arena;
 use crate::catalog::Container;
 use crate::extents::{self, Extent};
 use crate::log::WrittenExtent;
 
-/// What came of a change: the newest epoch it depended on, and whether it took effect.
+/// A refusal, and the newest epoch it depended on.
+pub(crate) type Refusal = (Status, Epoch);
+
+/// A change that was found good, in the form of the index.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct Staged {
+    /// Where its record goes.
+    pub(crate) key: IndexKey,
+    pub(crate) record: Vec<u8>,
+    /// The record size that the change fixes, when it is not 1.
+    pub(crate) record_size: Option<(IndexKey, [u8; 5])>,
     /// The data extent to write, when the value is large.
     pub(crate) extent: Option<WrittenExtent>,
-    /// False when there was nothing to do.
-    pub(crate) changed: bool,
+    /// Bytes of the prefix that names the object, dkey or akey that changes.
+    pub(crate) scope: usize,
+    /// A punch, which frees space in the end and may exceed the pool's promise.
+    pub(crate) urgent: bool,
 }
 
-/// Checks an update's condition and shape against what the akey holds.
-fn admit(view: &View<'_>, address: &Address, shape: Option<Shape>, condition: Condition) -> Result<IndexKey, Status> {
+impl Staged {
+    /// The prefix of the object, dkey or akey that changes.
+    pub(crate) fn scope(&self) -> &[u8] {
+        &self.key.as_bytes()[..self.scope]
+    }
+
+    /// The bytes of an array that change, when it is not the whole of something.
+    pub(crate) fn range(&self) -> Option<(u64, u64)> {
+        let key = self.key.as_bytes();
+        if !matches!(key[self.scope], WRITTEN | PUNCHED) || self.record.is_empty() {
+            return None;
+        }
+        let start = extents::be(&key[self.scope + 2..self.scope + 10]);
+        Some((start, start + Record::decode(&self.record).length()))
+    }
+}
+
+/// What is at the address of an update or punch, as far as its condition and shape ask for it.
+fn admit(
+    view: &View<'_>,
+    address: &Address,
+    shape: Option<Shape>,
+    condition: Condition,
+) -> Result<(IndexKey, Epoch), Status> {
+    check_dkey(view, address, condition)?;
     let (mut prefix, floor) = view.akey(address.object, &address.dkey, &address.akey);
     let held = match (condition, shape) {
-        // Without a condition only the other kind matters.
-        (Condition::Always, Some(Shape::Array { .. })) => {
+        (Condition::Absent | Condition::Present, _) => view.held(&mut prefix, floor),
+        // Without a condition on the akey only the other kind matters.
+        (_, Some(Shape::Array { .. })) => {
             if view.single(&mut prefix, floor).is_some() {
                 Held::Single
             } else {
                 Held::Nothing
             }
         }
-        (Condition::Always, Some(Shape::Single)) if !view.has_tag(&mut prefix, WRITTEN) => Held::Nothing,
-        (Condition::Always, None) => Held::Nothing,
-        _ => view.held(&mut prefix, floor),
+        (_, Some(Shape::Single)) if !view.has_tag(&mut prefix, WRITTEN) => Held::Nothing,
+        (_, Some(Shape::Single)) => view.held(&mut prefix, floor),
+        (_, None) => Held::Nothing,
     };
     match (condition, held) {
         (Condition::Absent, Held::Single | Held::Array) => return Err(Status::Exists),
@@ -42,115 +80,208 @@ fn admit(view: &View<'_>, address: &Address, shape: Option<Shape>, condition: Co
     }
     match (shape, held) {
         (Some(Shape::Single), Held::Array) | (Some(Shape::Array { .. }), Held::Single) => Err(Status::Invalid),
-        _ => Ok(prefix),
+        _ => Ok((prefix, floor)),
     }
 }
 
-/// Writes a value whose checksums were verified. An error leaves the transaction to be rolled back; the epoch returned
-/// with it is the newest that the refusal depended on.
-pub(crate) fn update(
+fn check_dkey(view: &View<'_>, address: &Address, condition: Condition) -> Result<(), Status> {
+    let wanted = match condition {
+        Condition::DkeyAbsent => false,
+        Condition::DkeyPresent => true,
+        Condition::Always | Condition::Absent | Condition::Present => return Ok(()),
+    };
+    let floor = view.object_floor(address.object);
+    match (dkey_holds(view, floor, &mut IndexKey::dkey(address.object, &address.dkey)), wanted) {
+        (true, false) => Err(Status::Exists),
+        (false, true) => Err(Status::Nonexistent),
+        _ => Ok(()),
+    }
+}
+
+/// Keys must be of the kind that the object's type asks for.
+fn check_keys(address: &Address) -> Result<(), Status> {
+    let fits = address.object.dkey_kind().admits(address.dkey.as_bytes())
+        && address.object.akey_kind().admits(address.akey.as_bytes());
+    if fits { Ok(()) } else { Err(Status::Invalid) }
+}
+
+/// Stages the write of a value whose checksums were verified. An error leaves the transaction to be rolled back.
+pub(crate) fn stage_update(
     arena: &mut Arena,
     container: Container,
     epoch: Epoch,
     address: &Address,
     (shape, condition): (Shape, Condition),
     (checksums, data): (&Checksums, &[u8]),
-) -> Result<Written, (Status, Epoch)> {
+) -> Result<Staged, Refusal> {
+    check_keys(address).map_err(|status| (status, Epoch::ZERO))?;
     let view = View::new(arena, container, Epoch::MAX);
-    let admitted = admit(&view, address, Some(shape), condition);
+    let admitted = admit(&view, address, Some(shape), condition).and_then(|(mut key, floor)| {
+        let size = fixed_size(&view, &mut key, floor, shape, data.len())?;
+        Ok((key, size))
+    });
     let seen = view.seen();
-    let mut key = admitted.map_err(|status| (status, seen))?;
-    write(arena, container, epoch, &mut key, shape, checksums, data).map_err(|status| (status, Epoch::ZERO))
-}
-
-fn write(
-    arena: &mut Arena,
-    container: Container,
-    epoch: Epoch,
-    key: &mut IndexKey,
-    shape: Shape,
-    checksums: &Checksums,
-    data: &[u8],
-) -> Result<Written, Status> {
-    let mut record = Vec::with_capacity(16 + data.len().min(DATA_THRESHOLD) + checksums.as_bytes().len());
-    let mut extent = None;
-    if data.len() < DATA_THRESHOLD {
-        encode_inline(&mut record, checksums, data);
-    } else {
-        let taken = extents::allocate(arena, extents::blocks_for(data.len()))?;
-        encode_data(&mut record, data.len(), taken.start, checksums);
-        extent = Some((taken, erasure::whole_crc32c(data, checksums)));
-    }
-    let before = arena.charge();
+    let (mut key, size) = admitted.map_err(|status| (status, seen))?;
+    let scope = key.len();
+    let record_size = size.map(|bytes| {
+        let mut at = key.clone();
+        at.tag(RECORD_SIZE).epoch(epoch);
+        (at, encode_size(bytes))
+    });
+    let (record, extent) = store_value(arena, checksums, data).map_err(|status| (status, Epoch::ZERO))?;
     match shape {
         Shape::Single => key.tag(SINGLE).epoch(epoch),
-        Shape::Array { offset } => key.tag(WRITTEN).extent(class_of(data.len() as u64), offset).epoch(epoch),
+        Shape::Array { offset, .. } => key.tag(WRITTEN).extent(class_of(data.len() as u64), offset).epoch(epoch),
     };
-    container.tree().put(arena, key.as_bytes(), &record)?;
-    let blocks = extent.map_or(0, |(Extent { blocks, .. }, _)| blocks);
-    let grown = arena.charge() - before;
-    container.book(arena, grown, (blocks * media::BLOCK_BYTES as u64) as i64, false)?;
-    let extent = extent.map(|(Extent { start, .. }, crc)| WrittenExtent {
-        offset: start * media::BLOCK_BYTES as u64,
-        length: data.len() as u64,
-        crc,
-    });
-    Ok(Written { extent, changed: true })
+    Ok(Staged { key, record, record_size, extent, scope, urgent: false })
 }
 
-/// Punches. An error leaves the transaction to be rolled back.
-pub(crate) fn punch(
+/// Stages an extent that takes the place of others.
+pub(crate) fn stage_extent(
     arena: &mut Arena,
+    prefix: &[u8],
+    offset: u64,
+    epoch: Epoch,
+    (checksums, data): (&Checksums, &[u8]),
+) -> Result<Staged, Status> {
+    let (record, extent) = store_value(arena, checksums, data)?;
+    let mut key = IndexKey::prefix(prefix);
+    key.tag(WRITTEN).extent(class_of(data.len() as u64), offset).epoch(epoch);
+    Ok(Staged { key, record, record_size: None, extent, scope: prefix.len(), urgent: false })
+}
+
+/// The record of a value, with its bytes in it or in an extent of the data slice that is taken for it.
+fn store_value(
+    arena: &mut Arena,
+    checksums: &Checksums,
+    data: &[u8],
+) -> Result<(Vec<u8>, Option<WrittenExtent>), Status> {
+    let mut record = Vec::with_capacity(16 + data.len().min(DATA_THRESHOLD) + checksums.as_bytes().len());
+    if data.len() < DATA_THRESHOLD {
+        encode_inline(&mut record, checksums, data);
+        return Ok((record, None));
+    }
+    let Extent { start, .. } = extents::allocate(arena, extents::blocks_for(data.len()))?;
+    encode_data(&mut record, data.len(), start, checksums);
+    let written = WrittenExtent {
+        offset: start * media::BLOCK_BYTES as u64,
+        length: data.len() as u64,
+        crc: erasure::whole_crc32c(data, checksums),
+    };
+    Ok((record, Some(written)))
+}
+
+/// Checks an array's record size; gives it when this write fixes one.
+fn fixed_size(
+    view: &View<'_>,
+    prefix: &mut IndexKey,
+    floor: Epoch,
+    shape: Shape,
+    length: usize,
+) -> Result<Option<u32>, Status> {
+    let Shape::Array { offset, record_bytes } = shape else { return Ok(None) };
+    let record = u64::from(record_bytes);
+    if record == 0 || !offset.is_multiple_of(record) || !(length as u64).is_multiple_of(record) {
+        return Err(Status::Invalid);
+    }
+    let fixed = view.record_bytes(prefix, floor);
+    if fixed == record_bytes {
+        return Ok(None);
+    }
+    if fixed == 1 && view.held(prefix, floor) == Held::Nothing { Ok(Some(record_bytes)) } else { Err(Status::Invalid) }
+}
+
+/// Stages a punch; `None` when there is nothing to remove.
+pub(crate) fn stage_punch(
+    arena: &Arena,
     container: Container,
     epoch: Epoch,
     scope: &Scope,
     condition: Condition,
-) -> Result<Written, (Status, Epoch)> {
-    if condition != Condition::Always && !matches!(scope, Scope::Akey(_)) {
-        return Err((Status::Invalid, Epoch::ZERO));
-    }
+) -> Result<Option<Staged>, Refusal> {
     let view = View::new(arena, container, Epoch::MAX);
-    let (mut key, tombstones) = match scope {
-        Scope::Object(object) => (IndexKey::object(*object), (1, 0)),
-        Scope::Dkey(object, dkey) => (IndexKey::object(*object).below(dkey), (0, 1)),
-        Scope::Akey(address) => {
-            let admitted = admit(&view, address, None, condition);
-            let seen = view.seen();
-            (admitted.map_err(|status| (status, seen))?, (0, 0))
-        }
-        Scope::Range { address, offset, length } => {
-            let (mut prefix, floor) = view.akey(address.object, &address.dkey, &address.akey);
-            if view.single(&mut prefix, floor).is_some() {
-                return Err((Status::Invalid, view.seen()));
-            }
-            if !view.has_tag(&mut prefix, WRITTEN) {
-                return Ok(Written { extent: None, changed: false });
-            }
-            let mut record = Vec::with_capacity(9);
-            encode_hole(&mut record, *length);
-            prefix.tag(PUNCHED).extent(class_of(*length), *offset).epoch(epoch);
-            return put(arena, container, &prefix, &record, (0, 0));
-        }
-    };
-    if !view.has(key.as_bytes()) {
-        return Ok(Written { extent: None, changed: false });
-    }
-    key.tag(TOMBSTONE).epoch(epoch);
-    put(arena, container, &key, &[], tombstones)
+    let staged = punched(&view, epoch, scope, condition);
+    let seen = view.seen();
+    staged.map_err(|status| (status, seen))
 }
 
-fn put(
-    arena: &mut Arena,
-    container: Container,
-    key: &IndexKey,
-    record: &[u8],
-    tombstones: (i64, i64),
-) -> Result<Written, (Status, Epoch)> {
+fn punched(view: &View<'_>, epoch: Epoch, scope: &Scope, condition: Condition) -> Result<Option<Staged>, Status> {
+    let mut record = Vec::new();
+    let (mut key, length) = match scope {
+        Scope::Object(object) => {
+            let key = IndexKey::object(*object);
+            check_punch(condition, || object_holds(view, &mut key.clone()))?;
+            (key, None)
+        }
+        Scope::Dkey(object, dkey) => {
+            if !object.dkey_kind().admits(dkey.as_bytes()) {
+                return Err(Status::Invalid);
+            }
+            let key = IndexKey::dkey(*object, dkey);
+            check_punch(condition, || dkey_holds(view, view.object_floor(*object), &mut key.clone()))?;
+            (key, None)
+        }
+        Scope::Akey(address) => {
+            check_keys(address)?;
+            (admit(view, address, None, condition)?.0, None)
+        }
+        Scope::Range { address, offset, length } => {
+            check_keys(address)?;
+            if condition != Condition::Always {
+                return Err(Status::Invalid);
+            }
+            let (mut prefix, floor) = view.akey(address.object, &address.dkey, &address.akey);
+            if view.single(&mut prefix, floor).is_some() {
+                return Err(Status::Invalid);
+            }
+            let size = u64::from(view.record_bytes(&mut prefix, floor));
+            if !offset.is_multiple_of(size) || !length.is_multiple_of(size) {
+                return Err(Status::Invalid);
+            }
+            if !view.has_tag(&mut prefix, WRITTEN) {
+                return Ok(None);
+            }
+            encode_hole(&mut record, *length);
+            (prefix, Some((*offset, *length)))
+        }
+    };
+    if length.is_none() && !view.has(key.as_bytes()) {
+        return Ok(None);
+    }
+    let scope = key.len();
+    match length {
+        None => key.tag(TOMBSTONE).epoch(epoch),
+        Some((offset, length)) => key.tag(PUNCHED).extent(class_of(length), offset).epoch(epoch),
+    };
+    Ok(Some(Staged { key, record, record_size: None, extent: None, scope, urgent: true }))
+}
+
+fn check_punch(condition: Condition, holds: impl FnOnce() -> bool) -> Result<(), Status> {
+    match condition {
+        Condition::Always => Ok(()),
+        Condition::Present if holds() => Ok(()),
+        Condition::Present => Err(Status::Nonexistent),
+        Condition::Absent | Condition::DkeyAbsent | Condition::DkeyPresent => Err(Status::Invalid),
+    }
+}
+
+/// Puts a staged change into the index and books it.
+pub(crate) fn enter(arena: &mut Arena, container: Container, staged: &Staged) -> Result<(), Status> {
     let before = arena.charge();
-    let written = container.tree().put(arena, key.as_bytes(), record);
+    if let Some((key, record)) = &staged.record_size {
+        put(arena, container, key.as_bytes(), record)?;
+    }
+    put(arena, container, staged.key.as_bytes(), &staged.record)?;
     let grown = arena.charge() - before;
-    container.add_tombstones(arena, tombstones.0, tombstones.1);
-    // A punch frees space in the end, so it may exceed the pool's promise.
-    written.and_then(|()| container.book(arena, grown, 0, true)).map_err(|status| (status, Epoch::ZERO))?;
-    Ok(Written { extent: None, changed: true })
+    let blocks = staged.extent.map_or(0, |extent| extents::blocks_for(extent.length as usize));
+    container.book(arena, grown, (blocks * media::BLOCK_BYTES as u64) as i64, staged.urgent)
+}
+
+/// Puts one record into the index; its memory is the caller's to book.
+pub(crate) fn put(arena: &mut Arena, container: Container, key: &[u8], record: &[u8]) -> Result<(), Status> {
+    container.tree().put(arena, key, record)?;
+    if is_counted(record) {
+        container.count(arena, key, 1);
+    }
+    Ok(())
 }

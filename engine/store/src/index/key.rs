@@ -11,6 +11,9 @@
 //! | object, 2, dkey, 2, akey, 2, !epoch | single value |
 //! | object, 2, dkey, 2, akey, 3, class, offset BE, !epoch | array extent |
 //! | object, 2, dkey, 2, akey, 4, class, offset BE, !epoch | punched range |
+//! | object, 2, dkey, 2, akey, 5, !epoch | record size of the array, when it is not 1 |
+//!
+//! Integer keys are stored big-endian, so that their byte order is their order.
 //!
 //! Epochs are inverted, so the newest comes first. The class of an extent is the logarithm of its length rounded up:
 //! what overlaps a range starts within 2^class before it, so each class is one bounded scan.
@@ -27,6 +30,8 @@ pub(crate) const SINGLE: u8 = 2;
 pub(crate) const WRITTEN: u8 = 3;
 /// A punched range, within an akey.
 pub(crate) const PUNCHED: u8 = 4;
+/// The record size of an array, within an akey.
+pub(crate) const RECORD_SIZE: u8 = 5;
 
 const NAME_END: [u8; 2] = [0, 1];
 
@@ -49,9 +54,16 @@ impl IndexKey {
         IndexKey(copy)
     }
 
-    /// All records of a dkey or, from a dkey's prefix, of an akey.
-    pub(crate) fn below(mut self, name: &Key) -> IndexKey {
-        self.push_name(name.as_bytes());
+    /// All records of a dkey.
+    pub(crate) fn dkey(object: ObjectId, dkey: &Key) -> IndexKey {
+        let mut key = IndexKey::object(object);
+        key.push_name(&object.dkey_kind().sortable(dkey.as_bytes()));
+        key
+    }
+
+    /// From a dkey's prefix: all records of an akey in it.
+    pub(crate) fn akey(mut self, object: ObjectId, akey: &Key) -> IndexKey {
+        self.push_name(&object.akey_kind().sortable(akey.as_bytes()));
         self
     }
 
@@ -147,6 +159,15 @@ pub(crate) fn name_at(key: &[u8], from: usize) -> (Vec<u8>, usize) {
     }
 }
 
+/// Where the name that starts at `from` (after the tag) ends.
+fn end_of_name(key: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while key[at] != 0 || key[at + 1] != NAME_END[1] {
+        at += if key[at] == 0 { 2 } else { 1 };
+    }
+    at + 2
+}
+
 /// Bytes of an object id in a key.
 pub(crate) const OBJECT_BYTES: usize = 16;
 
@@ -155,12 +176,28 @@ pub(crate) fn level_of(key: &[u8]) -> (usize, usize) {
     if key[OBJECT_BYTES] == TOMBSTONE {
         return (0, OBJECT_BYTES);
     }
-    let (_, dkey_end) = name_at(key, OBJECT_BYTES + 1);
+    let dkey_end = end_of_name(key, OBJECT_BYTES + 1);
     if key[dkey_end] == TOMBSTONE {
         return (1, dkey_end);
     }
-    let (_, akey_end) = name_at(key, dkey_end + 1);
-    (2, akey_end)
+    (2, end_of_name(key, dkey_end + 1))
+}
+
+/// The prefix of the object, dkey or akey that a record belongs to.
+pub(crate) fn scope_of(key: &[u8]) -> &[u8] {
+    &key[..level_of(key).1]
+}
+
+/// Where the object, dkey and akey end in such a prefix, as far as it goes.
+pub(crate) fn levels_of(scope: &[u8]) -> impl Iterator<Item = usize> + use<'_> {
+    let next = |end: &usize| (*end < scope.len()).then(|| end_of_name(scope, *end + 1));
+    std::iter::successors(Some(OBJECT_BYTES), next)
+}
+
+/// The level of a record and its tag there.
+pub(crate) fn kind_of(key: &[u8]) -> (usize, u8) {
+    let (level, end) = level_of(key);
+    (level, key[end])
 }
 
 #[cfg(test)]
@@ -176,8 +213,8 @@ mod tests {
         #[test]
         fn key_order_is_name_order_and_prefixes_do_not_mix(a in (name(), name()), b in (name(), name())) {
             let key = |names: &(Vec<u8>, Vec<u8>)| {
-                let base = IndexKey::object(ObjectId { hi: 1, lo: 2 });
-                base.below(&Key::new(&names.0).unwrap()).below(&Key::new(&names.1).unwrap())
+                let object = ObjectId { hi: 1, lo: 2 };
+                IndexKey::dkey(object, &Key::new(&names.0).unwrap()).akey(object, &Key::new(&names.1).unwrap())
             };
             prop_assert_eq!(key(&a).as_bytes().cmp(key(&b).as_bytes()), a.cmp(&b));
             if a != b {
@@ -193,7 +230,7 @@ mod tests {
         fn the_bound_after_a_name_lies_between_it_and_the_next(a in name(), b in name()) {
             let base = IndexKey::object(ObjectId { hi: 1, lo: 2 });
             let bound = base.clone().after_name(&a).clone();
-            let mut record = base.below(&Key::new(&b).unwrap());
+            let mut record = IndexKey::dkey(ObjectId { hi: 1, lo: 2 }, &Key::new(&b).unwrap());
             record.tag(255).epoch(Epoch(0));
             prop_assert_eq!(record.as_bytes() > bound.as_bytes(), b > a);
         }

@@ -1,7 +1,9 @@
 //! Names in order: a skip scan that looks at one record per name where it can.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use types::{Epoch, Level, MAX_KEY_BYTES, MAX_LIST_ENTRIES, Outcome, Status};
+use types::{Epoch, KeyKind, Level, MAX_KEY_BYTES, MAX_LIST_ENTRIES, Outcome, Status};
 
 use super::key::{BELOW, IndexKey, OBJECT_BYTES, name_at};
 use super::view::{Held, View};
@@ -25,21 +27,31 @@ pub(crate) fn list(view: &View<'_>, level: &Level, after: &[u8], limit: u32) -> 
     match level {
         Level::Objects => objects(view, after, &mut accept)?,
         Level::Dkeys(object) => {
+            let kind = object.dkey_kind();
             let floor = view.object_floor(*object);
-            names_below(view, &mut IndexKey::object(*object), after, &mut |prefix, name| {
-                !dkey_holds(view, floor, prefix) || accept(name)
+            names_below(view, &mut IndexKey::object(*object), &anchor(kind, after)?, &mut |prefix, name| {
+                !dkey_holds(view, floor, prefix) || accept(&kind.sortable(name))
             })?;
         }
         Level::Akeys(object, dkey) => {
+            if !object.dkey_kind().admits(dkey.as_bytes()) {
+                return Err(Status::Invalid);
+            }
+            let kind = object.akey_kind();
             let floor = view.object_floor(*object);
-            let mut prefix = IndexKey::object(*object).below(dkey);
+            let mut prefix = IndexKey::dkey(*object, dkey);
             let floor = view.dkey_floor(floor, &mut prefix);
-            names_below(view, &mut prefix, after, &mut |prefix, name| {
-                !akey_holds(view, floor, prefix) || accept(name)
+            names_below(view, &mut prefix, &anchor(kind, after)?, &mut |prefix, name| {
+                !akey_holds(view, floor, prefix) || accept(&kind.sortable(name))
             })?;
         }
     }
     Ok(Outcome::Listed { names, more })
+}
+
+/// The anchor of a list as it is in the index.
+fn anchor(kind: KeyKind, after: &[u8]) -> Result<Cow<'_, [u8]>, Status> {
+    if after.is_empty() || kind.admits(after) { Ok(kind.sortable(after)) } else { Err(Status::Invalid) }
 }
 
 fn objects(view: &View<'_>, after: &[u8], accept: &mut impl FnMut(&[u8]) -> bool) -> Result<(), Status> {
@@ -55,14 +67,7 @@ fn objects(view: &View<'_>, after: &[u8], accept: &mut impl FnMut(&[u8]) -> bool
         let cursor = Cursor::seek(view.tree(), view.arena, &bound);
         let Some(key) = cursor.key(view.arena) else { return Ok(()) };
         let object = &key[..OBJECT_BYTES];
-        let mut prefix = IndexKey::prefix(object);
-        let floor =
-            if view.container.tombstones(view.arena).0 == 0 { Epoch::ZERO } else { view.tombstone(&mut prefix) };
-        let mut holds = false;
-        names_below(view, &mut prefix, &[], &mut |dkey, _| {
-            holds = dkey_holds(view, floor, dkey);
-            !holds
-        })?;
+        let holds = object_holds(view, &mut IndexKey::prefix(object));
         if holds && !accept(object) {
             return Ok(());
         }
@@ -78,8 +83,8 @@ fn successor(object: &[u8]) -> Option<Vec<u8>> {
     Some(id.checked_add(1)?.to_be_bytes().to_vec())
 }
 
-/// Calls `each` with the prefix and the name of every name directly below `prefix` and after `after`, until it says no.
-fn names_below(
+/// Calls `each` with the prefix and the stored name of every name directly below `prefix` and after `after`, until it says no.
+pub(super) fn names_below(
     view: &View<'_>,
     prefix: &mut IndexKey,
     after: &[u8],
@@ -107,7 +112,19 @@ fn names_below(
     }
 }
 
-fn dkey_holds(view: &View<'_>, above: Epoch, prefix: &mut IndexKey) -> bool {
+/// True when an object holds anything, from its prefix.
+pub(crate) fn object_holds(view: &View<'_>, prefix: &mut IndexKey) -> bool {
+    let floor = if view.container.tombstones(view.arena).0 == 0 { Epoch::ZERO } else { view.tombstone(prefix) };
+    let mut holds = false;
+    let walked = names_below(view, prefix, &[], &mut |dkey, _| {
+        holds = dkey_holds(view, floor, dkey);
+        !holds
+    });
+    walked.is_ok() && holds
+}
+
+/// True when a dkey holds anything, from its prefix.
+pub(crate) fn dkey_holds(view: &View<'_>, above: Epoch, prefix: &mut IndexKey) -> bool {
     let floor = view.dkey_floor(above, prefix);
     let mut holds = false;
     let walked = names_below(view, prefix, &[], &mut |akey, _| {
@@ -117,7 +134,33 @@ fn dkey_holds(view: &View<'_>, above: Epoch, prefix: &mut IndexKey) -> bool {
     walked.is_ok() && holds
 }
 
-fn akey_holds(view: &View<'_>, above: Epoch, prefix: &mut IndexKey) -> bool {
+/// True when an akey holds anything, from its prefix.
+pub(crate) fn akey_holds(view: &View<'_>, above: Epoch, prefix: &mut IndexKey) -> bool {
     let floor = above.max(view.tombstone(prefix));
     view.held(prefix, floor) != Held::Nothing
+}
+
+/// Like [`names_below`], from the last name to the first.
+pub(super) fn names_below_from_last(
+    view: &View<'_>,
+    prefix: &IndexKey,
+    each: &mut impl FnMut(&mut IndexKey, &[u8]) -> bool,
+) {
+    let length = prefix.len();
+    let mut bound = prefix.clone();
+    bound.tag(BELOW + 1);
+    loop {
+        let cursor = Cursor::seek_before(view.tree(), view.arena, bound.as_bytes());
+        let Some(key) = cursor.key(view.arena) else { return };
+        if !key.starts_with(prefix.as_bytes()) || key[length] != BELOW {
+            return;
+        }
+        let (name, end) = name_at(key, length + 1);
+        let mut below = IndexKey::prefix(&key[..end]);
+        if !each(&mut below, &name) {
+            return;
+        }
+        bound = below;
+        bound.cut(end);
+    }
 }

@@ -1,18 +1,23 @@
 //! The index of a container: one tree of versioned records, read as of an epoch.
 //!
-//! `key` and `record` are the form, `view` what is visible, `array` how extents overlap, `list` the names, `change` the
-//! transactions of updates and punches.
+//! `key` and `record` are the form, `view` what is visible, `array` how extents overlap, `list` the names, `query` the first and last
+//! of them and the stretches of arrays, `change` the transactions of updates and punches.
 
 mod array;
 mod change;
 mod key;
 mod list;
+mod query;
 mod record;
 mod view;
 
-pub(crate) use array::{overlapping, resolve, size as array_size};
-pub(crate) use change::{Written, punch, update};
-pub(crate) use key::{IndexKey, PUNCHED, SINGLE, TOMBSTONE, WRITTEN, epoch_of, level_of};
+pub(crate) use array::{ARRAY_END, hole_matters, resolve, size as array_size};
+pub(crate) use change::{Refusal, Staged, enter, put, stage_extent, stage_punch, stage_update};
+pub(crate) use key::{
+    IndexKey, PUNCHED, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, class_of, epoch_of, kind_of, level_of, levels_of,
+    scope_of,
+};
 pub(crate) use list::list;
-pub(crate) use record::{DATA_THRESHOLD, DataPart, Record};
+pub(crate) use query::{Query, extents};
+pub(crate) use record::{DATA_THRESHOLD, DataPart, Record, is_counted};
 pub(crate) use view::{Held, Piece, Source, View};

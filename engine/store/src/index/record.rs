@@ -6,6 +6,7 @@
 //! | value in the arena | 1 u8, checksum kind u8, length u32, checksum, the bytes |
 //! | value in the data slice | 2 u8, checksum kind u8, length u32, first block u64, checksum per 32 KiB |
 //! | punched range | 3 u8, length u64 |
+//! | record size | 4 u8, bytes u32 |
 //!
 //! An empty value has no checksum, and 0 for its kind. Bit 7 of the first byte is kept free.
 
@@ -17,6 +18,7 @@ use crate::extents::{Extent, blocks_for};
 const INLINE: u8 = 1;
 const DATA: u8 = 2;
 const HOLE: u8 = 3;
+const SIZE: u8 = 4;
 
 /// Values below this live in the arena.
 pub(crate) const DATA_THRESHOLD: usize = 4096;
@@ -27,6 +29,7 @@ pub(crate) enum Record<'a> {
     Inline { checksums: ChecksumSlice<'a>, bytes: &'a [u8] },
     Data { length: u32, block: u64, checksums: ChecksumSlice<'a> },
     Hole { length: u64 },
+    Size { bytes: u32 },
 }
 
 impl<'a> Record<'a> {
@@ -66,6 +69,14 @@ impl<'a> Record<'a> {
                 let (length, rest) = u64_of(rest)?;
                 if rest.is_empty() { Ok(Record::Hole { length }) } else { Err(String::from("bytes follow a range")) }
             }
+            SIZE => {
+                let (bytes, rest) = u32_of(rest)?;
+                if rest.is_empty() {
+                    Ok(Record::Size { bytes })
+                } else {
+                    Err(String::from("bytes follow a record size"))
+                }
+            }
             other => Err(format!("kind {other} is not defined")),
         }
     }
@@ -76,6 +87,7 @@ impl<'a> Record<'a> {
             Record::Inline { bytes, .. } => bytes.len() as u64,
             Record::Data { length, .. } => u64::from(*length),
             Record::Hole { length } => *length,
+            Record::Size { .. } => 0,
         }
     }
 
@@ -86,6 +98,11 @@ impl<'a> Record<'a> {
             _ => None,
         }
     }
+}
+
+/// True for the records that a container counts: tombstones and record sizes.
+pub(crate) fn is_counted(record: &[u8]) -> bool {
+    record.is_empty() || record[0] == SIZE
 }
 
 fn u8_of(bytes: &[u8]) -> Result<(u8, &[u8]), String> {
@@ -137,6 +154,12 @@ pub(crate) fn encode_data(out: &mut Vec<u8>, length: usize, block: u64, checksum
 pub(crate) fn encode_hole(out: &mut Vec<u8>, length: u64) {
     out.push(HOLE);
     out.extend_from_slice(&length.to_le_bytes());
+}
+
+pub(crate) fn encode_size(bytes: u32) -> [u8; 5] {
+    let mut record = [SIZE; 5];
+    record[1..].copy_from_slice(&bytes.to_le_bytes());
+    record
 }
 
 /// The part of a value in the data slice that must be read to check and give bytes `from..to` of it.
@@ -203,7 +226,7 @@ mod tests {
             let plausible = [&[tag, kind][..], &length.to_le_bytes(), &bytes].concat();
             for bytes in [random, plausible] {
                 if let Ok(record) = Record::parse(&bytes) {
-                    prop_assert!((1..=3).contains(&tag));
+                    prop_assert!((1..=4).contains(&tag));
                     prop_assert!(record.extent().is_some() == (tag == 2));
                 }
             }

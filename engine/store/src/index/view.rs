@@ -9,7 +9,7 @@ use bytes::Bytes;
 use types::{Epoch, Key, ObjectId, Selection, Status};
 
 use super::array;
-use super::key::{IndexKey, SINGLE, TOMBSTONE, WRITTEN, epoch_of};
+use super::key::{IndexKey, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, epoch_of};
 use super::record::{DataPart, Record};
 use crate::arena::Arena;
 use crate::catalog::Container;
@@ -113,9 +113,9 @@ impl<'a> View<'a> {
     /// The prefix of an akey, and the epoch after which its records count.
     pub(crate) fn akey(&self, object: ObjectId, dkey: &Key, akey: &Key) -> (IndexKey, Epoch) {
         let floor = self.object_floor(object);
-        let mut prefix = IndexKey::object(object).below(dkey);
+        let mut prefix = IndexKey::dkey(object, dkey);
         let floor = self.dkey_floor(floor, &mut prefix);
-        let mut prefix = prefix.below(akey);
+        let mut prefix = prefix.akey(object, akey);
         let floor = floor.max(self.tombstone(&mut prefix));
         (prefix, floor)
     }
@@ -124,6 +124,21 @@ impl<'a> View<'a> {
     pub(crate) fn single(&self, prefix: &mut IndexKey, floor: Epoch) -> Option<Record<'a>> {
         let (epoch, value) = self.newest(prefix, SINGLE)?;
         (epoch > floor).then(|| Record::decode(value))
+    }
+
+    /// Bytes of one record of the array.
+    pub(crate) fn record_bytes(&self, prefix: &mut IndexKey, floor: Epoch) -> u32 {
+        if self.container.record_sizes(self.arena) == 0 {
+            return 1;
+        }
+        match self
+            .newest(prefix, RECORD_SIZE)
+            .filter(|(epoch, _)| *epoch > floor)
+            .map(|(_, value)| Record::decode(value))
+        {
+            Some(Record::Size { bytes }) => bytes,
+            _ => 1,
+        }
     }
 
     /// What an akey holds; `prefix` comes back as it was.
@@ -167,6 +182,10 @@ impl<'a> View<'a> {
                 None => Err((Status::Nonexistent, None)),
             },
             Selection::Array { offset, length } => {
+                let record = u64::from(self.record_bytes(&mut prefix, floor));
+                if !offset.is_multiple_of(record) || !length.is_multiple_of(record) {
+                    return Err((Status::Invalid, None));
+                }
                 let visible = array::resolve(self, &mut prefix, floor, offset, offset + length);
                 let mut pieces = Vec::with_capacity(visible.len());
                 for part in visible {
@@ -205,7 +224,7 @@ fn piece(
             Source::Inline(Bytes::copy_from_slice(&bytes[from as usize..to as usize]))
         }
         Record::Data { length, block, checksums } => Source::Data(DataPart::of(length, block, checksums, from, to)),
-        Record::Hole { .. } => unreachable!("holes are left out when an array is resolved"),
+        Record::Hole { .. } | Record::Size { .. } => unreachable!("only extents are left when an array is resolved"),
     };
     Ok(Piece { offset: start, length: end - start, source })
 }

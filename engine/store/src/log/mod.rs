@@ -98,7 +98,17 @@ impl<Waiter> Log<Waiter> {
 
     /// True when one more transaction of any size fits the open group and the log.
     pub(crate) fn admits(&self) -> bool {
-        let body = self.open.body_bytes() + TRANSACTION_REDO_LIMIT;
+        self.admits_bytes(TRANSACTION_REDO_LIMIT)
+    }
+
+    /// The most redo that one transaction of more than the usual limit may make.
+    pub(crate) fn transaction_bytes_most(&self) -> u64 {
+        self.group_bytes_most
+    }
+
+    /// True when a transaction of this much redo fits the open group and the log.
+    pub(crate) fn admits_bytes(&self, redo: u64) -> bool {
+        let body = self.open.body_bytes() + redo.max(TRANSACTION_REDO_LIMIT);
         body <= self.group_bytes_most && self.ring.place(blocks_for(body as usize) + SPARE_BLOCKS).is_some()
     }
 

@@ -1,22 +1,19 @@
 //! Running commands.
 
 use bytes::Bytes;
-use media::{IoKind, Role};
 use types::{
     Address, Checksums, Condition, Epoch, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection, Shape, Status,
 };
 
 use super::Store;
-use super::io::Purpose;
+use super::reclaim::Discard;
 use crate::arena::TRANSACTION_REDO_LIMIT;
 use crate::catalog::{self, Container};
-use crate::command::{Command, ContainerUse, Reply, Token};
+use crate::command::{Command, Reply, Token};
 use crate::health::Health;
-use crate::index::{self, DATA_THRESHOLD, Held, View, Written};
+use crate::index::{self, ARRAY_END, DATA_THRESHOLD, Held, Refusal, Staged, View};
 use crate::probe::Probe;
-
-/// One past the last byte of an array.
-const ARRAY_END: u64 = 1 << 63;
+use crate::snapshots;
 
 /// Why a command did not run to its end.
 pub(super) enum Stop {
@@ -69,6 +66,8 @@ impl Store {
                         Command::PoolQuery(_) => Reply::PoolSpace(Err(status)),
                         Command::ContainerList(_) => Reply::Containers(Err(status)),
                         Command::ContainerQuery(_) => Reply::ContainerUsed(Err(status)),
+                        Command::SnapshotList(_) => Reply::Snapshots(Err(status)),
+                        Command::Prepare { .. } => Reply::Prepared(Err(status)),
                         _ => Reply::Done(Err(status)),
                     };
                     if self.health == Health::Healthy {
@@ -85,103 +84,61 @@ impl Store {
         if self.health != Health::Healthy && changes(command) {
             return Err(Status::Io.into());
         }
-        let last = self.log.last_epoch();
-        let reply = match command {
-            Command::Operate { place, operation } => return self.operate(token, *place, operation),
-            Command::PoolCreate { pool, scm_bytes, data_bytes } => {
-                return self.administer(token, false, |store| {
-                    match catalog::create_pool(&mut store.arena, *pool, *scm_bytes, *data_bytes) {
-                        // What is being taken down will give its promise back.
-                        Err(Status::NoSpace) if store.reclaim.has_graves() => Err(Stop::AfterGraves),
-                        other => other.map_err(Stop::from),
-                    }
-                });
+        match command {
+            Command::Operate { place, operation } => self.operate(token, *place, operation),
+            Command::PoolCreate { .. }
+            | Command::PoolDestroy(_)
+            | Command::ContainerCreate(..)
+            | Command::ContainerDestroy(_)
+            | Command::SnapshotAdd { .. }
+            | Command::SnapshotRemove { .. } => self.change_catalog(token, command),
+            Command::Prepare { transaction, place, operations } => {
+                self.prepare(token, *transaction, *place, operations)
             }
-            Command::PoolDestroy(pool) => {
-                return self.administer(token, true, |store| {
-                    store.containers.clear();
-                    store.reclaim.dig();
-                    Ok(catalog::bury_pool(&mut store.arena, *pool)?)
-                });
+            Command::Commit(transaction) => self.resolve(token, *transaction, true),
+            Command::Abort(transaction) => self.resolve(token, *transaction, false),
+            Command::Discard { place, object, from, to } => {
+                let container = self.container(*place).ok_or((Status::NoHandle, self.log.last_epoch()))?;
+                if from.0 < container.history_from(&self.arena) {
+                    return Err(Status::Restart.into());
+                }
+                self.discard(Discard::new(token, *place, *object, (*from, *to)));
+                Ok(())
             }
-            Command::ContainerCreate(place, kind) => {
-                return self
-                    .administer(token, false, |store| Ok(catalog::create_container(&mut store.arena, *place, *kind)?));
-            }
-            Command::ContainerDestroy(place) => {
-                return self.administer(token, true, |store| {
-                    store.containers.clear();
-                    store.reclaim.dig();
-                    Ok(catalog::bury_container(&mut store.arena, *place)?)
-                });
+            Command::Aggregate(to) => {
+                self.reclaim.aggregate(token, *to);
+                Ok(())
             }
             Command::Checkpoint => {
                 self.checkpointing.ask(token);
-                return Ok(());
-            }
-            Command::PoolList => {
-                Reply::Pools(catalog::pools(&self.arena).into_iter().map(|pool| pool.id(&self.arena)).collect())
-            }
-            Command::PoolQuery(pool) => {
-                let found = catalog::find_pool(&self.arena, *pool).ok_or((Status::Nonexistent, last))?;
-                Reply::PoolSpace(Ok(found.space(&self.arena)))
-            }
-            Command::ContainerList(pool) => {
-                let found = catalog::find_pool(&self.arena, *pool).ok_or((Status::Nonexistent, last))?;
-                let containers = catalog::containers(&self.arena, found);
-                Reply::Containers(Ok(containers.into_iter().map(|one| one.id(&self.arena)).collect()))
-            }
-            Command::ContainerQuery(place) => {
-                let found = self.container(*place).ok_or((Status::Nonexistent, last))?;
-                let (scm_bytes, data_bytes) = found.used(&self.arena);
-                let history_from = Epoch(found.history_from(&self.arena));
-                let checksum_kind = found.checksum_kind(&self.arena);
-                Reply::ContainerUsed(Ok(ContainerUse { scm_bytes, data_bytes, history_from, checksum_kind }))
-            }
-            Command::SpaceQuery => {
-                let mut space = catalog::space(&self.arena);
-                space.meta_total = self.geometry.meta_bytes;
-                space.wal_total = self.geometry.wal_bytes;
-                Reply::Space(space)
-            }
-        };
-        self.reply_after(last, token, reply);
-        Ok(())
-    }
-
-    /// Runs a change of the catalog as one transaction. The body says whether it changed anything.
-    fn administer(
-        &mut self,
-        token: Token,
-        urgent: bool,
-        body: impl FnOnce(&mut Store) -> Result<bool, Stop>,
-    ) -> Result<(), Stop> {
-        self.arena.begin(urgent);
-        match body(self) {
-            Ok(true) => {
-                let epoch = self.clock.tick(self.now);
-                self.commit(epoch);
-                self.reply_after(epoch, token, Reply::Done(Ok(())));
                 Ok(())
             }
-            Ok(false) => {
-                self.arena.rollback();
-                self.reply_after(self.log.last_epoch(), token, Reply::Done(Ok(())));
+            Command::PoolList
+            | Command::PoolQuery(_)
+            | Command::ContainerList(_)
+            | Command::ContainerQuery(_)
+            | Command::SnapshotList(_)
+            | Command::PreparedList
+            | Command::SpaceQuery => {
+                let reply = self.ask(command)?;
+                self.reply_after(self.log.last_epoch(), token, reply);
                 Ok(())
-            }
-            Err(stop) => {
-                self.arena.rollback();
-                match stop {
-                    Stop::Refused(status, _) => Err(Stop::Refused(status, self.log.last_epoch())),
-                    other => Err(other),
-                }
             }
         }
     }
 
     /// Moves the transaction's redo to the open log group.
     pub(super) fn commit(&mut self, epoch: Epoch) {
-        debug_assert!(self.arena.redo_bytes() <= TRANSACTION_REDO_LIMIT, "{} bytes of redo", self.arena.redo_bytes());
+        self.commit_large(epoch, TRANSACTION_REDO_LIMIT);
+    }
+
+    /// Moves a transaction of up to `most` bytes of redo, for which there was room.
+    pub(super) fn commit_large(&mut self, epoch: Epoch, most: u64) {
+        debug_assert!(
+            self.arena.redo_bytes() <= most.max(TRANSACTION_REDO_LIMIT),
+            "{} bytes of redo",
+            self.arena.redo_bytes()
+        );
         let records = self.arena.commit(self.log.redo());
         let serial = crate::extents::next_serial(&self.arena);
         self.log.committed(records, epoch, serial);
@@ -203,13 +160,7 @@ impl Store {
         let container = self.container(place).ok_or((Status::NoHandle, last))?;
         match operation {
             Operation::Update { address, shape, condition, checksums, data } => {
-                if checksums.kind().is_some_and(|kind| kind != container.checksum_kind(&self.arena)) {
-                    return Err(Status::Invalid.into());
-                }
-                if erasure::verify(data, checksums).is_err() {
-                    self.stats.checksum_errors += 1;
-                    return Err(Status::Checksum.into());
-                }
+                self.check_value(container, checksums, data)?;
                 self.update(token, container, address, (*shape, *condition), checksums, data)
             }
             Operation::Punch { scope, condition } => self.punch(token, container, scope, *condition),
@@ -223,7 +174,28 @@ impl Store {
                 let view = View::new(&self.arena, container, *epoch);
                 let listed = index::list(&view, level, after, *limit);
                 let seen = view.seen();
-                self.reply_after(seen, token, Reply::Operated(listed));
+                self.reply_read(seen, token, Reply::Operated(listed));
+                Ok(())
+            }
+            Operation::Extents { address, from, limit, epoch } => {
+                self.stats.lists += 1;
+                self.check_history(container, *epoch)?;
+                let view = View::new(&self.arena, container, *epoch);
+                let (mut prefix, floor) = view.akey(address.object, &address.dkey, &address.akey);
+                let listed = index::extents(&view, (&mut prefix, floor), *from, *limit);
+                let seen = view.seen();
+                self.reply_read(seen, token, Reply::Operated(listed));
+                Ok(())
+            }
+            Operation::QueryKey { object, dkey, akey, depth, end, epoch } => {
+                self.stats.reads += 1;
+                self.check_history(container, *epoch)?;
+                let view = View::new(&self.arena, container, *epoch);
+                let (dkey, akey) = (dkey.as_ref(), akey.as_ref());
+                let query = index::Query { object: *object, dkey, akey, depth: *depth, end: *end };
+                let found = query.answer(&view);
+                let seen = view.seen();
+                self.reply_read(seen, token, Reply::Operated(found));
                 Ok(())
             }
             Operation::ArraySize { address, epoch } => {
@@ -237,15 +209,35 @@ impl Store {
                     Held::Nothing => Ok(Outcome::Size(0)),
                 };
                 let seen = view.seen();
-                self.reply_after(seen, token, Reply::Operated(answer));
+                self.reply_read(seen, token, Reply::Operated(answer));
                 Ok(())
             }
         }
     }
 
+    /// Refuses a value whose checksums are of another kind than the container's, or do not match.
+    pub(super) fn check_value(
+        &mut self,
+        container: Container,
+        checksums: &Checksums,
+        data: &[u8],
+    ) -> Result<(), Status> {
+        if checksums.kind().is_some_and(|kind| kind != container.checksum_kind(&self.arena)) {
+            return Err(Status::Invalid);
+        }
+        if erasure::verify(data, checksums).is_err() {
+            self.stats.checksum_errors += 1;
+            return Err(Status::Checksum);
+        }
+        Ok(())
+    }
+
     /// Refuses to read a past that is partly gone.
     pub(super) fn check_history(&self, container: Container, epoch: Epoch) -> Result<(), Status> {
-        if epoch.0 < container.history_from(&self.arena) { Err(Status::Restart) } else { Ok(()) }
+        if epoch.0 < container.history_from(&self.arena) && !snapshots::has(&self.arena, container, epoch) {
+            return Err(Status::Restart);
+        }
+        Ok(())
     }
 
     fn update(
@@ -259,13 +251,9 @@ impl Store {
     ) -> Result<(), Stop> {
         let epoch = self.clock.tick(self.now);
         self.arena.begin(false);
-        let written = index::update(&mut self.arena, container, epoch, address, how, (checksums, data));
-        let written = match written {
-            Ok(_) if self.arena.redo_bytes() > TRANSACTION_REDO_LIMIT => Err((Status::TooBig, Epoch::ZERO)),
-            other => other,
-        };
-        let written = match written {
-            Ok(written) => written,
+        let staged = self.stage_update(container, epoch, address, how, (checksums, data));
+        let staged = match staged {
+            Ok(staged) => staged,
             Err((status, seen)) => {
                 self.arena.rollback();
                 if status == Status::NoSpace && self.make_room(data.len() >= DATA_THRESHOLD) {
@@ -276,10 +264,8 @@ impl Store {
         };
         self.commit(epoch);
         self.reclaim.changed(container, epoch);
-        if let Some(extent) = written.extent {
-            let group = self.log.data_write(extent);
-            let write = IoKind::Write { offset: extent.offset, buffer: self.buffers.padded(data) };
-            self.emit(Role::Data, write, Purpose::Data { group });
+        if let Some(extent) = staged.extent {
+            self.write_data(extent, data);
         }
         self.stats.updates += 1;
         self.stats.bytes_written += data.len() as u64;
@@ -290,30 +276,46 @@ impl Store {
         Ok(())
     }
 
+    /// Stages an update and enters it, within the open transaction of the arena.
+    fn stage_update(
+        &mut self,
+        container: Container,
+        epoch: Epoch,
+        address: &Address,
+        how: (Shape, Condition),
+        value: (&Checksums, &[u8]),
+    ) -> Result<Staged, Refusal> {
+        let refused = |status| (status, Epoch::ZERO);
+        let staged = index::stage_update(&mut self.arena, container, epoch, address, how, value)?;
+        if self.transactions.hold(container, staged.scope()) {
+            return Err(refused(Status::Busy));
+        }
+        index::enter(&mut self.arena, container, &staged).map_err(refused)?;
+        if self.arena.redo_bytes() > TRANSACTION_REDO_LIMIT { Err(refused(Status::TooBig)) } else { Ok(staged) }
+    }
+
     fn punch(&mut self, token: Token, container: Container, scope: &Scope, condition: Condition) -> Result<(), Stop> {
         let epoch = self.clock.tick(self.now);
-        self.arena.begin(true);
-        match index::punch(&mut self.arena, container, epoch, scope, condition) {
-            Ok(Written { changed: true, .. }) => {
-                self.commit(epoch);
-                self.reclaim.changed(container, epoch);
-                self.removed(container);
-                self.stats.punches += 1;
-                self.reply_after(epoch, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
-                Ok(())
-            }
-            Ok(_) => {
-                self.arena.rollback();
-                self.stats.punches += 1;
-                let seen = self.log.last_epoch();
-                self.reply_after(seen, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
-                Ok(())
-            }
-            Err(refusal) => {
-                self.arena.rollback();
-                Err(refusal.into())
-            }
+        let staged = index::stage_punch(&self.arena, container, epoch, scope, condition)?;
+        self.stats.punches += 1;
+        let Some(staged) = staged else {
+            let seen = self.log.last_epoch();
+            self.reply_after(seen, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
+            return Ok(());
+        };
+        if self.transactions.hold(container, staged.scope()) {
+            return Err(Status::Busy.into());
         }
+        self.arena.begin(true);
+        if let Err(status) = index::enter(&mut self.arena, container, &staged) {
+            self.arena.rollback();
+            return Err(status.into());
+        }
+        self.commit(epoch);
+        self.reclaim.changed(container, epoch);
+        self.removed(container);
+        self.reply_after(epoch, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
+        Ok(())
     }
 }
 
@@ -326,20 +328,33 @@ fn changes(command: &Command) -> bool {
         | Command::PoolDestroy(_)
         | Command::ContainerCreate(..)
         | Command::ContainerDestroy(_)
+        | Command::SnapshotAdd { .. }
+        | Command::SnapshotRemove { .. }
+        | Command::Prepare { .. }
+        | Command::Commit(_)
+        | Command::Abort(_)
+        | Command::Discard { .. }
+        | Command::Aggregate(_)
         | Command::Checkpoint => true,
-        _ => false,
+        Command::PoolList
+        | Command::PoolQuery(_)
+        | Command::ContainerList(_)
+        | Command::ContainerQuery(_)
+        | Command::SnapshotList(_)
+        | Command::PreparedList
+        | Command::SpaceQuery => false,
     }
 }
 
 /// What the operation's own numbers must satisfy, whatever the container holds.
-fn check_limits(operation: &Operation) -> Result<(), Status> {
+pub(super) fn check_limits(operation: &Operation) -> Result<(), Status> {
     let array_range = |offset: u64, length: u64| match offset.checked_add(length) {
         Some(end) if end <= ARRAY_END && length > 0 => Ok(()),
         _ => Err(Status::Invalid),
     };
     match operation {
         Operation::Update { data, .. } if data.len() > MAX_VALUE_BYTES => Err(Status::TooBig),
-        Operation::Update { shape: Shape::Array { offset }, data, .. } => array_range(*offset, data.len() as u64),
+        Operation::Update { shape: Shape::Array { offset, .. }, data, .. } => array_range(*offset, data.len() as u64),
         Operation::Fetch { selection: Selection::Array { length, .. }, .. } if *length > MAX_VALUE_BYTES as u64 => {
             Err(Status::TooBig)
         }

@@ -76,7 +76,7 @@ impl Store {
         self.check_history(container, epoch)?;
         let view = View::new(&self.arena, container, epoch);
         let fetched = view.fetch(address.object, &address.dkey, &address.akey, selection);
-        let seen = view.seen();
+        let seen = view.seen().max(self.barrier);
         let pieces = match fetched {
             Ok(pieces) => pieces,
             Err((status, damage)) => {
@@ -101,7 +101,7 @@ impl Store {
         let read = Read { token, kind, pieces, parts, missing, failure: None };
         if !from_data {
             let reply = self.assemble(read);
-            self.reply_after(seen, token, reply);
+            self.reply_read(seen, token, reply);
             return Ok(());
         }
         // Data of a group that is not durable may still be on its way to the device, so the read starts after it.

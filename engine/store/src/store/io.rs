@@ -274,6 +274,6 @@ impl Store {
 }
 
 /// A duration in epoch units of 1/16 ns.
-fn epoch_units(duration: std::time::Duration) -> u64 {
+pub(super) fn epoch_units(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos().saturating_mul(16)).unwrap_or(u64::MAX)
 }

@@ -1,14 +1,16 @@
 //! The state machine of one target.
 //!
-//! `execute` runs commands, `fetch` follows reads of the data slice, `io` decides what the devices do next, `reclaim`
-//! frees what nobody can see any more. A command runs to its end when it is submitted, unless the log is full: then it and all
+//! `execute` runs commands, `administer` those about pools and containers, `transactions` prepares and resolves distributed ones, `fetch` follows reads of the data slice, `io` decides
+//! what the devices do next, `reclaim` frees what nobody can see any more. A command runs to its end when it is submitted, unless the log is full: then it and all
 //! after it wait in order. Replies wait for the log group that holds everything they tell.
 
+mod administer;
 mod buffers;
 mod execute;
 mod fetch;
 mod io;
 mod reclaim;
+mod transactions;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -44,6 +46,8 @@ pub fn open(
     let store = Store {
         limbo: io::LimboGate::new(crate::extents::next_serial(&found.arena)),
         reclaim: reclaim::Reclaim::new(&found.arena, report.last_epoch),
+        transactions: transactions::Transactions::load(&found.arena),
+        barrier: Epoch::ZERO,
         arena: found.arena,
         log,
         checkpoint: found.checkpoint,
@@ -101,6 +105,9 @@ pub struct Store {
     limbo: io::LimboGate,
     checkpointing: io::Checkpointing,
     reclaim: reclaim::Reclaim,
+    transactions: transactions::Transactions,
+    /// Reads wait until this is durable: it changed what they see at epochs before it.
+    barrier: Epoch,
     /// When the log is to be sealed.
     seal_due: Option<Epoch>,
     buffers: buffers::Buffers,
@@ -200,6 +207,11 @@ impl Store {
         self.replies.push_back((token, reply));
     }
 
+    /// Gives a reply to a read that saw `seen` once it is durable.
+    fn reply_read(&mut self, seen: Epoch, token: Token, reply: Reply) {
+        self.reply_after(seen.max(self.barrier), token, reply);
+    }
+
     /// Gives a reply once everything up to `epoch` is durable.
     fn reply_after(&mut self, epoch: Epoch, token: Token, reply: Reply) {
         if self.health != Health::Healthy && epoch > self.log.durable_epoch() {
@@ -227,7 +239,7 @@ impl Store {
         for token in self.checkpointing.take_waiters() {
             self.reply(token, Reply::Done(Err(Status::Io)));
         }
-        self.drop_parked();
+        self.drop_reclaim_waiters();
         self.commands.retain(|io| matches!(io.kind, media::IoKind::Read { .. }));
         self.purposes.retain(|_, purpose| matches!(purpose, io::Purpose::Read { .. }));
         self.run_queue();
@@ -241,6 +253,8 @@ fn refused(reply: &Reply, status: Status) -> Reply {
         Reply::PoolSpace(_) => Reply::PoolSpace(Err(status)),
         Reply::Containers(_) => Reply::Containers(Err(status)),
         Reply::ContainerUsed(_) => Reply::ContainerUsed(Err(status)),
-        Reply::Done(_) | Reply::Pools(_) | Reply::Space(_) => Reply::Done(Err(status)),
+        Reply::Snapshots(_) => Reply::Snapshots(Err(status)),
+        Reply::Prepared(_) => Reply::Prepared(Err(status)),
+        Reply::Done(_) | Reply::Pools(_) | Reply::PreparedTransactions(_) | Reply::Space(_) => Reply::Done(Err(status)),
     }
 }

@@ -89,7 +89,7 @@ pub(crate) fn single(length: usize, seed: u64) -> Command {
 
 /// The commands of a step; `seed` makes their values differ.
 pub(crate) fn commands(step: Step, seed: u64) -> Vec<Command> {
-    let array = |offset, length| update(("d", "a"), Shape::Array { offset }, Condition::Always, data(length, seed));
+    let array = |offset, length| update(("d", "a"), Shape::array(offset), Condition::Always, data(length, seed));
     let punch = |scope| operate(Operation::Punch { scope, condition: Condition::Always });
     let one = match step {
         Step::Small => single(60, seed),

@@ -77,7 +77,7 @@ fn change(values: &mut Values, operation: &Operation) -> Result<(), Status> {
             let value = values.entry(name(address)).or_default();
             match shape {
                 Shape::Single => *value = vec![(0, data.clone())],
-                Shape::Array { offset } => {
+                Shape::Array { offset, .. } => {
                     cut(value, *offset, offset + data.len() as u64);
                     value.push((*offset, data.clone()));
                     value.sort_by_key(|(at, _)| *at);

@@ -111,7 +111,7 @@ pub(crate) fn a_checkpoint_of_several_batches(part: &'static str) -> Figures {
 
 /// Pieces of an array that do not hide one another, so that there is nothing to reclaim.
 fn piece(n: u64, length: usize) -> Command {
-    update(("d", "a"), Shape::Array { offset: n * (length as u64 + 10) }, Condition::Always, data(length, n))
+    update(("d", "a"), Shape::array(n * (length as u64 + 10)), Condition::Always, data(length, n))
 }
 
 /// Writes pieces until one is refused; how many there are then.
@@ -187,7 +187,7 @@ fn fill_and_empty(run: &mut Run, length: usize) {
         if round == 1 {
             run.rest();
         }
-        run.finish(update(("d", "a"), Shape::Array { offset: 0 }, Condition::Always, data(length, 1)));
+        run.finish(update(("d", "a"), Shape::array(0), Condition::Always, data(length, 1)));
         assert_eq!(run.refused, refused, "there is room again");
         run.finish(Command::Checkpoint);
     }
@@ -206,7 +206,7 @@ fn an_arena_in_pieces(run: &mut Run) {
     run.rest();
     let refused = run.refused;
     for n in 0..100 {
-        let shape = Shape::Array { offset: 700_000 + n * 4000 };
+        let shape = Shape::array(700_000 + n * 4000);
         run.finish(update(("d", "a"), shape, Condition::Always, data(3900, n)));
     }
     assert!(run.refused > refused, "there are pages left");
@@ -227,7 +227,7 @@ fn a_data_slice_in_pieces(run: &mut Run) {
         operate(Operation::Punch { scope, condition: Condition::Always })
     };
     let long = |n: u64| {
-        let shape = Shape::Array { offset: 500_000 + n * 50_000 };
+        let shape = Shape::array(500_000 + n * 50_000);
         update(("d", "a"), shape, Condition::Always, data(40_000, n))
     };
     for n in (0..pieces).step_by(2) {

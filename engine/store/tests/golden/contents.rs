@@ -65,9 +65,9 @@ pub(crate) fn write(target: &mut Target) {
     }
     target.checkpoint();
     // An array with an older extent below a newer one, a hole, and a tail in the data slice.
-    target.update("array", "value", Shape::Array { offset: 0 }, &lines(100, 1)).unwrap();
-    target.update("array", "value", Shape::Array { offset: 50 }, &lines(100, 2)).unwrap();
-    target.update("array", "value", Shape::Array { offset: 10_000 }, &lines(5000, 3)).unwrap();
+    target.update("array", "value", Shape::array(0), &lines(100, 1)).unwrap();
+    target.update("array", "value", Shape::array(50), &lines(100, 2)).unwrap();
+    target.update("array", "value", Shape::array(10_000), &lines(5000, 3)).unwrap();
     target.punch(Scope::Range { address: address("array", "value"), offset: 10, length: 20 }).unwrap();
     // Superseded once, so that there is history.
     target.update("small", "value", Shape::Single, &Bytes::from_static(b"the newer value")).unwrap();

@@ -104,7 +104,7 @@ impl Run {
         let offset = self.random.random_range(0..5000);
         let is_single = held.single.is_some() || !held.holds() && self.random.random_bool(0.3);
         let event = if is_single { Event::Single(data.clone()) } else { Event::Written(offset, data.clone()) };
-        let shape = if is_single { Shape::Single } else { Shape::Array { offset } };
+        let shape = if is_single { Shape::Single } else { Shape::array(offset) };
         (Operation::Update { address, shape, condition, checksums, data }, event)
     }
 

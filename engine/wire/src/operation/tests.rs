@@ -25,7 +25,13 @@ fn payload() -> impl Strategy<Value = Bytes> {
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
-    prop_oneof![Just(Condition::Always), Just(Condition::Absent), Just(Condition::Present)]
+    prop::sample::select(vec![
+        Condition::Always,
+        Condition::Absent,
+        Condition::Present,
+        Condition::DkeyAbsent,
+        Condition::DkeyPresent,
+    ])
 }
 
 fn checksums() -> impl Strategy<Value = Checksums> {
@@ -34,7 +40,10 @@ fn checksums() -> impl Strategy<Value = Checksums> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let shape = prop_oneof![Just(Shape::Single), any::<u64>().prop_map(|offset| Shape::Array { offset })];
+    let shape = prop_oneof![
+        Just(Shape::Single),
+        any::<(u64, u32)>().prop_map(|(offset, record_bytes)| Shape::Array { offset, record_bytes })
+    ];
     let selection = prop_oneof![
         Just(Selection::Single),
         any::<(u64, u64)>().prop_map(|(offset, length)| Selection::Array { offset, length })
@@ -73,8 +82,24 @@ fn operation() -> impl Strategy<Value = Operation> {
         (scope, condition()).prop_map(|(scope, condition)| Operation::Punch { scope, condition }),
         (level, prop::collection::vec(any::<u8>(), 0..40), 1..=MAX_LIST_ENTRIES, epoch.clone())
             .prop_map(|(level, after, limit, epoch)| Operation::List { level, after, limit, epoch }),
-        (address(), epoch).prop_map(|(address, epoch)| Operation::ArraySize { address, epoch }),
+        (address(), epoch.clone()).prop_map(|(address, epoch)| Operation::ArraySize { address, epoch }),
+        (address(), any::<u64>(), 1..=MAX_LIST_ENTRIES, epoch.clone())
+            .prop_map(|(address, from, limit, epoch)| { Operation::Extents { address, from, limit, epoch } }),
+        (object(), prop::option::of(key()), prop::option::of(key()), 0usize..3, any::<bool>(), epoch).prop_map(
+            |(object, dkey, akey, depth, last, epoch)| Operation::QueryKey {
+                object,
+                dkey,
+                akey,
+                depth: [Depth::Dkey, Depth::Akey, Depth::Extent][depth],
+                end: if last { End::Last } else { End::First },
+                epoch
+            }
+        ),
     ]
+}
+
+fn stretch() -> impl Strategy<Value = Stretch> {
+    any::<(u64, u64, u64)>().prop_map(|(offset, length, epoch)| Stretch { offset, length, epoch: Epoch(epoch) })
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -84,13 +109,18 @@ fn answer() -> impl Strategy<Value = Answer> {
         data,
     });
     let name = prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
+    let found = name.clone();
     prop_oneof![
         prop::sample::select(Status::ALL).prop_map(Err),
         any::<u64>().prop_map(|epoch| Ok(Outcome::Changed(Epoch(epoch)))),
         prop::collection::vec(segment, 0..4).prop_map(|segments| Ok(Outcome::Fetched(segments))),
-        (prop::collection::vec(name, 0..5), any::<bool>())
+        (prop::collection::vec(name.clone(), 0..5), any::<bool>())
             .prop_map(|(names, more)| Ok(Outcome::Listed { names, more })),
         any::<u64>().prop_map(|size| Ok(Outcome::Size(size))),
+        (any::<u32>(), prop::collection::vec(stretch(), 0..5), any::<bool>())
+            .prop_map(|(record_bytes, stretches, more)| Ok(Outcome::Extents { record_bytes, stretches, more })),
+        (prop::option::of(name), prop::option::of(found), prop::option::of(stretch()))
+            .prop_map(|(dkey, akey, stretch)| Ok(Outcome::Found { dkey, akey, stretch })),
     ]
 }
 
@@ -143,7 +173,7 @@ fn golden_bytes_of_version_2() {
             dkey: Key::new(b"d").unwrap(),
             akey: Key::new(b"ak").unwrap(),
         },
-        shape: Shape::Array { offset: 5 },
+        shape: Shape::array(5),
         condition: Condition::Absent,
         checksums: Checksums::from_bytes(ChecksumKind::Crc32c, &[1, 2, 3, 4]).unwrap(),
         data: Bytes::from_static(b"xyz"),
@@ -152,7 +182,7 @@ fn golden_bytes_of_version_2() {
     let expected = concat!(
         "00000000000000000000000000001111", // pool
         "00000000000000000000000000002222", // container
-        "0101010100000000",                 // update, array, absent, CRC32C; limit
+        "0101010101000000",                 // update, array, absent, CRC32C; record bytes
         "01000000000000000200000000000000", // object
         "0100020001000000",                 // key lengths, checksum count
         "0500000000000000",                 // offset

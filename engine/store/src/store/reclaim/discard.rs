@@ -1,0 +1,96 @@
+//! Removing what a range of epochs wrote.
+
+use types::{Epoch, ObjectId, Place, Status};
+
+use super::super::Store;
+use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, remove};
+use crate::arena::Arena;
+use crate::catalog::{self, Container};
+use crate::command::{Reply, Token};
+use crate::index::epoch_of;
+use crate::tree::Cursor;
+
+/// A discard under way.
+pub(in super::super) struct Discard {
+    pub(super) token: Token,
+    place: Place,
+    object: Option<ObjectId>,
+    from: Epoch,
+    to: Epoch,
+    /// The next key to look at.
+    next: Vec<u8>,
+}
+
+impl Discard {
+    pub(in super::super) fn new(
+        token: Token,
+        place: Place,
+        object: Option<ObjectId>,
+        (from, to): (Epoch, Epoch),
+    ) -> Discard {
+        let next = object.map(|object| object.to_bytes().to_vec()).unwrap_or_default();
+        Discard { token, place, object, from, to, next }
+    }
+
+    /// The next records to remove, and whether they are the last.
+    fn collect(&mut self, arena: &Arena, container: Container) -> (Vec<Vec<u8>>, bool) {
+        let within = self.object.map(ObjectId::to_bytes);
+        let mut doomed = Vec::new();
+        let mut cursor = Cursor::seek(container.tree(), arena, &self.next);
+        for _ in 0..RECORDS_PER_SLICE {
+            let Some(key) = cursor.key(arena).filter(|key| within.is_none_or(|object| key.starts_with(&object))) else {
+                return (doomed, true);
+            };
+            if doomed.len() >= REMOVALS_PER_SLICE {
+                break;
+            }
+            if (self.from..=self.to).contains(&epoch_of(key)) {
+                doomed.push(key.to_vec());
+            }
+            cursor.next(arena);
+        }
+        if let Some(key) = cursor.key(arena) {
+            self.next = key.to_vec();
+        }
+        (doomed, cursor.key(arena).is_none())
+    }
+}
+
+impl Store {
+    /// Takes up a discard; the ticks carry it out.
+    pub(in super::super) fn discard(&mut self, discard: Discard) {
+        self.reclaim.discards.push_back(discard);
+    }
+
+    /// A slice of the oldest discard.
+    pub(super) fn discard_slice(&mut self) {
+        let Some(mut discard) = self.reclaim.discards.pop_front() else { return };
+        let Some(container) = catalog::find_container(&self.arena, discard.place) else {
+            return self.reply_after(self.log.last_epoch(), discard.token, Reply::Done(Err(Status::NoHandle)));
+        };
+        let (doomed, ended) = discard.collect(&self.arena, container);
+        let mut rest = &doomed[..];
+        while !rest.is_empty() && self.log.admits() {
+            self.arena.begin(true);
+            match remove(&mut self.arena, container, rest) {
+                Ok(removed) => {
+                    rest = &rest[removed..];
+                    let epoch = self.clock.tick(self.now);
+                    self.commit(epoch);
+                    self.barrier = epoch;
+                    self.stats.discarded += removed as u64;
+                }
+                Err(status) => {
+                    self.arena.rollback();
+                    return self.reply_after(self.log.last_epoch(), discard.token, Reply::Done(Err(status)));
+                }
+            }
+        }
+        if let Some(first) = rest.first() {
+            discard.next = first.clone();
+        } else if ended {
+            return self.reply_after(self.log.last_epoch(), discard.token, Reply::Done(Ok(())));
+        }
+        self.reclaim.discards.push_front(discard);
+    }
+}
