@@ -135,7 +135,7 @@ fn recover(driver: Driver, count: u64, value: &Value) -> Result<Driver, String> 
     let pages = start.elapsed().as_secs_f64();
     println!("recovery_s={whole:.2}");
     println!("recovery_log_mib={}", found.replayed_bytes >> 20);
-    println!("recovery_pages_mib={}", again.pages * BLOCK >> 20);
+    println!("recovery_pages_mib={}", (again.pages * BLOCK) >> 20);
     println!("recovery_pages_s={pages:.2}");
     let replayed = (found.replayed_bytes - again.replayed_bytes) as f64 / GIB;
     println!("recovery_s_per_gib_of_log={:.2}", (whole - pages).max(0.0) / replayed);

@@ -173,7 +173,7 @@ impl Crashes {
         let found = compare(&Arc::new(found), possible, what);
         if goes_on {
             self.figures.went_on += 1;
-            check_goes_on(&mut driven, what);
+            check_goes_on(&mut driven, &found, what);
         }
         self.images.insert(digest, Arc::clone(&found));
         found

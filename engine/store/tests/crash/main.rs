@@ -11,6 +11,7 @@ mod target;
 mod alphabet;
 mod enumerate;
 mod harm;
+mod observe;
 mod opening;
 mod run;
 mod state;

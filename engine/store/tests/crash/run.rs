@@ -10,10 +10,11 @@ use daos_store::{
 use media::{Contents, Fault, Queue};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use types::{ChecksumKind, Epoch, Operation, Status};
+use types::{Address, ChecksumKind, Epoch, Operation, Status};
 
 use crate::alphabet::{Step, commands};
-use crate::state::{State, read_all, value};
+use crate::observe::{read_all, value};
+use crate::state::{Ends, State};
 use crate::target::{self, IDENTITY, MIB, PLACE, SECOND};
 
 pub(crate) const ARENA: u64 = MIB;
@@ -63,9 +64,9 @@ pub(crate) enum Pace {
 /// What a command's reply is compared with.
 enum Expected {
     /// The change with this index, and how it must end.
-    Change(usize, Result<(), Status>),
-    /// A fetch that must bring what this state has under these names.
-    Read(Arc<State>, (Vec<u8>, Vec<u8>)),
+    Change(usize, Ends),
+    /// A fetch that must bring what this state has there.
+    Read(Arc<State>, Address),
 }
 
 /// One change: journal events before it was submitted and before it was acknowledged. A refusal says nothing about the
@@ -74,6 +75,15 @@ enum Expected {
 struct Change {
     submitted: usize,
     acknowledged: Option<usize>,
+}
+
+fn result(reply: Reply) -> Result<(), Status> {
+    match reply {
+        Reply::Operated(answer) => answer.map(|_| ()),
+        Reply::Prepared(answer) => answer.map(|_| ()),
+        Reply::Done(done) => done,
+        other => panic!("not the answer to a change: {other:?}"),
+    }
 }
 
 /// A store on journaling devices, and the model beside it.
@@ -125,13 +135,12 @@ impl Run {
         let before = self.states.last().expect("there is a first one");
         let expected = match &command {
             Command::Operate { operation: Operation::Fetch { address, .. }, .. } => {
-                let names = (address.dkey.as_bytes().to_vec(), address.akey.as_bytes().to_vec());
-                Expected::Read(Arc::clone(before), names)
+                Expected::Read(Arc::clone(before), address.clone())
             }
             _ => {
                 let mut state = State::clone(before);
-                let ends = state.apply(&command);
-                let next = if ends.is_ok() { Arc::new(state) } else { Arc::clone(before) };
+                let ends = state.apply(&command, self.now);
+                let next = if ends == Ends::Made { Arc::new(state) } else { Arc::clone(before) };
                 self.states.push(next);
                 self.changes.push(Change { submitted: self.fault.events(), acknowledged: None });
                 Expected::Change(self.changes.len() - 1, ends)
@@ -153,17 +162,17 @@ impl Run {
         while let Some((token, reply)) = self.store.take_reply() {
             let expected = self.waiting.remove(&token).expect("each command is answered once");
             match (expected, reply) {
-                (Expected::Read(state, names), Reply::Operated(answer)) => self.check_read(&state, &names, answer),
+                (Expected::Read(state, address), Reply::Operated(answer)) => self.check_read(&state, &address, answer),
                 (Expected::Change(index, ends), reply) => {
-                    let found = match reply {
-                        Reply::Operated(answer) => answer.map(|_| ()),
-                        Reply::Done(done) => done,
-                        other => panic!("change {index}: {other:?}"),
-                    };
-                    if found == ends {
-                        self.changes[index].acknowledged = ends.is_ok().then(|| self.fault.events());
-                    } else {
-                        self.tolerate(index, found.expect_err("a change that the model refuses was made"));
+                    let found = result(reply);
+                    match (ends, found) {
+                        (Ends::Made, Ok(())) => self.changes[index].acknowledged = Some(self.fault.events()),
+                        (Ends::NothingOr(_), Ok(())) => {}
+                        (Ends::Refused(wanted) | Ends::NothingOr(wanted), Err(status)) if status == wanted => {}
+                        (_, Err(status)) => self.tolerate(index, status),
+                        (Ends::Refused(wanted), Ok(())) => {
+                            panic!("change {index} was made; it should have been refused: {wanted}");
+                        }
                     }
                 }
                 (Expected::Read(..), other) => panic!("{other:?}"),
@@ -171,20 +180,20 @@ impl Run {
         }
     }
 
-    fn check_read(&mut self, state: &State, names: &(Vec<u8>, Vec<u8>), answer: types::Answer) {
+    fn check_read(&mut self, state: &State, address: &Address, answer: types::Answer) {
         match value(answer) {
             Ok(found) => {
-                let held = |state: &State| state.values.as_ref().and_then(|values| values.get(names)).cloned();
+                let held = |state: &State| state.values.as_ref().and_then(|values| values.get(address)).cloned();
                 // What a dead target has refused may be there and may not; it must not serve anything else.
                 let is_dead = self.store.health() != Health::Healthy;
                 let of_the_dead = || self.possible(self.fault.events()).iter().any(|state| held(state) == found);
                 assert!(
                     held(state) == found || is_dead && of_the_dead(),
-                    "what was served under {names:?} is not what {state:?} has"
+                    "what was served under {address:?} is not what {state:?} has"
                 );
             }
             Err(status) if self.tolerated.contains(&status) => self.refused += 1,
-            Err(status) => panic!("{names:?} were refused: {status}"),
+            Err(status) => panic!("{address:?} were refused: {status}"),
         }
     }
 
@@ -248,7 +257,16 @@ impl Run {
         if step == Step::Rest {
             self.rest();
         }
-        for command in commands(step, self.now) {
+        if step.takes_time() {
+            // All before it is done first, so that it is one change among others.
+            self.work_off();
+        }
+        for command in commands(step, self.now, &self.states[self.states.len() - 1].clone()) {
+            if step.takes_time() {
+                self.finish(command);
+                self.now += SECOND;
+                continue;
+            }
             self.submit(command);
             match pace {
                 Pace::Serial => self.work_off(),
@@ -303,23 +321,24 @@ pub(crate) fn recover(image: Vec<Contents>, what: &dyn Fn() -> String) -> (Drive
     (driven, found)
 }
 
-/// A recovered target takes changes, checkpoints, and opens again with them. Its clock says that it is long ago: what it
-/// writes must be newer all the same than what it held.
-pub(crate) fn check_goes_on(driven: &mut Driven, what: &dyn Fn() -> String) {
-    let now = Epoch(1);
-    assert_eq!(
-        driven.run(Command::ContainerCreate(PLACE, ChecksumKind::Crc32c), now),
-        Reply::Done(Ok(())),
-        "{}",
-        what()
-    );
-    let mut expected = read_all(driven).unwrap();
-    for step in [Step::PunchDkey, Step::Large, Step::Piece, Step::Checkpoint, Step::Small] {
-        for command in commands(step, 1) {
-            expected.apply(&command).unwrap();
-            let reply = driven.run(command, now);
-            assert!(matches!(reply, Reply::Operated(Ok(_)) | Reply::Done(Ok(()))), "{}: {reply:?}", what());
-        }
+/// A recovered target, which holds `found`, takes changes, checkpoints, and opens again with them. Its clock says that it is long ago: what
+/// it writes must be newer all the same than what it held.
+pub(crate) fn check_goes_on(driven: &mut Driven, found: &State, what: &dyn Fn() -> String) {
+    let mut expected = found.clone();
+    let create = Command::ContainerCreate(PLACE, ChecksumKind::Crc32c);
+    let mut all = vec![create];
+    for step in [Step::Commit, Step::PunchDkey, Step::Large, Step::Piece, Step::Checkpoint, Step::Small] {
+        all.extend(commands(step, 1, found));
+    }
+    for (n, command) in all.into_iter().enumerate() {
+        let ends = expected.apply(&command, (1 << 62) + n as u64);
+        let answer = result(driven.run(command, Epoch(1)));
+        let right = match ends {
+            Ends::Made => answer == Ok(()),
+            Ends::Refused(status) => answer == Err(status),
+            Ends::NothingOr(status) => answer == Ok(()) || answer == Err(status),
+        };
+        assert!(right, "{}: {ends:?} but {answer:?}", what());
     }
     let (store, _) = open(&mut driven.devices, IDENTITY, memory(), settings()).unwrap();
     driven.store = store;

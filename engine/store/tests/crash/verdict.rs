@@ -2,11 +2,12 @@
 
 use daos_store::{Devices, Driven, Event, OpenError, Recovery};
 use media::Role;
-use types::Status;
+use types::{Epoch, Status};
 
-use crate::alphabet::NAMES;
+use crate::alphabet::{Name, names};
+use crate::observe::read_one;
 use crate::run::{memory, settings};
-use crate::state::{State, read_one};
+use crate::state::{State, Value};
 use crate::target::IDENTITY;
 
 /// How a target opened.
@@ -20,7 +21,7 @@ pub(crate) enum Verdict {
     Failed(Role),
     /// It opened; this many values are refused as damaged, each with an event that names the place, and all others are right.
     Values(u64),
-    /// It opened as a whole without the last group, and said so.
+    /// It opened without the last group, and said so. What was hit by the misdirected write of that group is refused.
     Dropped,
     /// It opened as a whole without the last group, and did not notice.
     Lost,
@@ -51,11 +52,11 @@ fn compare(
 ) -> Verdict {
     let mut refused = 0;
     let (mut is_expected, mut is_before_last) = (true, true);
-    for name in NAMES {
-        match read_one(driven, name) {
+    for name in names() {
+        match read_one(driven, &name, Epoch::MAX) {
             Ok(found) => {
-                is_expected &= held(expected, name) == found.as_ref();
-                is_before_last &= held(before_last, name) == found.as_ref();
+                is_expected &= held(expected, &name) == found.as_ref();
+                is_before_last &= held(before_last, &name) == found.as_ref();
             }
             Err(status) => {
                 assert_eq!(status, Status::Checksum, "{}: {name:?}", what());
@@ -68,13 +69,13 @@ fn compare(
     match (is_expected, is_before_last) {
         (true, _) if refused > 0 => Verdict::Values(refused),
         (true, _) => Verdict::Whole,
-        (false, true) if refused > 0 => panic!("{}: the last group is missing, and values are damaged", what()),
         (false, true) if recovery.dropped_group => Verdict::Dropped,
+        (false, true) if refused > 0 => panic!("{}: the last group is missing, and values are damaged", what()),
         (false, true) => Verdict::Lost,
         (false, false) => panic!("{}: it does not hold {expected:?}", what()),
     }
 }
 
-fn held<'a>(state: &'a State, (dkey, akey, _): (&str, &str, bool)) -> Option<&'a crate::state::Value> {
-    state.values.as_ref()?.get(&(dkey.as_bytes().to_vec(), akey.as_bytes().to_vec()))
+fn held<'a>(state: &'a State, name: &Name) -> Option<&'a Value> {
+    state.values.as_ref()?.get(&name.address)
 }

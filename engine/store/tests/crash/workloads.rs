@@ -5,15 +5,15 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use types::{Condition, Operation, Scope, Shape, Status};
 
-use crate::alphabet::{ALPHABET, OTHER_POOL, Step, commands, operate, single, update};
+use crate::alphabet::{ALPHABET, OTHER_POOL, Step, operate, single, update};
 use crate::enumerate::{Crashes, EVERY_POINT, Figures, Points};
 use crate::run::{Pace, Run, start};
-use crate::target::{MIB, address, data};
+use crate::target::{MIB, OBJECT, address, data};
 
 const LONG: bool = cfg!(feature = "long");
 
 /// Seeds of the order in which pipelined commands are executed.
-const PIPELINES: u64 = if LONG { 8 } else { 3 };
+const PIPELINES: u64 = if LONG { 8 } else { 1 };
 
 /// All sequences of one, two and three steps whose first step is of this quarter of the alphabet.
 pub(crate) fn sequences(part: &'static str, quarter: usize) -> Figures {
@@ -179,9 +179,7 @@ fn fill_and_empty(run: &mut Run, length: usize) {
     for round in 0..3 {
         fill(run, length);
         let refused = run.refused;
-        for command in commands(Step::PunchObject, 0) {
-            run.finish(command);
-        }
+        run.finish(operate(Operation::Punch { scope: Scope::Object(OBJECT), condition: Condition::Always }));
         assert_eq!(run.refused, refused, "room is kept for removals");
         // Once at once, once when time has passed.
         if round == 1 {

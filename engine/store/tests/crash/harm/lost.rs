@@ -73,7 +73,7 @@ pub(crate) fn goes_on_after_loss(part: &'static str) -> Figures {
         let what = || format!("{part}: write {skip} of {role:?} is lost, {pace:?}");
         if judge(devices(run.contents()), run.last(), run.last(), &what) == Verdict::Whole {
             let (mut driven, _) = recover(run.contents(), &what);
-            check_goes_on(&mut driven, &what);
+            check_goes_on(&mut driven, run.last(), &what);
             opened += 1;
         }
     });
