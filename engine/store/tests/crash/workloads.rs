@@ -41,7 +41,7 @@ pub(crate) fn sequences(part: &'static str, quarter: usize) -> Figures {
 pub(crate) fn long_random_histories(part: &'static str) -> Figures {
     let start = start();
     let mut crashes = Crashes::default();
-    for seed in 0..if LONG { 200 } else { 12 } {
+    for seed in 0..if LONG { 400 } else { 12 } {
         let mut random = StdRng::seed_from_u64(seed);
         let steps: Vec<Step> = (0..60)
             .map(|_| match random.random_range(0..=ALPHABET.len()) {

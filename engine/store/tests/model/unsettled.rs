@@ -16,7 +16,7 @@ impl Run {
         let (object, dkey, _) = self.names();
         let level =
             [Level::Objects, Level::Dkeys(object), Level::Akeys(object, dkey)][self.random.random_range(0..3)].clone();
-        let Some(&as_of) = self.epochs.last() else { return };
+        let as_of = self.target.now;
         let then = self.model.names(&level, as_of);
         let (mut always, mut ever) = (then.clone(), then.clone());
         let (mut of_then, mut of_now) = (Some(Vec::new()), Some(Vec::new()));
@@ -61,24 +61,37 @@ impl Run {
         self.target.driven.devices = devices;
         let (mut models, mut epochs) = (vec![self.model.clone()], Vec::new());
         let mut acknowledged = 0;
+        // What is prepared is committed in between, or not.
+        let commits_at = self.random.random_range(1..12);
         for n in 1..=self.random.random_range(1..8) {
-            let names = self.names();
             let mut model = models[n - 1].clone();
             self.target.now = Epoch(self.target.now.0 + 1000);
-            let (operation, event) = self.change(&model, &names);
-            model.push(&names, self.target.now, event);
+            let command = match self.past.prepared.as_ref().filter(|_| n == commits_at) {
+                Some(prepared) => {
+                    prepared.commit(&mut model);
+                    Command::Commit(prepared.id)
+                }
+                None => {
+                    let names = self.free_names(n >= commits_at);
+                    let (operation, event) = self.change(&model, &names);
+                    model.push(&names, self.target.now, event);
+                    Command::Operate { place: PLACE, operation }
+                }
+            };
             models.push(model);
             epochs.push(self.target.now);
-            self.target.driven.submit(Command::Operate { place: PLACE, operation }, self.target.now);
+            self.target.driven.submit(command, self.target.now);
             for _ in 0..self.random.random_range(0..4) {
                 self.target.driven.step();
             }
             while let Some((_, reply)) = self.target.driven.store.take_reply() {
-                assert_eq!(reply, Reply::Operated(Ok(Outcome::Changed(epochs[acknowledged]))));
+                let changed = Reply::Operated(Ok(Outcome::Changed(epochs[acknowledged])));
+                assert!(reply == changed || reply == Reply::Done(Ok(())), "{reply:?}");
                 acknowledged += 1;
             }
         }
         caches.lose(&self.target.mems, &mut self.random);
+        self.past.counts.losses_of_power += 1;
         self.target.reopen();
         self.target.check();
         // Also as of each of the changes: a removal of what was just made leaves no trace in what is there now.
@@ -86,12 +99,27 @@ impl Run {
         let survived =
             (acknowledged..models.len()).find(|n| epochs.iter().all(|epoch| self.holds(&models[*n], &all, *epoch)));
         let survived = survived.expect("it holds what it held after some change");
+        if survived >= commits_at && self.past.prepared.is_some() {
+            self.past.prepared = None;
+            self.past.counts.commits += 1;
+        }
+        assert_eq!(self.target.run(Command::PreparedList), self.past.listed());
         self.epochs.extend_from_slice(&epochs[..survived]);
         self.model = models.swap_remove(survived);
     }
 
+    /// Names that no transaction holds, or any when it was committed.
+    fn free_names(&mut self, committed: bool) -> Names {
+        loop {
+            let names = self.names();
+            if committed || !self.past.holds(|held| *held == names) {
+                return names;
+            }
+        }
+    }
+
     /// A change that nothing refuses, and what it does to the model.
-    fn change(&mut self, model: &Model, names: &Names) -> (Operation, Event) {
+    pub(crate) fn change(&mut self, model: &Model, names: &Names) -> (Operation, Event) {
         let address = Run::address(names);
         let condition = Condition::Always;
         if self.random.random_bool(0.2) {
