@@ -58,6 +58,11 @@ impl OpenDevice {
         OpenDevice::with(path, OpenOptions::new().read(true).write(true))
     }
 
+    /// Opens an existing device to look at it: nothing can be written, and the lock is the same.
+    pub fn open_read_only(path: &Path) -> Result<OpenDevice, DeviceError> {
+        OpenDevice::with(path, OpenOptions::new().read(true))
+    }
+
     /// Opens a device file, making or resizing it to `bytes` with all its space reserved. A block device is taken as it is
     /// and must have at least `bytes`.
     pub fn create(path: &Path, bytes: u64) -> Result<OpenDevice, DeviceError> {
@@ -272,8 +277,12 @@ mod tests {
         let path = folder.path().join("bdev");
         let owner = OpenDevice::create(&path, 64 << 10).unwrap();
         assert!(matches!(OpenDevice::open(&path), Err(DeviceError::InUse { .. })));
+        assert!(matches!(OpenDevice::open_read_only(&path), Err(DeviceError::InUse { .. })));
         drop(owner);
         assert_eq!(OpenDevice::open(&path).unwrap().length(), 64 << 10);
+        let looked_at = OpenDevice::open_read_only(&path).unwrap();
+        assert!(matches!(OpenDevice::open(&path), Err(DeviceError::InUse { .. })));
+        assert!(looked_at.write_at(0, &Buffer::padded(b"never")).is_err());
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{format, log, start};
+use crate::{format, log, offline, start};
 
 /// The data plane of one engine instance. Started by daos_server, which gives all settings.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "daos_engine", version)]
+#[command(name = "daos_engine", version, after_help = OFFLINE_HELP)]
 pub struct Arguments {
     /// Number of targets; must be that of the format.
     #[arg(short = 't', long = "targets", value_name = "N")]
@@ -64,6 +64,11 @@ pub struct Arguments {
     pub log_file: Option<PathBuf>,
 }
 
+const OFFLINE_HELP: &str = "\
+Of a stopped engine, changing nothing (each has --help of its own):
+  daos_engine fsck -n FILE | DEVICE...    check all that is stored and say what is wrong
+  daos_engine dump -n FILE | DEVICE...    show what is stored, structure by structure";
+
 /// Exit code when the engine could not start or had to end for a reason that a restart may not mend.
 pub const EXIT_FAILED: u8 = 1;
 /// Exit code when a target's thread could not go on: a restart recovers it from its log.
@@ -72,6 +77,9 @@ pub const EXIT_TARGET_FAILED: u8 = 3;
 /// Runs the program and gives its exit code: 0 after an orderly shutdown, [`EXIT_FAILED`], 2 for wrong usage,
 /// [`EXIT_TARGET_FAILED`].
 pub fn run() -> ExitCode {
+    if let Some(code) = offline::run(std::env::args_os()) {
+        return code;
+    }
     fabric::own_signals();
     let arguments = Arguments::parse();
     if arguments.format {

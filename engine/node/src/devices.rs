@@ -272,7 +272,7 @@ fn refuse_formatted(path: &Path) -> Result<(), DeviceFault> {
     Err((path.to_owned(), Box::new(fault)))
 }
 
-fn failed(path: &Path, error: &DeviceError) -> DeviceFault {
+pub(crate) fn failed(path: &Path, error: &DeviceError) -> DeviceFault {
     let (name, resolution) = match error {
         DeviceError::InUse { .. } => (
             FaultName::StorageDeviceAlreadyMounted,

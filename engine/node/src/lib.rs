@@ -13,6 +13,7 @@ mod interface;
 mod local;
 mod log;
 mod notify;
+mod offline;
 mod peers;
 mod port;
 pub mod service;

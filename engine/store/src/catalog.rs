@@ -26,9 +26,9 @@ use crate::tree::{Cursor, Tree};
 
 pub(crate) const CATALOG: Tree = Tree { root_at: CATALOG_AT };
 
-const POOL: u8 = 1;
-const CONTAINER: u8 = 2;
-const GRAVE: u8 = 3;
+pub(crate) const POOL: u8 = 1;
+pub(crate) const CONTAINER: u8 = 2;
+pub(crate) const GRAVE: u8 = 3;
 /// Where `snapshots` has its entries.
 pub(crate) const SNAPSHOT: u8 = 4;
 /// Where `prepared` has its entries.
@@ -43,22 +43,22 @@ pub(crate) struct Pool(pub(crate) u64);
 pub(crate) struct Container(pub(crate) u64);
 
 const POOL_BYTES: usize = 64;
-const POOL_SERIAL_AT: u64 = 16;
-const POOL_PROMISED_ARENA_AT: u64 = 24;
-const POOL_PROMISED_DATA_AT: u64 = 32;
-const POOL_USED_ARENA_AT: u64 = 40;
-const POOL_USED_DATA_AT: u64 = 48;
+pub(crate) const POOL_SERIAL_AT: u64 = 16;
+pub(crate) const POOL_PROMISED_ARENA_AT: u64 = 24;
+pub(crate) const POOL_PROMISED_DATA_AT: u64 = 32;
+pub(crate) const POOL_USED_ARENA_AT: u64 = 40;
+pub(crate) const POOL_USED_DATA_AT: u64 = 48;
 
 const CONTAINER_BYTES: usize = 96;
-const CONTAINER_POOL_AT: u64 = 16;
-const CONTAINER_ROOT_AT: u64 = 24;
-const CONTAINER_USED_ARENA_AT: u64 = 32;
-const CONTAINER_USED_DATA_AT: u64 = 40;
-const CONTAINER_OBJECT_TOMBSTONES_AT: u64 = 48;
-const CONTAINER_DKEY_TOMBSTONES_AT: u64 = 56;
-const CONTAINER_HISTORY_AT: u64 = 64;
-const CONTAINER_CHECKSUM_KIND_AT: u64 = 72;
-const CONTAINER_RECORD_SIZES_AT: u64 = 80;
+pub(crate) const CONTAINER_POOL_AT: u64 = 16;
+pub(crate) const CONTAINER_ROOT_AT: u64 = 24;
+pub(crate) const CONTAINER_USED_ARENA_AT: u64 = 32;
+pub(crate) const CONTAINER_USED_DATA_AT: u64 = 40;
+pub(crate) const CONTAINER_OBJECT_TOMBSTONES_AT: u64 = 48;
+pub(crate) const CONTAINER_DKEY_TOMBSTONES_AT: u64 = 56;
+pub(crate) const CONTAINER_HISTORY_AT: u64 = 64;
+pub(crate) const CONTAINER_CHECKSUM_KIND_AT: u64 = 72;
+pub(crate) const CONTAINER_RECORD_SIZES_AT: u64 = 80;
 
 impl Pool {
     pub(crate) fn id(self, arena: &Arena) -> PoolId {

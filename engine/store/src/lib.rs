@@ -16,8 +16,12 @@ mod command;
 mod drive;
 mod error;
 mod extents;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod index;
+pub mod inspect;
 mod log;
 mod prepared;
 mod probe;

@@ -14,6 +14,7 @@ mod target;
 use std::path::PathBuf;
 use std::sync::Once;
 
+use daos_store::inspect::{CheckOptions, Findings, check_target};
 use daos_store::{Devices, Driven, FORMAT_VERSION, Geometry, Identity, OpenError, Settings};
 use media::{Label, Mem, Role, Slice};
 use target::{IDENTITY, MIB, Target};
@@ -94,6 +95,11 @@ fn open(mut devices: Devices, identity: Identity) -> Result<Driven, OpenError> {
 fn the_image_of_this_version_opens_checks_and_gives_back_every_value() {
     let device = fixture(FORMAT_VERSION);
     assert_eq!(Label::decode(&device), Some(Ok(label())));
+    let mut findings = Findings::new(10);
+    let options = CheckOptions { data: true };
+    let mut devices = slices(&device).devices();
+    let summary = check_target(&mut devices, Some(&IDENTITY), Some(ARENA_BYTES), options, &mut findings);
+    assert!(findings.list().is_empty() && summary.values > 10, "{findings:?} {summary:?}");
     let mut target = Target::over(slices(&device), ARENA_BYTES);
     assert!(target.recovery.pages > 0 && target.recovery.groups > 0, "{:?}", target.recovery);
     target.check();

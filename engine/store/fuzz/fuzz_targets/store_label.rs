@@ -1,0 +1,4 @@
+//! The label of a device. See engine/store/src/fuzzing.rs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| daos_store::fuzzing::label(data));

@@ -1,0 +1,4 @@
+//! A record and a key of an index. See engine/store/src/fuzzing.rs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| daos_store::fuzzing::record(data));

@@ -1,0 +1,4 @@
+//! A whole target: checked, dumped and opened, whatever its slices hold. See engine/store/src/fuzzing.rs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| daos_store::fuzzing::target(data));
