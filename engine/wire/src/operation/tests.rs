@@ -1,8 +1,10 @@
 //! Round trips, golden bytes, truncation and damage.
 
+use super::answer::RawAnswer;
 use super::*;
 use crate::frame::{HEADER_BYTES, Kind};
 use proptest::prelude::*;
+use types::{Answer, Outcome, Segment, Status, Stretch};
 
 fn flat(body: Body) -> Bytes {
     Bytes::from(body.into_frame(Kind::Request, 0, 0).concat()).slice(HEADER_BYTES..)
