@@ -4,8 +4,8 @@ use bytes::Bytes;
 use daos_store::{Command, Reply};
 use erasure::checksums;
 use types::{
-    ChecksumKind, Condition, ContainerId, Epoch, Level, Operation, Outcome, Place, PoolId, Scope, Segment, Selection,
-    Shape, Status,
+    Address, ChecksumKind, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome, Place, PoolId,
+    Scope, Segment, Selection, Shape, Status, TransactionId,
 };
 use uuid::Uuid;
 
@@ -15,6 +15,11 @@ use crate::target::{OBJECT, PLACE, Target, address, key};
 const OTHER: Place = Place { pool: PoolId(Uuid::from_u128(0x101)), container: ContainerId(Uuid::from_u128(0x201)) };
 /// In the graveyard when the history ends.
 const DYING: Place = Place { pool: PoolId(Uuid::from_u128(0x100)), container: ContainerId(Uuid::from_u128(0x202)) };
+
+const TRANSACTION: TransactionId = TransactionId(Uuid::from_u128(0x301));
+/// An array of records of four bytes.
+const RECORDS: Shape = Shape::Array { offset: 8, record_bytes: 4 };
+const NUMBERS: [u64; 3] = [256, 1, 70_000];
 
 /// Bytes of which one line of a dump says all.
 fn lines(length: usize, byte: u8) -> Bytes {
@@ -77,6 +82,35 @@ pub(crate) fn write(target: &mut Target) {
     target.punch(Scope::Dkey(OBJECT, key("gone"))).unwrap();
     target.punch(Scope::Akey(address("gone too", "value"))).unwrap();
     assert_eq!(target.run(Command::ContainerDestroy(DYING)), Reply::Done(Ok(())));
+    target.update("records", "value", RECORDS, &lines(40, 5)).unwrap();
+    let epoch = target.now;
+    assert_eq!(target.run(Command::SnapshotAdd { place: PLACE, epoch }), Reply::Done(Ok(())));
+    // Numbers as dkeys: not in byte order as clients give them.
+    for number in NUMBERS {
+        let reply = target.run(Command::Operate { place: OTHER, operation: update(numbered(number), b"by number") });
+        assert!(matches!(reply, Reply::Operated(Ok(Outcome::Changed(_)))), "{reply:?}");
+    }
+    let operations = vec![
+        update(address("prepared", "small"), b"not seen yet"),
+        update(address("prepared", "large"), &lines(5000, 6)),
+    ];
+    let reply = target.run(Command::Prepare { transaction: TRANSACTION, place: OTHER, operations });
+    assert!(matches!(reply, Reply::Prepared(Ok(_))), "{reply:?}");
+}
+
+fn numbered(number: u64) -> Address {
+    let object = ObjectId { hi: 2 << 56, lo: 8 };
+    Address { object, dkey: Key::new(&number.to_le_bytes()).unwrap(), akey: key("value") }
+}
+
+fn list(level: Level) -> Operation {
+    Operation::List { level, after: Vec::new(), limit: 100, epoch: Epoch::MAX }
+}
+
+fn update(address: Address, data: &[u8]) -> Operation {
+    let (shape, condition, data) = (Shape::Single, Condition::Always, Bytes::copy_from_slice(data));
+    let checksums = checksums(ChecksumKind::Sha256, &data);
+    Operation::Update { address, shape, condition, checksums, data }
 }
 
 pub(crate) fn read_back(target: &mut Target) {
@@ -102,8 +136,28 @@ pub(crate) fn read_back(target: &mut Target) {
     assert_eq!(target.fetch_single("gone", "value"), Err(Status::Nonexistent));
     assert_eq!(target.fetch_single("gone too", "value"), Err(Status::Nonexistent));
     assert_eq!(target.fetch_single("gone too", "kept"), Ok(Bytes::from_static(b"to be removed")));
+    let records = target.fetch_array("records", "value", (8, 40), Epoch::MAX).unwrap();
+    assert_eq!(records, [(8, lines(40, 5))]);
+    let dkeys = Level::Dkeys(numbered(0).object);
+    match target.run(Command::Operate { place: OTHER, operation: list(dkeys) }) {
+        Reply::Operated(Ok(Outcome::Listed { names, .. })) => {
+            let numbers = names.iter().map(|name| u64::from_le_bytes(name[..].try_into().unwrap()));
+            assert_eq!(numbers.collect::<Vec<u64>>(), [1, 256, 70_000]);
+        }
+        other => panic!("{other:?}"),
+    }
+    match target.run(Command::SnapshotList(PLACE)) {
+        Reply::Snapshots(Ok(epochs)) => assert_eq!(epochs.len(), 1),
+        other => panic!("{other:?}"),
+    }
+    match target.run(Command::PreparedList) {
+        Reply::PreparedTransactions(all) => {
+            assert_eq!(all.iter().map(|(id, place, _)| (*id, *place)).collect::<Vec<_>>(), [(TRANSACTION, OTHER)]);
+        }
+        other => panic!("{other:?}"),
+    }
     let mut dkeys: Vec<Bytes> = singles().into_iter().map(|(dkey, _)| dkey.into()).collect();
-    dkeys.extend([Bytes::from_static(b"array"), Bytes::from_static(b"gone too")]);
+    dkeys.extend([b"array".as_slice(), b"gone too", b"records"].map(Bytes::from_static));
     dkeys.sort_unstable();
     assert_eq!(target.list(&Level::Dkeys(OBJECT), Epoch::MAX), dkeys);
     assert_eq!(target.run(Command::PoolList), Reply::Pools(vec![PLACE.pool, OTHER.pool]));
