@@ -75,7 +75,8 @@ pub enum Command {
     /// Lists the prepared transactions, to resolve them after a restart.
     PreparedList,
     /// Removes whatever a container, or an object in it, was given from `from` to `to`, both included, as if it had never been. It is
-    /// done in steps, so a crash may leave a part; the same again finishes it. [`Status::Restart`] when that history is partly gone.
+    /// done in steps, so a crash may leave a part; the same again finishes it. [`Status::Restart`] unless all history from just before
+    /// `from` on is there.
     Discard {
         /// The container.
         place: Place,

@@ -3,8 +3,8 @@
 mod target;
 
 use daos_store::{Command, Health, Reply};
-use target::{Target, data};
-use types::{Shape, Status};
+use target::{PLACE, Target, data};
+use types::{Epoch, Shape, Status};
 
 /// Found by the crash suite: it waited for the next tick, because only the next call decided to start it.
 #[test]
@@ -49,4 +49,18 @@ fn a_flush_of_the_data_slice_that_fails_is_blamed_on_the_data_slice() {
     assert_eq!(target.update("d", "a", Shape::Single, &data(9000, 1)), Err(Status::Io));
     let Health::Dead { reason } = target.driven.store.health() else { panic!("it goes on") };
     assert_eq!(reason, "the data slice failed: the cache is gone");
+}
+
+/// Found by the model: history merged up to the very epoch that was discarded held no older value to come back, so the value was gone.
+#[test]
+fn a_discard_reaches_no_further_back_than_what_is_left_to_see() {
+    let mut target = Target::new();
+    target.update("d", "a", Shape::Single, &data(10, 1)).unwrap();
+    let second = target.update("d", "a", Shape::Single, &data(10, 2)).unwrap();
+    assert_eq!(target.run(Command::Aggregate(second)), Reply::Done(Ok(())));
+    let third = target.update("d", "a", Shape::Single, &data(10, 3)).unwrap();
+    let discard = |from| Command::Discard { place: PLACE, object: None, from, to: third };
+    assert_eq!(target.run(discard(second)), Reply::Done(Err(Status::Restart)));
+    assert_eq!(target.run(discard(Epoch(second.0 + 1))), Reply::Done(Ok(())));
+    assert_eq!(target.fetch_single("d", "a"), Ok(data(10, 2)));
 }

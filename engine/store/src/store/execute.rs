@@ -99,7 +99,8 @@ impl Store {
             Command::Abort(transaction) => self.resolve(token, *transaction, false),
             Command::Discard { place, object, from, to } => {
                 let container = self.container(*place).ok_or((Status::NoHandle, self.log.last_epoch()))?;
-                if from.0 < container.history_from(&self.arena) {
+                // What was there before is seen again, so it must be whole up to the epoch before.
+                if from.0.saturating_sub(1) < container.history_from(&self.arena) {
                     return Err(Status::Restart.into());
                 }
                 self.discard(Discard::new(token, *place, *object, (*from, *to)));

@@ -106,7 +106,7 @@ impl Run {
         if self.past.prepared.is_some() {
             return;
         }
-        let Some(from) = self.known_epoch() else { return };
+        let Some(from) = self.known_epoch().filter(|from| *from > self.history_from) else { return };
         let object = [None, Some(OBJECTS[0]), Some(OBJECTS[1])][self.random.random_range(0..3)];
         let to = self.target.now;
         self.done(Command::Discard { place: PLACE, object, from, to });
