@@ -101,9 +101,10 @@ impl<Waiter> Log<Waiter> {
         self.admits_bytes(TRANSACTION_REDO_LIMIT)
     }
 
-    /// The most redo that one transaction of more than the usual limit may make.
+    /// The most redo that one transaction of more than the usual limit may make: so much fits before the end of the log or at its
+    /// start whenever no checkpoint is due.
     pub(crate) fn transaction_bytes_most(&self) -> u64 {
-        self.group_bytes_most
+        self.group_bytes_most / 2
     }
 
     /// True when a transaction of this much redo fits the open group and the log.

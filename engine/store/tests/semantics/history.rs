@@ -172,3 +172,43 @@ fn a_discarded_range_of_epochs_is_as_if_it_had_never_been() {
     assert_eq!(done(&mut target, discard(None, first, last)), Err(Status::Restart));
     target.check();
 }
+
+#[test]
+fn a_discard_in_the_middle_of_a_merge_brings_back_what_the_merge_had_not_reached() {
+    let mut target = Target::new();
+    target.update("z", "a", Shape::Single, &data(50, 1)).unwrap();
+    let punched = target.punch(Scope::Object(OBJECT)).unwrap();
+    // More than one tick of the merge looks at, all of it seen.
+    for n in 0..3000 {
+        target.update(&format!("d{n:04}"), "a", Shape::Single, &data(5, n)).unwrap();
+    }
+    let now = target.now;
+    target.driven.submit(Command::Aggregate(Epoch::MAX), now);
+    target.driven.store.tick(now);
+    assert!(target.driven.store.has_work() && target.driven.store.stats().reclaimed == 0);
+    done(&mut target, Command::Discard { place: PLACE, object: None, from: punched, to: punched }).unwrap();
+    aggregate(&mut target);
+    assert_eq!(target.fetch_single("z", "a"), Ok(data(50, 1)));
+    target.check();
+}
+
+#[test]
+fn a_joined_extent_is_read_from_the_device_only_when_it_is_there() {
+    let mut target = Target::new();
+    for n in 0..60 {
+        target.update("d", "a", Shape::array(n * 100), &data(100, n)).unwrap();
+    }
+    let now = target.now;
+    target.driven.submit(Command::Aggregate(Epoch::MAX), now);
+    target.driven.store.tick(now);
+    assert_eq!(target.driven.store.stats().coalesced, 60);
+    let selection = types::Selection::Array { offset: 0, length: 6000 };
+    let operation = types::Operation::Fetch { address: address("d", "a"), selection, epoch: Epoch::MAX };
+    target.driven.submit(Command::Operate { place: PLACE, operation }, now);
+    // The read must not be among what is given to the devices before the write it is about was flushed.
+    let mut given = Vec::new();
+    while let Some(io) = target.driven.store.take_io() {
+        given.push(io);
+    }
+    assert!(!given.is_empty() && given.iter().all(|io| !matches!(io.kind, media::IoKind::Read { .. })), "{given:?}");
+}

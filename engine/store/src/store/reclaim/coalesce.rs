@@ -112,6 +112,8 @@ impl Store {
                     self.commit(epoch);
                     if let Some((extent, data)) = written {
                         self.write_data(extent, &data);
+                        // Its epoch is older than its bytes on the device.
+                        self.barrier = epoch;
                     }
                     less += run.len() as u64 - 1;
                     self.stats.coalesced += run.len() as u64;

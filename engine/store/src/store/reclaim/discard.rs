@@ -15,7 +15,7 @@ pub(in super::super) struct Discard {
     pub(super) token: Token,
     place: Place,
     object: Option<ObjectId>,
-    from: Epoch,
+    pub(super) from: Epoch,
     to: Epoch,
     /// The next key to look at.
     next: Vec<u8>,
@@ -57,8 +57,9 @@ impl Discard {
 }
 
 impl Store {
-    /// Takes up a discard; the ticks carry it out.
+    /// Takes up a discard; the ticks carry it out. A walk under way may rely on what is about to go.
     pub(in super::super) fn discard(&mut self, discard: Discard) {
+        self.reclaim.interrupt_walk(self.log.last_epoch());
         self.reclaim.discards.push_back(discard);
     }
 

@@ -119,6 +119,19 @@ impl Reclaim {
             || !self.discards.is_empty()
     }
 
+    /// The epoch before everything that is being discarded.
+    fn discards_from(&self) -> Epoch {
+        let first = self.discards.iter().map(|discard| discard.from).min();
+        first.map_or(Epoch::MAX, |epoch| Epoch(epoch.0.saturating_sub(1)))
+    }
+
+    /// Gives up the walk under way, and all that it saw; another one will look at everything.
+    fn interrupt_walk(&mut self, last: Epoch) {
+        let Some(walk) = self.walk.take() else { return };
+        self.unwalked = Some(last);
+        self.aggregations.extend(walk.waiters.into_iter().map(|token| (token, walk.bound)));
+    }
+
     /// Everybody who waits for something here, when the target died.
     fn take_waiters(&mut self) -> Vec<Token> {
         let walkers = self.walk.as_mut().map(|walk| std::mem::take(&mut walk.waiters)).unwrap_or_default();
@@ -241,8 +254,9 @@ impl Store {
             return false;
         }
         let window = if asked { last } else { self.now.saturating_sub(self.settings.history) };
-        // What is prepared will enter history at its epoch.
-        let bound = window.max(wanted.unwrap_or(Epoch::ZERO)).min(last).min(self.transactions.history_to());
+        // What is prepared will enter history at its epoch, and what is discarded uncovers what was before it.
+        let held = self.transactions.history_to().min(self.reclaim.discards_from());
+        let bound = window.max(wanted.unwrap_or(Epoch::ZERO)).min(last).min(held);
         let places = self.places_to_walk(bound);
         let waiters = aggregations.into_iter().map(|(token, _)| token).collect();
         self.reclaim.walk = Some(Walk::new(bound, places, waiters));
@@ -275,7 +289,9 @@ fn remove(arena: &mut Arena, container: Container, doomed: &[Vec<u8>]) -> Result
         if removed > 0 && arena.redo_bytes() + REMOVAL_REDO > TRANSACTION_REDO_LIMIT {
             break;
         }
-        let record = tree.get(arena, key).expect("nothing changed since it was found");
+        removed += 1;
+        // A container made anew at the same place does not have what a walk met in the old one.
+        let Some(record) = tree.get(arena, key) else { continue };
         let counted = is_counted(record);
         let extent = if counted { None } else { Record::decode(record).extent() };
         // What limbo takes is not the container's.
@@ -289,7 +305,6 @@ fn remove(arena: &mut Arena, container: Container, doomed: &[Vec<u8>]) -> Result
             blocks += extent.blocks;
             extents::retire(arena, extent)?;
         }
-        removed += 1;
     }
     container.book(arena, grown, -((blocks * media::BLOCK_BYTES as u64) as i64), true)?;
     Ok(removed)

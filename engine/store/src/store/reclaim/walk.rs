@@ -81,6 +81,11 @@ impl Store {
             let epoch = self.clock.tick(self.now);
             self.commit(epoch);
         }
+        if !rest.is_empty() {
+            // What stays would be uncovered when the walk drops the tombstone that hides it.
+            walk.leave_container();
+            return false;
+        }
         for candidates in found.candidates {
             walk.removed += self.coalesce(container, walk.bound, &snapshots, candidates);
         }
