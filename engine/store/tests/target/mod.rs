@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use daos_store::inspect::{CheckOptions, Findings, check_target};
 use daos_store::{Command, Devices, Driven, Geometry, Identity, Recovery, Reply, Settings, format, meta_bytes_needed};
 use media::Mem;
 use types::{
@@ -123,8 +124,13 @@ impl Target {
         (self.driven, self.recovery) = (driven, recovery);
     }
 
+    /// What is in memory, and what the offline check says about the devices as they are now: what it would find after a kill.
     pub(crate) fn check(&self) {
         self.driven.store.check().unwrap();
+        let mut findings = Findings::new(10);
+        let (arena_bytes, options) = (Some(self.geometry.arena_bytes), CheckOptions { data: true });
+        check_target(&mut self.mems.devices(), Some(&IDENTITY), arena_bytes, options, &mut findings);
+        assert!(findings.are_clean(), "{:#?}", findings.list());
     }
 
     pub(crate) fn run(&mut self, command: Command) -> Reply {
