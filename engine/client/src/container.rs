@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use types::{ContainerId, Epoch, Level, ObjectId, Operation, Place};
+use types::{ChecksumKind, ContainerId, Epoch, Level, ObjectId, Operation, Place};
 use wire::proto::mgmt::Property;
 
 use crate::error::Error;
@@ -39,6 +39,7 @@ pub struct Container {
     pub(crate) pool: Pool,
     pub(crate) place: Place,
     pub(crate) label: String,
+    pub(crate) checksum_kind: ChecksumKind,
 }
 
 impl Container {
@@ -50,6 +51,11 @@ impl Container {
     /// Its label; empty without one.
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// The kind of checksums that its values have: those of an update must be of it.
+    pub fn checksum_kind(&self) -> ChecksumKind {
+        self.checksum_kind
     }
 
     /// An object. Objects need no creation: one that holds nothing does not exist.

@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use erasure::checksums;
 use types::{
-    Address, ChecksumKind, Condition, Epoch, Key, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Rank, Scope,
-    Segment, Selection, Shape, Status, TargetIndex,
+    Address, Condition, Epoch, Key, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Rank, Scope, Segment,
+    Selection, Shape, Status, TargetIndex,
 };
 use wire::operation::Request;
 
@@ -146,8 +146,8 @@ impl Object {
         data: Bytes,
     ) -> Result<Epoch, Error> {
         let address = self.address(dkey, akey);
-        let operation =
-            Operation::Update { address, shape, condition, checksums: checksums(ChecksumKind::Crc32c, &data), data };
+        let checksums = checksums(self.container.checksum_kind, &data);
+        let operation = Operation::Update { address, shape, condition, checksums, data };
         self.changed(dkey, operation).await
     }
 

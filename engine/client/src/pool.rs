@@ -1,7 +1,7 @@
 //! Pools and their containers.
 
 use placement::PoolMap;
-use types::{ContainerId, Place, PoolId, Rank, Status};
+use types::{ChecksumKind, ContainerId, Place, PoolId, Rank, Status, UnknownChecksumKind};
 use wire::proto::mgmt::{PoolPropResp, PoolQueryResp, Property};
 use wire::proto::service::{
     ContainerCreateReq, ContainerInfo, ContainerListResp, ContainerReq, Method, PoolConnectResp, PoolPropReq, PoolReq,
@@ -128,8 +128,13 @@ impl Pool {
             what: what.to_owned(),
             reason: "the container's UUID does not parse".to_owned(),
         })?;
+        let checksum_kind = checksum_kind(&info.properties).map_err(|error| Error::Protocol {
+            what: what.to_owned(),
+            reason: format!("the container's property `cksum`: {error}"),
+        })?;
         self.system.inner.opened(self.service, self.handle(info.container_uuid));
-        Ok(Container { pool: self.clone(), place: Place { pool: self.id, container }, label: info.container_label })
+        let place = Place { pool: self.id, container };
+        Ok(Container { pool: self.clone(), place, label: info.container_label, checksum_kind })
     }
 
     async fn call<Resp: prost::Message + Default>(
@@ -140,4 +145,9 @@ impl Pool {
     ) -> Result<Resp, Error> {
         self.system.inner.service(self.service, method, request, what).await
     }
+}
+
+fn checksum_kind(properties: &[Property]) -> Result<ChecksumKind, UnknownChecksumKind> {
+    let found = properties.iter().find(|property| property.name == "cksum");
+    found.map_or(Ok(ChecksumKind::default()), |property| property.value.parse())
 }

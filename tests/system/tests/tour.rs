@@ -7,7 +7,7 @@ use std::fs;
 use bytes::Bytes;
 use client::{Container, Object, Pool};
 use system_suite::{Cluster, Options, pattern};
-use types::{Condition, Key, ObjectId, Status};
+use types::{Address, ChecksumKind, Condition, Key, ObjectId, Operation, Shape, Status};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -178,4 +178,39 @@ fn a_cluster_with_certificates_and_two_engines() {
     cluster.wait_joined();
     let insecure = cluster.dmg(&["-i", "system", "query"]);
     insecure.refused(&["dmg"]);
+}
+
+#[test]
+fn checksums_are_of_the_kind_their_container_asks_for() {
+    let cluster = Cluster::start(Options::default());
+    cluster.dmg(&["pool", "create", "tank", "--size=80%"]).ok();
+    let file = cluster.path("value");
+    fs::write(&file, pattern(3, 300_000)).unwrap();
+    for kind in ["crc32", "crc64", "sha256"] {
+        cluster.daos(&["container", "create", "tank", kind, "--properties", &format!("cksum:{kind}")]).ok();
+        let shown = cluster.daos(&["--json", "container", "get-prop", "tank", kind, "cksum"]).ok().json();
+        assert_eq!(shown["response"][0]["value"], kind);
+        cluster.daos(&["kv", "put", "tank", kind, "small", "red"]).ok();
+        cluster.daos(&["kv", "put", "tank", kind, "large", &format!("@{}", file.display())]).ok();
+        assert_eq!(cluster.daos(&["kv", "get", "tank", kind, "small"]).ok().stdout, "red");
+        let back = cluster.path(kind);
+        cluster.daos(&["kv", "get", "tank", kind, "large", "-o", back.to_str().unwrap()]).ok();
+        assert!(fs::read(&back).unwrap() == pattern(3, 300_000));
+    }
+    cluster
+        .daos(&["container", "create", "tank", "other", "--properties", "cksum:off"])
+        .refused(&["crc32 or crc64 or sha256"]);
+    // What was computed with another kind is not taken.
+    runtime().block_on(async {
+        let pool = cluster.system().await.open_pool("tank").await.unwrap();
+        let container = pool.open_container("sha256").await.unwrap();
+        assert_eq!(container.checksum_kind(), ChecksumKind::Sha256);
+        let object = container.object(ObjectId { hi: 0, lo: 7 });
+        let data = Bytes::from_static(b"red");
+        let address = Address { object: object.id(), dkey: key("d"), akey: key("a") };
+        let (shape, condition, checksums) =
+            (Shape::Single, Condition::Always, erasure::checksums(ChecksumKind::Crc32c, &data));
+        let update = Operation::Update { address, shape, condition, checksums, data };
+        assert_eq!(object.batch(vec![update]).await.unwrap(), [Err(Status::Invalid)]);
+    });
 }

@@ -11,7 +11,7 @@ use prost::Message;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use types::{Answer, Epoch, Key, ObjectId, Rank, Status};
+use types::{Answer, ChecksumKind, Epoch, Key, ObjectId, Operation, Rank, Status};
 use wire::fault::Failure;
 use wire::operation::Request;
 use wire::proto::drpc;
@@ -64,9 +64,15 @@ impl Shared {
     pub(crate) fn execute(&self, rank: Rank, target: u32, request: &Request) -> Vec<Answer> {
         let state = &mut *self.state();
         state.requests.push(request.operations.len());
+        let kind = state.checksum_kind(&request.place.container.to_string());
         let shard = state.shards.entry((rank.0, target)).or_default();
-        let execute = |operation| {
+        let execute = |operation: &Operation| {
             state.epoch += 1;
+            if let Operation::Update { checksums, .. } = operation
+                && checksums.kind().is_some_and(|found| found != kind)
+            {
+                return Err(Status::Invalid);
+            }
             shard.execute(request.place.container, operation, Epoch(state.epoch))
         };
         request.operations.iter().map(execute).collect()
@@ -170,6 +176,13 @@ impl State {
             targets: TARGETS,
         };
         self.uris.iter().map(member).collect()
+    }
+
+    fn checksum_kind(&self, container: &str) -> ChecksumKind {
+        let properties =
+            self.containers.iter().find(|info| info.container_uuid == container).map(|info| &info.properties);
+        let cksum = properties.and_then(|all| all.iter().find(|property| property.name == "cksum"));
+        cksum.map_or(ChecksumKind::Crc32c, |property| property.value.parse().unwrap())
     }
 
     fn find(&self, request: &ContainerReq) -> Result<usize, Failure> {

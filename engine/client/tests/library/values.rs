@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use daos_client::Error;
+use daos_client::{ContainerOptions, Error, Property, System};
 use erasure::checksums;
 use types::{
     Address, ChecksumKind, Condition, Epoch, Key, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Scope, Segment,
@@ -43,6 +43,27 @@ async fn single_values_are_written_replaced_and_read_as_of_an_epoch() {
     assert_eq!(object.get_at(&dkey, &akey, green).await.unwrap().unwrap(), "green");
     object.put(&dkey, &akey, "").await.unwrap();
     assert_eq!(object.get(&dkey, &akey).await.unwrap(), Some(Bytes::new()), "an empty value is a value");
+}
+
+#[tokio::test]
+async fn values_get_checksums_of_the_kind_their_container_was_made_with() {
+    let fake = Fake::start().await;
+    let pool = System::connect(fake.settings()).await.unwrap().open_pool("tank").await.unwrap();
+    for kind in ChecksumKind::ALL {
+        let properties = vec![Property { name: "cksum".to_owned(), value: kind.to_string() }];
+        let options = ContainerOptions { properties, ..ContainerOptions::labelled(kind.to_string()) };
+        let created = pool.create_container(options).await.unwrap();
+        let opened = pool.open_container(kind.as_str()).await.unwrap();
+        assert_eq!((created.checksum_kind(), opened.checksum_kind()), (kind, kind));
+        // The engine refuses any other kind.
+        for object in [created.object(OBJECT), opened.object(OBJECT)] {
+            object.put(&key("d"), &key("a"), vec![7; 70_000]).await.unwrap();
+            assert_eq!(object.get(&key("d"), &key("a")).await.unwrap().unwrap(), vec![7; 70_000]);
+        }
+    }
+    fake.state().containers[0].properties[0].value = "md5".to_owned();
+    let error = pool.open_container("crc32").await.map(drop).unwrap_err().to_string();
+    assert!(error.contains("`cksum`") && error.contains("`md5`"), "{error}");
 }
 
 #[tokio::test]

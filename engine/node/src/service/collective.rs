@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use types::{Place, PoolId, Rank};
+use types::{ChecksumKind, Place, PoolId, Rank};
 use wire::fault::Failure;
 use wire::proto::service::{
     Method, ShardContainerListResp, ShardContainerReq, ShardContainerResp, ShardPoolReq, ShardPoolResp,
@@ -69,12 +69,15 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
         Ok(all)
     }
 
-    pub(super) async fn create_container(&self, place: Place) -> Result<(), Failure> {
+    pub(super) async fn create_container(&self, place: Place, kind: ChecksumKind) -> Result<(), Failure> {
         for rank in &self.ranks {
             if *rank == self.me.0 {
-                Shards(self.targets).create_container(place).await?;
+                Shards(self.targets).create_container(place, kind).await?;
             } else {
-                self.container_call::<()>(*rank, Method::ShardContainerCreate, place).await?;
+                let request = ShardContainerReq { checksum_kind: u32::from(kind.number()), ..shard_request(place) };
+                self.peer::<()>(*rank, Method::ShardContainerCreate, &request)
+                    .await
+                    .map_err(|failure| on_rank(*rank, failure))?;
             }
         }
         Ok(())
@@ -132,8 +135,7 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
         method: Method,
         place: Place,
     ) -> Result<R, Failure> {
-        let request = ShardContainerReq { pool: place.pool.to_string(), container: place.container.to_string() };
-        self.peer(rank, method, &request).await.map_err(|failure| on_rank(rank, failure))
+        self.peer(rank, method, &shard_request(place)).await.map_err(|failure| on_rank(rank, failure))
     }
 
     async fn peer<R: Message + Default>(
@@ -151,6 +153,11 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
             )
         })
     }
+}
+
+fn shard_request(place: Place) -> ShardContainerReq {
+    let (pool, container) = (place.pool.to_string(), place.container.to_string());
+    ShardContainerReq { pool, container, ..ShardContainerReq::default() }
 }
 
 fn on_rank(rank: u32, failure: Failure) -> Failure {

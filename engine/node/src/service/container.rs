@@ -59,7 +59,8 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             .with_resolution("choose another label, or destroy that container first"));
         }
         let place = Place { pool, container: id };
-        self.collective(pool, entry.record.ranks)?.create_container(place).await?;
+        let kind = property::checksum_kind(&properties)?;
+        self.collective(pool, entry.record.ranks)?.create_container(place, kind).await?;
         let layout = properties.iter().find(|p| p.name == "layout_type").map(|p| p.value.clone()).unwrap_or_default();
         let record = ContainerRecord {
             label,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use types::{ContainerId, Place, Status};
+use types::{ChecksumKind, ContainerId, Place, Status};
 use wire::fault::Failure;
 use wire::proto::drpc;
 use wire::proto::service::{Method, ShardContainerListResp, ShardContainerReq, ShardPoolReq};
@@ -41,7 +41,16 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             }
             Method::ShardPoolDestroy => encode(&self.shards().destroy_pool(shard_pool(body)?).await?),
             Method::ShardPoolQuery => encode(&self.shards().query_pool(shard_pool(body)?).await?),
-            Method::ShardContainerCreate => encode(&self.shards().create_container(shard_place(body)?).await?),
+            Method::ShardContainerCreate => {
+                let request: ShardContainerReq = decode(body)?;
+                let kind = request.checksum_kind;
+                let known = u8::try_from(kind).ok().and_then(ChecksumKind::from_number);
+                let kind = known.ok_or_else(|| {
+                    Failure::new(Status::Invalid, format!("{kind} is no kind of checksum"))
+                        .with_resolution("use the same version of all engines")
+                })?;
+                encode(&self.shards().create_container(place_of(&request)?, kind).await?)
+            }
             Method::ShardContainerDestroy => encode(&self.shards().destroy_container(shard_place(body)?).await?),
             Method::ShardContainerQuery => encode(&self.shards().query_container(shard_place(body)?).await?),
             Method::ShardContainerList => {
@@ -84,7 +93,10 @@ fn shard_pool(body: Bytes) -> Result<types::PoolId, Failure> {
 }
 
 fn shard_place(body: Bytes) -> Result<Place, Failure> {
-    let request: ShardContainerReq = decode(body)?;
+    place_of(&decode(body)?)
+}
+
+fn place_of(request: &ShardContainerReq) -> Result<Place, Failure> {
     let container: ContainerId = request
         .container
         .parse()

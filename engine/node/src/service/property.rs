@@ -1,15 +1,21 @@
 //! Container properties: names, values and defaults as in DAOS (src/include/daos/cont_props.h). Pure.
 //!
-//! Only what this engine does may be asked for: data is always checked with CRC32C and checked by the server, nothing
-//! is redundant yet. A value that would promise more is refused instead of stored.
+//! Only what this engine does may be asked for: data always has checksums and is checked by the server, nothing is
+//! redundant yet. A value that would promise more is refused instead of stored.
 
-use types::{Label, Status};
+use types::{ChecksumKind, Label, Status};
 use wire::fault::Failure;
 use wire::proto::mgmt::Property;
 
+/// The property with the kind of checksums.
+const CKSUM: &str = "cksum";
+/// Its values.
+const CHECKSUM_KINDS: [&str; 3] =
+    [ChecksumKind::Crc32c.as_str(), ChecksumKind::Crc64.as_str(), ChecksumKind::Sha256.as_str()];
+
 /// Name, default, and the values that may be given at creation.
 const DEFINITIONS: &[(&str, &str, Values)] = &[
-    ("cksum", "crc32", Values::OneOf(&["crc32"])),
+    (CKSUM, "crc32", Values::OneOf(&CHECKSUM_KINDS)),
     ("cksum_size", "32768", Values::OneOf(&["32768", "32KiB"])),
     ("srv_cksum", "on", Values::OneOf(&["on"])),
     ("rd_fac", "0", Values::OneOf(&["0"])),
@@ -68,6 +74,17 @@ pub(super) fn for_creation(given: &[Property]) -> Result<(Option<Label>, Vec<Pro
         Property { name: (*name).to_owned(), value }
     });
     Ok((label, all.collect()))
+}
+
+/// The kind of checksums that a container's properties ask for.
+pub(super) fn checksum_kind(properties: &[Property]) -> Result<ChecksumKind, Failure> {
+    match properties.iter().find(|property| property.name == CKSUM) {
+        None => Ok(ChecksumKind::default()),
+        Some(property) => property.value.parse().map_err(|_| {
+            Failure::new(Status::DataLoss, format!("the record of the container has `{}` as `{CKSUM}`", property.value))
+                .with_resolution("run the version of the engine that wrote it, or a newer one")
+        }),
+    }
 }
 
 /// A label, or a failure that says what a label is.
@@ -134,7 +151,7 @@ mod tests {
         for (name, value) in [
             ("rd_fac", "2"),
             ("cksum", "off"),
-            ("cksum", "sha256"),
+            ("cksum", "sha512"),
             ("dedup", "hash"),
             ("encryption", "aes"),
             ("status", "HEALTHY"),
@@ -144,6 +161,19 @@ mod tests {
             let failure = given(&[(name, value)]).unwrap_err();
             assert_eq!(failure.status, Status::Invalid, "{name}: {failure}");
         }
+        let refused = given(&[("cksum", "off")]).unwrap_err();
+        assert_eq!(refused.resolution, "use crc32 or crc64 or sha256");
         assert!(given(&[("rf", "0"), ("rd_fac", "0")]).unwrap_err().message.contains("twice"));
+    }
+
+    #[test]
+    fn the_kind_of_checksums_is_a_property() {
+        for kind in ChecksumKind::ALL {
+            let (_, all) = given(&[("cksum", kind.as_str())]).unwrap();
+            assert_eq!(checksum_kind(&all), Ok(kind));
+        }
+        assert_eq!(checksum_kind(&given(&[]).unwrap().1), Ok(ChecksumKind::Crc32c));
+        let unknown = [Property { name: CKSUM.to_owned(), value: "md5".to_owned() }];
+        assert_eq!(checksum_kind(&unknown).unwrap_err().status, Status::DataLoss);
     }
 }

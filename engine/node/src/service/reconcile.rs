@@ -1,12 +1,13 @@
 //! After a restart: what a crash left half-done is finished or removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use types::{ContainerId, Place, PoolId};
+use types::{ChecksumKind, ContainerId, Place, PoolId};
 use wire::fault::Failure;
 
 use super::access::{Peers, Targets};
 use super::pool::PoolService;
+use super::property;
 
 impl<T: Targets, P: Peers> PoolService<T, P> {
     /// Brings the shards of every pool served here in line with its records: a container marked as destroying goes, a
@@ -30,19 +31,21 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             tracing::info!(%pool, %container, "finishing an interrupted destroy");
             self.finish_destroy(Place { pool, container: *container }, &entry, record.clone()).await?;
         }
-        let expected: BTreeSet<ContainerId> =
-            entry.containers.iter().filter(|(_, record)| !record.destroying).map(|(id, _)| *id).collect();
+        let alive = entry.containers.iter().filter(|(_, record)| !record.destroying);
+        let expected: BTreeMap<ContainerId, ChecksumKind> = alive
+            .map(|(id, record)| Ok((*id, property::checksum_kind(&record.properties)?)))
+            .collect::<Result<_, Failure>>()?;
         for rank in &entry.record.ranks {
             let one = self.collective(pool, vec![*rank])?;
             let present: BTreeSet<ContainerId> =
                 one.list_containers(*rank).await?.iter().filter_map(|text| text.parse().ok()).collect();
-            for container in present.difference(&expected).filter(|id| !entry.containers.contains_key(id)) {
+            for container in present.iter().filter(|id| !entry.containers.contains_key(id)) {
                 tracing::info!(%pool, %container, rank, "removing a shard without a record");
                 one.destroy_container(Place { pool, container: *container }).await?;
             }
             // A rank of several targets may miss the shard on one of them only; creating is idempotent on the others.
-            for container in &expected {
-                one.create_container(Place { pool, container: *container }).await?;
+            for (container, kind) in &expected {
+                one.create_container(Place { pool, container: *container }, *kind).await?;
             }
         }
         Ok(())

@@ -54,9 +54,9 @@ impl<T: Targets> Shards<'_, T> {
         Ok(ShardPoolResp { targets })
     }
 
-    pub(super) async fn create_container(&self, place: Place) -> Result<(), Failure> {
+    pub(super) async fn create_container(&self, place: Place, kind: ChecksumKind) -> Result<(), Failure> {
         for target in 0..self.0.count() {
-            self.change(target, Command::ContainerCreate(place, ChecksumKind::Crc32c)).await?;
+            self.change(target, Command::ContainerCreate(place, kind)).await?;
         }
         Ok(())
     }

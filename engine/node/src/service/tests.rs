@@ -1,6 +1,6 @@
 //! The service over targets in memory: two ranks, two targets each, and every crash point of a create and a destroy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +27,7 @@ const TARGET_BYTES: u64 = 1000;
 #[derive(Default)]
 struct Target {
     pools: BTreeMap<PoolId, PoolSpace>,
-    containers: BTreeSet<Place>,
+    containers: BTreeMap<Place, ChecksumKind>,
     values: BTreeMap<(Place, Vec<u8>), Bytes>,
 }
 
@@ -76,15 +76,15 @@ impl Memory {
             }
             Command::PoolDestroy(pool) => {
                 target.pools.remove(&pool);
-                target.containers.retain(|place| place.pool != pool);
+                target.containers.retain(|place, _| place.pool != pool);
                 target.values.retain(|(place, _), _| place.pool != pool);
                 Reply::Done(Ok(()))
             }
             Command::PoolList => Reply::Pools(target.pools.keys().copied().collect()),
             Command::PoolQuery(pool) => Reply::PoolSpace(target.pools.get(&pool).copied().ok_or(Status::Nonexistent)),
-            Command::ContainerCreate(place, _) if target.pools.contains_key(&place.pool) => {
-                target.containers.insert(place);
-                Reply::Done(Ok(()))
+            Command::ContainerCreate(place, kind) if target.pools.contains_key(&place.pool) => {
+                let there = target.containers.entry(place).or_insert(kind);
+                Reply::Done(if *there == kind { Ok(()) } else { Err(Status::Exists) })
             }
             Command::ContainerCreate(..) => Reply::Done(Err(Status::Nonexistent)),
             Command::ContainerDestroy(place) => {
@@ -93,7 +93,7 @@ impl Memory {
             }
             Command::ContainerList(pool) => Reply::Containers(Ok(target
                 .containers
-                .iter()
+                .keys()
                 .filter(|place| place.pool == pool)
                 .map(|place| place.container)
                 .collect())),
@@ -111,7 +111,7 @@ impl Memory {
 
 impl Target {
     fn operate(&mut self, place: Place, operation: Operation) -> Answer {
-        if !self.containers.contains(&place) {
+        if !self.containers.contains_key(&place) {
             return Err(Status::NoHandle);
         }
         match operation {
@@ -267,7 +267,7 @@ impl Pair {
             let targets = memory.targets.lock().unwrap();
             targets
                 .iter()
-                .map(|target| target.containers.iter().filter(|place| !place.container.0.is_nil()).count())
+                .map(|target| target.containers.keys().filter(|place| !place.container.0.is_nil()).count())
                 .collect()
         };
         [count(&self.first), count(&self.second)].concat()
@@ -334,6 +334,35 @@ fn containers_have_unique_labels_and_survive_a_restart() {
         .call(Method::ContainerQuery, &ContainerReq { pool: "tank".into(), container: "b".into(), force: false })
         .unwrap();
     assert_eq!((info.used_bytes, info.history_from), (4 * 3, 8));
+}
+
+#[test]
+fn every_shard_of_a_container_has_the_kind_of_checksums_it_was_made_with() {
+    let mut pair = Pair::new();
+    pair.create_pool().unwrap();
+    let properties = vec![Property { name: "cksum".into(), value: "sha256".into() }];
+    let request = ContainerCreateReq { pool: "tank".into(), label: "digests".into(), properties, ..Default::default() };
+    let info: ContainerInfo = pair.call(Method::ContainerCreate, &request).unwrap();
+    pair.create_container("plain").unwrap();
+    let kinds = |pair: &Pair, uuid: &str| -> Vec<ChecksumKind> {
+        let place = Place { pool: POOL.parse().unwrap(), container: uuid.parse().unwrap() };
+        let of = |memory: &Memory| -> Vec<ChecksumKind> {
+            memory.targets.lock().unwrap().iter().map(|target| target.containers[&place]).collect()
+        };
+        [of(&pair.first), of(&pair.second)].concat()
+    };
+    assert_eq!(kinds(&pair, &info.container_uuid), [ChecksumKind::Sha256; 4]);
+    // A shard that a crash kept from being made is made with it too.
+    let place = Place { pool: POOL.parse().unwrap(), container: info.container_uuid.parse().unwrap() };
+    for memory in [&pair.first, &pair.second] {
+        memory.targets.lock().unwrap()[1].containers.remove(&place);
+    }
+    pair.restart();
+    now(pair.service.reconcile()).unwrap();
+    assert_eq!(kinds(&pair, &info.container_uuid), [ChecksumKind::Sha256; 4]);
+    let open = ContainerReq { pool: "tank".into(), container: "digests".into(), force: false };
+    let opened: ContainerInfo = pair.call(Method::ContainerOpen, &open).unwrap();
+    assert!(opened.properties.iter().any(|property| property.name == "cksum" && property.value == "sha256"));
 }
 
 #[test]
