@@ -229,12 +229,18 @@ fn describe(instance: u32, target: u32, report: &Report) -> (RasEvent, bool) {
         message,
     };
     match report {
-        Report::Store(store::Event::Checksum { offset, length, inline }) => {
-            let place = if *inline { "arena" } else { "data slice" };
+        Report::Store(store::Event::Checksum(damage)) => {
+            let by = if damage.scrubbed { "found by the scrubber" } else { "not served" };
             let text = format!(
-                "target {target}: checksum mismatch in the {place} at byte {offset}, {length} bytes; not served"
+                "target {target}: checksum mismatch in {damage}; {by}, and refused until it is written again or removed"
             );
             (event("device_media_error", "ERROR", text), false)
+        }
+        Report::Store(store::Event::Unsteady { offset, length }) => {
+            let text = format!(
+                "target {target}: {length} bytes from byte {offset} of the data slice did not match their checksum and, read again, did; check the device, its cable and the memory"
+            );
+            (event("device_media_error", "NOTICE", text), false)
         }
         Report::Store(store::Event::ReadFailed { offset, reason }) => {
             let text = format!("target {target}: reading the data slice at byte {offset} failed: {reason}");

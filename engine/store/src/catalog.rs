@@ -108,6 +108,11 @@ impl Container {
         Pool(arena.u64_at(self.0 + CONTAINER_POOL_AT))
     }
 
+    /// Its name.
+    pub(crate) fn place(self, arena: &Arena) -> Place {
+        Place { pool: self.pool(arena).id(arena), container: self.id(arena) }
+    }
+
     /// Its index.
     pub(crate) fn tree(self) -> Tree {
         Tree { root_at: self.0 + CONTAINER_ROOT_AT }

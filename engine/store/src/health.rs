@@ -1,6 +1,8 @@
 //! What a running target tells about itself.
 
-use types::Epoch;
+use std::fmt;
+
+use types::{Address, Epoch, Place};
 
 /// Whether a target takes changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct Stats {
     pub checkpoint_pages: u64,
     /// Values, stored or received, that did not match their checksums.
     pub checksum_errors: u64,
+    /// Values marked as damaged: refused until they are written again or removed.
+    pub marked: u64,
     /// Device reads, writes and flushes that failed.
     pub io_errors: u64,
     /// Records removed by reclaim.
@@ -75,17 +79,53 @@ pub struct Stats {
     pub pending: u64,
 }
 
+/// A stored value that does not match its checksum, also when it is read again: where it lies, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// True when the value lies in the arena.
+    pub inline: bool,
+    /// First byte of the chunk that differs: in the arena when `inline`, otherwise in the data slice.
+    pub offset: u64,
+    /// Bytes of the chunk.
+    pub length: u64,
+    /// The container.
+    pub place: Place,
+    /// Whose value it is.
+    pub address: Address,
+    /// First byte of the extent in its array; none for a single value.
+    pub extent: Option<u64>,
+    /// When it was written.
+    pub epoch: Epoch,
+    /// True when the scrubber found it.
+    pub scrubbed: bool,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slice = if self.inline { "arena" } else { "data slice" };
+        write!(f, "{} bytes from byte {} of the {slice}: ", self.length, self.offset)?;
+        match self.extent {
+            None => f.write_str("the value")?,
+            Some(start) => write!(f, "the extent from byte {start}")?,
+        }
+        let Address { object, dkey, akey } = &self.address;
+        let Place { pool, container } = &self.place;
+        write!(f, " of akey `{akey}`, dkey `{dkey}`, object {object} in container {container} of pool {pool}")?;
+        write!(f, ", written at epoch {}", self.epoch)
+    }
+}
+
 /// Something an operator should know, for the log and for RAS events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A stored value does not match its checksum; it was not served.
-    Checksum {
-        /// Byte in the data slice, or in the arena when `inline`.
+    Checksum(Box<Damage>),
+    /// A stretch of the data slice did not match its checksum and, read again, did.
+    Unsteady {
+        /// Byte in the data slice.
         offset: u64,
-        /// Bytes of the stretch that was checked.
+        /// How many were read.
         length: u64,
-        /// True when the value lies in the arena.
-        inline: bool,
     },
     /// Reading the data slice failed.
     ReadFailed {

@@ -36,7 +36,7 @@ pub use checkpoint::meta_bytes_needed;
 pub use command::{Command, ContainerUse, PoolSpace, Reply, Space, Token};
 pub use drive::Driven;
 pub use error::{FormatError, OpenError, Slice};
-pub use health::{Event, Health, Recovery, Stats};
+pub use health::{Damage, Event, Health, Recovery, Stats};
 pub use probe::Probe;
 pub use recovery::format;
 pub use settings::{ArenaMemory, Devices, Geometry, Identity, Settings};

@@ -3,8 +3,7 @@
 mod target;
 
 use bytes::Bytes;
-use daos_store::{Command, Event, Reply, Space};
-use media::BLOCK_BYTES;
+use daos_store::{Command, Reply, Space};
 use target::{MIB, OBJECT, PLACE, SECOND, Target, address, data, geometry, key, spoil};
 use types::{
     ChecksumKind, Condition, ContainerId, Epoch, Level, MAX_VALUE_BYTES, ObjectId, Operation, Outcome, Place, PoolId,
@@ -207,25 +206,6 @@ fn a_container_has_one_kind_of_checksums_and_gives_it_back() {
         }
         target.check();
     }
-}
-
-#[test]
-fn damaged_data_is_never_served_and_is_told_with_its_place() {
-    let mut target = Target::new();
-    let value = data(100_000, 1);
-    target.update("d", "a", Shape::Single, &value).unwrap();
-    target.update("d", "b", ARRAY, &value).unwrap();
-    let start = find(&target.mems.data.image(), &value[..BLOCK_BYTES]);
-    target.mems.data.flip((start as u64 + 70_000) * 8 + 3);
-    assert_eq!(target.fetch_single("d", "a"), Err(Status::Checksum));
-    let event = target.driven.store.take_event();
-    assert_eq!(event, Some(Event::Checksum { offset: start as u64 + 65_536, length: 100_000, inline: false }));
-    assert_eq!(target.driven.store.stats().checksum_errors, 1);
-    assert_eq!(target.fetch_array("d", "b", (0, 100_000), Epoch::MAX).unwrap(), [(0, value)]);
-}
-
-fn find(image: &[u8], wanted: &[u8]) -> usize {
-    image.chunks(BLOCK_BYTES).position(|block| block == wanted).expect("the value is on the device") * BLOCK_BYTES
 }
 
 #[test]

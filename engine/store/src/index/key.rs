@@ -18,7 +18,7 @@
 //! Epochs are inverted, so the newest comes first. The class of an extent is the logarithm of its length rounded up:
 //! what overlaps a range starts within 2^class before it, so each class is one bounded scan.
 
-use types::{Epoch, Key, ObjectId};
+use types::{Address, Epoch, Key, ObjectId};
 
 /// Everything at this level that is a tombstone.
 pub(crate) const TOMBSTONE: u8 = 1;
@@ -166,6 +166,17 @@ fn end_of_name(key: &[u8], from: usize) -> usize {
         at += if key[at] == 0 { 2 } else { 1 };
     }
     at + 2
+}
+
+/// What the key of a value names: the akey, and the first byte of an extent.
+pub(crate) fn address_of(key: &[u8]) -> (Address, Option<u64>) {
+    let object: [u8; OBJECT_BYTES] = key[..OBJECT_BYTES].try_into().expect("every key starts with an object id");
+    let (dkey, dkey_end) = name_at(key, OBJECT_BYTES + 1);
+    let (akey, akey_end) = name_at(key, dkey_end + 1);
+    let name = |bytes: &[u8]| Key::new(bytes).expect("a name in the index was a key");
+    let address = Address { object: ObjectId::from_bytes(object), dkey: name(&dkey), akey: name(&akey) };
+    let start = (key[akey_end] == WRITTEN).then(|| crate::extents::be(&key[akey_end + 2..akey_end + 10]));
+    (address, start)
 }
 
 /// Bytes of an object id in a key.

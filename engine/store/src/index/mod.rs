@@ -14,10 +14,10 @@ mod view;
 pub(crate) use array::{ARRAY_END, hole_matters, resolve, size as array_size};
 pub(crate) use change::{Refusal, Staged, enter, put, stage_extent, stage_punch, stage_update};
 pub(crate) use key::{
-    IndexKey, OBJECT_BYTES, PUNCHED, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, class_of, epoch_of, kind_of, level_of,
-    levels_of, scope_of,
+    IndexKey, OBJECT_BYTES, PUNCHED, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, address_of, class_of, epoch_of, kind_of,
+    level_of, levels_of, scope_of,
 };
 pub(crate) use list::list;
 pub(crate) use query::{Query, extents};
-pub(crate) use record::{DATA_THRESHOLD, DataPart, Record, is_counted};
-pub(crate) use view::{Held, Piece, Source, View};
+pub(crate) use record::{DATA_THRESHOLD, DataPart, Record, damaged_tag, is_counted};
+pub(crate) use view::{Held, InlineDamage, Piece, Source, View};

@@ -8,7 +8,8 @@
 //! | punched range | 3 u8, length u64 |
 //! | record size | 4 u8, bytes u32 |
 //!
-//! An empty value has no checksum, and 0 for its kind. Bit 7 of the first byte is kept free.
+//! An empty value has no checksum, and 0 for its kind. Bit 7 of the first byte of a value says that the value was found damaged: it is
+//! refused without another look.
 
 use media::BLOCK_BYTES;
 use types::{CHECKSUM_CHUNK_BYTES, ChecksumKind, ChecksumSlice, Checksums};
@@ -19,6 +20,8 @@ const INLINE: u8 = 1;
 const DATA: u8 = 2;
 const HOLE: u8 = 3;
 const SIZE: u8 = 4;
+/// Set in the first byte of a value that was found damaged.
+const DAMAGED: u8 = 0x80;
 
 /// Values below this live in the arena.
 pub(crate) const DATA_THRESHOLD: usize = 4096;
@@ -26,8 +29,8 @@ pub(crate) const DATA_THRESHOLD: usize = 4096;
 /// A record in decoded form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
-    Inline { checksums: ChecksumSlice<'a>, bytes: &'a [u8] },
-    Data { length: u32, block: u64, checksums: ChecksumSlice<'a> },
+    Inline { checksums: ChecksumSlice<'a>, bytes: &'a [u8], damaged: bool },
+    Data { length: u32, block: u64, checksums: ChecksumSlice<'a>, damaged: bool },
     Hole { length: u64 },
     Size { bytes: u32 },
 }
@@ -44,7 +47,8 @@ impl<'a> Record<'a> {
     /// Reads any bytes; the error says what is wrong with them.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Record<'a>, String> {
         let (tag, rest) = u8_of(bytes)?;
-        match tag {
+        let damaged = tag & DAMAGED != 0;
+        match tag & !DAMAGED {
             INLINE => {
                 let (kind, rest) = u8_of(rest)?;
                 let (length, rest) = u32_of(rest)?;
@@ -52,7 +56,7 @@ impl<'a> Record<'a> {
                 if bytes.len() != length as usize {
                     return Err(format!("a value of {length} bytes has {} bytes", bytes.len()));
                 }
-                Ok(Record::Inline { checksums, bytes })
+                Ok(Record::Inline { checksums, bytes, damaged })
             }
             DATA => {
                 let (kind, rest) = u8_of(rest)?;
@@ -60,16 +64,16 @@ impl<'a> Record<'a> {
                 let (block, rest) = u64_of(rest)?;
                 let (checksums, rest) = checksums_of(kind, length, rest)?;
                 if rest.is_empty() {
-                    Ok(Record::Data { length, block, checksums })
+                    Ok(Record::Data { length, block, checksums, damaged })
                 } else {
                     Err(format!("{} bytes follow the checksums of a value of {length} bytes", rest.len()))
                 }
             }
-            HOLE => {
+            HOLE if !damaged => {
                 let (length, rest) = u64_of(rest)?;
                 if rest.is_empty() { Ok(Record::Hole { length }) } else { Err(String::from("bytes follow a range")) }
             }
-            SIZE => {
+            SIZE if !damaged => {
                 let (bytes, rest) = u32_of(rest)?;
                 if rest.is_empty() {
                     Ok(Record::Size { bytes })
@@ -77,7 +81,7 @@ impl<'a> Record<'a> {
                     Err(String::from("bytes follow a record size"))
                 }
             }
-            other => Err(format!("kind {other} is not defined")),
+            _ => Err(format!("kind {tag} is not defined")),
         }
     }
 
@@ -89,6 +93,11 @@ impl<'a> Record<'a> {
             Record::Hole { length } => *length,
             Record::Size { .. } => 0,
         }
+    }
+
+    /// True for a value that was found damaged.
+    pub(crate) fn is_damaged(&self) -> bool {
+        matches!(self, Record::Inline { damaged: true, .. } | Record::Data { damaged: true, .. })
     }
 
     /// What it holds of the data slice.
@@ -103,6 +112,11 @@ impl<'a> Record<'a> {
 /// True for the records that a container counts: tombstones and record sizes.
 pub(crate) fn is_counted(record: &[u8]) -> bool {
     record.is_empty() || record[0] == SIZE
+}
+
+/// The first byte of a value's record once the value was found damaged.
+pub(crate) fn damaged_tag(tag: u8) -> u8 {
+    tag | DAMAGED
 }
 
 fn u8_of(bytes: &[u8]) -> Result<(u8, &[u8]), String> {
@@ -204,15 +218,27 @@ mod tests {
         let mut out = Vec::new();
         encode_inline(&mut out, &crc, b"xyz");
         assert_eq!(hex(&out), "0101030000000102030478797a");
-        assert_eq!(Record::parse(&out), Ok(Record::Inline { checksums: crc.as_slice(), bytes: b"xyz" }));
+        assert_eq!(
+            Record::parse(&out),
+            Ok(Record::Inline { checksums: crc.as_slice(), bytes: b"xyz", damaged: false })
+        );
         out.clear();
         encode_inline(&mut out, &Checksums::none(), b"");
         assert_eq!(hex(&out), "010000000000");
-        assert_eq!(Record::parse(&out), Ok(Record::Inline { checksums: Checksums::none().as_slice(), bytes: b"" }));
+        assert_eq!(
+            Record::parse(&out),
+            Ok(Record::Inline { checksums: Checksums::none().as_slice(), bytes: b"", damaged: false })
+        );
         out.clear();
         encode_data(&mut out, 40_000, 7, &sha);
         assert_eq!(hex(&out), ["0203409c0000", "0700000000000000", &"ab".repeat(64)].concat());
-        assert_eq!(Record::parse(&out), Ok(Record::Data { length: 40_000, block: 7, checksums: sha.as_slice() }));
+        assert_eq!(
+            Record::parse(&out),
+            Ok(Record::Data { length: 40_000, block: 7, checksums: sha.as_slice(), damaged: false })
+        );
+        out[0] = damaged_tag(out[0]);
+        assert_eq!(out[0], 0x82);
+        assert!(Record::decode(&out).is_damaged());
         out.clear();
         encode_hole(&mut out, 258);
         assert_eq!(hex(&out), "030201000000000000");
@@ -221,13 +247,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64), tag in 0u8..5, kind in 0u8..5, length in 0u32..20) {
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64), tag: u8, kind in 0u8..5, length in 0u32..20) {
+            let tag = if tag % 4 < 3 { tag & 0x83 } else { tag };
             let random = [&[tag][..], &bytes].concat();
             let plausible = [&[tag, kind][..], &length.to_le_bytes(), &bytes].concat();
             for bytes in [random, plausible] {
                 if let Ok(record) = Record::parse(&bytes) {
-                    prop_assert!((1..=4).contains(&tag));
-                    prop_assert!(record.extent().is_some() == (tag == 2));
+                    prop_assert!([1, 2, 3, 4, 0x81, 0x82].contains(&tag));
+                    prop_assert!(record.extent().is_some() == (tag & 0x7f == 2));
+                    prop_assert!(record.is_damaged() == (tag > 4));
                 }
             }
         }

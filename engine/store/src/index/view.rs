@@ -9,7 +9,7 @@ use bytes::Bytes;
 use types::{Epoch, Key, ObjectId, Selection, Status};
 
 use super::array;
-use super::key::{IndexKey, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, epoch_of};
+use super::key::{IndexKey, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, class_of, epoch_of};
 use super::record::{DataPart, Record};
 use crate::arena::Arena;
 use crate::catalog::Container;
@@ -38,6 +38,26 @@ pub(crate) struct Piece {
     pub(crate) offset: u64,
     pub(crate) length: u64,
     pub(crate) source: Source,
+    /// The record that holds it.
+    pub(crate) record: RecordAt,
+}
+
+/// Which record of an akey: a single value's, or with its first byte and length an extent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecordAt {
+    pub(crate) epoch: Epoch,
+    pub(crate) extent: Option<(u64, u64)>,
+}
+
+impl RecordAt {
+    /// Its key, from the prefix of the akey.
+    pub(crate) fn key(self, mut prefix: IndexKey) -> IndexKey {
+        match self.extent {
+            None => prefix.tag(SINGLE).epoch(self.epoch),
+            Some((start, length)) => prefix.tag(WRITTEN).extent(class_of(length), start).epoch(self.epoch),
+        };
+        prefix
+    }
 }
 
 /// Where a stretch comes from.
@@ -49,9 +69,11 @@ pub(crate) enum Source {
     Data(DataPart),
 }
 
-/// A stored value that does not match its checksum: where it lies in the arena, and its length.
+/// A value in the arena that does not match its checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InlineDamage {
+    pub(crate) record: RecordAt,
+    /// Byte of the arena.
     pub(crate) offset: u64,
     pub(crate) length: u64,
 }
@@ -122,8 +144,13 @@ impl<'a> View<'a> {
 
     /// The visible single value.
     pub(crate) fn single(&self, prefix: &mut IndexKey, floor: Epoch) -> Option<Record<'a>> {
+        self.single_at(prefix, floor).map(|(_, record)| record)
+    }
+
+    /// The visible single value with its epoch.
+    fn single_at(&self, prefix: &mut IndexKey, floor: Epoch) -> Option<(Epoch, Record<'a>)> {
         let (epoch, value) = self.newest(prefix, SINGLE)?;
-        (epoch > floor).then(|| Record::decode(value))
+        (epoch > floor).then(|| (epoch, Record::decode(value)))
     }
 
     /// Bytes of one record of the array.
@@ -166,33 +193,36 @@ impl<'a> View<'a> {
         Cursor::seek(self.tree(), self.arena, prefix).key(self.arena).is_some_and(|key| key.starts_with(prefix))
     }
 
-    /// The stretches that a fetch gives, ascending; or the damage found in the arena.
+    /// The stretches that a fetch gives of an akey, ascending; or the damage found in the arena.
     pub(crate) fn fetch(
         &self,
-        object: ObjectId,
-        dkey: &Key,
-        akey: &Key,
+        prefix: &mut IndexKey,
+        floor: Epoch,
         selection: Selection,
     ) -> Result<Vec<Piece>, (Status, Option<InlineDamage>)> {
-        let (mut prefix, floor) = self.akey(object, dkey, akey);
         match selection {
-            Selection::Single => match self.single(&mut prefix, floor) {
-                Some(record) => Ok(vec![piece(self.arena, &record, 0, 0, record.length())?]),
-                None if self.held(&mut prefix, floor) == Held::Array => Err((Status::Invalid, None)),
+            Selection::Single => match self.single_at(prefix, floor) {
+                Some((epoch, record)) => {
+                    let at = RecordAt { epoch, extent: None };
+                    Ok(vec![piece(self.arena, &record, at, 0, record.length())?])
+                }
+                None if self.held(prefix, floor) == Held::Array => Err((Status::Invalid, None)),
                 None => Err((Status::Nonexistent, None)),
             },
             Selection::Array { offset, length } => {
-                let record = u64::from(self.record_bytes(&mut prefix, floor));
+                let record = u64::from(self.record_bytes(prefix, floor));
                 if !offset.is_multiple_of(record) || !length.is_multiple_of(record) {
                     return Err((Status::Invalid, None));
                 }
-                let visible = array::resolve(self, &mut prefix, floor, offset, offset + length);
+                let visible = array::resolve(self, prefix, floor, offset, offset + length);
                 let mut pieces = Vec::with_capacity(visible.len());
                 for part in visible {
-                    pieces.push(piece(self.arena, &part.record, part.extent_start, part.start, part.end)?);
+                    let extent = Some((part.extent_start, part.record.length()));
+                    let at = RecordAt { epoch: part.epoch, extent };
+                    pieces.push(piece(self.arena, &part.record, at, part.start, part.end)?);
                 }
                 if pieces.is_empty() {
-                    match self.held(&mut prefix, floor) {
+                    match self.held(prefix, floor) {
                         Held::Nothing => return Err((Status::Nonexistent, None)),
                         Held::Single => return Err((Status::Invalid, None)),
                         Held::Array => {}
@@ -204,27 +234,29 @@ impl<'a> View<'a> {
     }
 }
 
-/// Bytes `start..end` of the array from a record that starts at `extent_start`.
+/// Bytes `start..end` of the array, or of a single value, from a record. One that was found damaged is refused.
 fn piece(
     arena: &Arena,
     record: &Record<'_>,
-    extent_start: u64,
+    at: RecordAt,
     start: u64,
     end: u64,
 ) -> Result<Piece, (Status, Option<InlineDamage>)> {
+    let extent_start = at.extent.map_or(0, |(start, _)| start);
     let (from, to) = (start - extent_start, end - extent_start);
+    if record.is_damaged() {
+        return Err((Status::Checksum, None));
+    }
     let source = match *record {
-        Record::Inline { checksums, bytes } => {
+        Record::Inline { checksums, bytes, .. } => {
             if erasure::verify(bytes, checksums).is_err() {
-                return Err((
-                    Status::Checksum,
-                    Some(InlineDamage { offset: arena.offset_of(bytes), length: bytes.len() as u64 }),
-                ));
+                let (offset, length) = (arena.offset_of(bytes), bytes.len() as u64);
+                return Err((Status::Checksum, Some(InlineDamage { record: at, offset, length })));
             }
             Source::Inline(Bytes::copy_from_slice(&bytes[from as usize..to as usize]))
         }
-        Record::Data { length, block, checksums } => Source::Data(DataPart::of(length, block, checksums, from, to)),
+        Record::Data { length, block, checksums, .. } => Source::Data(DataPart::of(length, block, checksums, from, to)),
         Record::Hole { .. } | Record::Size { .. } => unreachable!("only extents are left when an array is resolved"),
     };
-    Ok(Piece { offset: start, length: end - start, source })
+    Ok(Piece { offset: start, length: end - start, source, record: at })
 }

@@ -132,7 +132,7 @@ fn check_record(
     match record {
         Record::Hole { .. } => {}
         Record::Size { .. } => counts.sizes += 1,
-        Record::Inline { checksums, bytes } => {
+        Record::Inline { checksums, bytes, .. } => {
             tally.summary.values += 1;
             let bytes_at = leaf.value_at + (leaf.value.len() - bytes.len()) as u64;
             check_inline(&name(), bytes_at, checksums, bytes, findings);

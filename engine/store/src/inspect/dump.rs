@@ -395,6 +395,9 @@ fn record_item(leaf: &Leaf<'_>) -> Item {
 
 fn value_fields(record: &Record<'_>, item: &mut Item) {
     item.push(("bytes", Value::Number(record.length())));
+    if record.is_damaged() {
+        item.push(("marked", text("damaged")));
+    }
     match record {
         Record::Hole { .. } => {}
         Record::Size { bytes } => item.push(("record_size", Value::Number((*bytes).into()))),

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
 use media::{Buffer, IoKind, Role};
-use types::{Address, CHECKSUM_CHUNK_BYTES, ChecksumKind, Epoch, Outcome, Segment, Selection, Status};
+use types::{Address, CHECKSUM_CHUNK_BYTES, ChecksumKind, Epoch, Outcome, Place, Segment, Selection, Status};
 
+use super::damage::Finding;
 use super::execute::Stop;
 use super::io::Purpose;
 use super::{Store, Waiter};
 use crate::catalog::Container;
 use crate::command::{Reply, Token};
 use crate::health::{Event, Health};
-use crate::index::{DataPart, Piece, Source, View};
+use crate::index::{DataPart, IndexKey, InlineDamage, Piece, Source, View};
 use crate::probe::Probe;
 
 /// Stretches below this that lie side by side become one segment: copying them costs less than carrying them apart.
@@ -29,6 +30,9 @@ pub(super) struct Reads {
 
 struct Read {
     token: Token,
+    place: Place,
+    /// The prefix of the akey in the index.
+    akey: IndexKey,
     /// The kind of checksums that the segments get.
     kind: ChecksumKind,
     pieces: Vec<Piece>,
@@ -75,15 +79,16 @@ impl Store {
     ) -> Result<(), Stop> {
         self.check_history(container, epoch)?;
         let view = View::new(&self.arena, container, epoch);
-        let fetched = view.fetch(address.object, &address.dkey, &address.akey, selection);
+        let (mut akey, floor) = view.akey(address.object, &address.dkey, &address.akey);
+        let fetched = view.fetch(&mut akey, floor, selection);
         let seen = view.seen().max(self.barrier);
         let pieces = match fetched {
             Ok(pieces) => pieces,
             Err((status, damage)) => {
-                if let Some(damage) = damage {
+                if let Some(InlineDamage { record, offset, length }) = damage {
                     Probe::ChecksumRefused.hit();
-                    self.stats.checksum_errors += 1;
-                    self.event(Event::Checksum { offset: damage.offset, length: damage.length, inline: true });
+                    let (place, key) = (container.place(&self.arena), record.key(akey).as_bytes().to_vec());
+                    self.found(Finding { place, key, inline: true, offset, length, scrubbed: false });
                 }
                 return Err((status, seen).into());
             }
@@ -98,7 +103,8 @@ impl Store {
             .collect();
         let missing = parts.iter().filter(|part| part.is_none()).count();
         let kind = container.checksum_kind(&self.arena);
-        let read = Read { token, kind, pieces, parts, missing, failure: None };
+        let place = container.place(&self.arena);
+        let read = Read { token, place, akey, kind, pieces, parts, missing, failure: None };
         if !from_data {
             let reply = self.assemble(read);
             self.reply_read(seen, token, reply);
@@ -132,44 +138,61 @@ impl Store {
             .collect();
         for (piece, offset, length) in wanted {
             let command = IoKind::Read { offset, buffer: Buffer::zeroed(length) };
-            self.emit(Role::Data, command, Purpose::Read { read: number, piece });
+            self.emit(Role::Data, command, Purpose::Read { read: number, piece, again: false });
         }
     }
 
-    /// A device read of a fetch completed.
-    pub(super) fn read_done(&mut self, number: u64, index: usize, result: std::io::Result<Option<Buffer>>) {
+    /// A device read of a fetch completed. What does not match its checksum is read once more: the damage may have been on the way.
+    pub(super) fn read_done(
+        &mut self,
+        number: u64,
+        index: usize,
+        again: bool,
+        result: std::io::Result<Option<Buffer>>,
+    ) {
         let Some(read) = self.reads.active.get_mut(&number) else { return };
         let Source::Data(part) = &read.pieces[index].source else { return };
-        let wanted = part.skip..part.skip + read.pieces[index].length as usize;
-        let event = match result {
+        let (offset, length) = (part.offset, part.length);
+        match result {
             Ok(Some(buffer)) => match check(part, &buffer) {
                 Ok(()) => {
+                    let wanted = part.skip..part.skip + read.pieces[index].length as usize;
                     read.parts[index] = Some(Bytes::from_owner(Owned(buffer)).slice(wanted));
-                    None
+                    if again {
+                        self.event(Event::Unsteady { offset, length: length as u64 });
+                    }
+                }
+                Err(_) if !again => {
+                    let command = IoKind::Read { offset, buffer: Buffer::zeroed(length) };
+                    self.emit(Role::Data, command, Purpose::Read { read: number, piece: index, again: true });
+                    return;
                 }
                 Err(at) => {
                     Probe::ChecksumRefused.hit();
                     read.failure = Some(Status::Checksum);
-                    self.stats.checksum_errors += 1;
-                    Some(Event::Checksum { offset: part.offset + at as u64, length: part.length as u64, inline: false })
+                    let key = read.pieces[index].record.key(read.akey.clone()).as_bytes().to_vec();
+                    let (offset, length) = (offset + at as u64, (length - at).min(CHECKSUM_CHUNK_BYTES) as u64);
+                    let finding = Finding { place: read.place, key, inline: false, offset, length, scrubbed: false };
+                    self.found(finding);
                 }
             },
-            Ok(None) => Some(Event::ReadFailed { offset: part.offset, reason: String::from("no bytes came back") }),
-            Err(error) => Some(Event::ReadFailed { offset: part.offset, reason: error.to_string() }),
-        };
-        if matches!(event, Some(Event::ReadFailed { .. })) {
-            Probe::ReadFailed.hit();
-            read.failure.get_or_insert(Status::Io);
-            self.stats.io_errors += 1;
+            Ok(None) => self.read_failed(number, offset, String::from("no bytes came back")),
+            Err(error) => self.read_failed(number, offset, error.to_string()),
         }
+        let Some(read) = self.reads.active.get_mut(&number) else { return };
         read.missing -= 1;
-        let last = read.missing == 0;
-        if let Some(event) = event {
-            self.event(event);
-        }
-        if last {
+        if read.missing == 0 {
             self.finish_read(number);
         }
+    }
+
+    fn read_failed(&mut self, number: u64, offset: u64, reason: String) {
+        if let Some(read) = self.reads.active.get_mut(&number) {
+            read.failure.get_or_insert(Status::Io);
+        }
+        Probe::ReadFailed.hit();
+        self.stats.io_errors += 1;
+        self.event(Event::ReadFailed { offset, reason });
     }
 
     /// Ends a read that will not be started.
@@ -237,7 +260,7 @@ fn whole(kind: ChecksumKind, piece: &Piece, data: Bytes) -> Segment {
 }
 
 /// Compares what was read with its checksums; the error is the first byte of the chunk that differs.
-fn check(part: &DataPart, bytes: &[u8]) -> Result<(), usize> {
+pub(super) fn check(part: &DataPart, bytes: &[u8]) -> Result<(), usize> {
     erasure::verify(&bytes[..part.length], &part.checksums).map_err(|mismatch| match mismatch {
         erasure::Mismatch::Count => 0,
         erasure::Mismatch::Chunk(at) => at,

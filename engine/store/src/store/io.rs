@@ -21,8 +21,8 @@ const RELEASES_PER_TRANSACTION: usize = 16;
 pub(super) enum Purpose {
     /// A value of this log group.
     Data { group: u64 },
-    /// A stretch of a fetch.
-    Read { read: u64, piece: usize },
+    /// A stretch of a fetch, `again` when it did not match its checksum.
+    Read { read: u64, piece: usize, again: bool },
     /// The log group in flight.
     Group,
     /// A flush of this slice that makes it durable.
@@ -154,8 +154,8 @@ impl Store {
     /// Takes the result of a device command.
     pub(super) fn completed(&mut self, done: Done) {
         let Some(purpose) = self.purposes.remove(&done.id) else { return };
-        if let Purpose::Read { read, piece } = purpose {
-            self.read_done(read, piece, done.result);
+        if let Purpose::Read { read, piece, again } = purpose {
+            self.read_done(read, piece, again, done.result);
             return;
         }
         let buffer = match done.result {

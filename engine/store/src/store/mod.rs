@@ -1,11 +1,13 @@
 //! The state machine of one target.
 //!
-//! `execute` runs commands, `administer` those about pools and containers, `transactions` prepares and resolves distributed ones, `fetch` follows reads of the data slice, `io` decides
-//! what the devices do next, `reclaim` frees what nobody can see any more. A command runs to its end when it is submitted, unless the log is full: then it and all
+//! `execute` runs commands, `administer` those about pools and containers, `transactions` prepares and resolves distributed ones,
+//! `fetch` follows reads of the data slice, `damage` marks values that do not match their checksums, `io` decides what the devices
+//! do next, `reclaim` frees what nobody can see any more. A command runs to its end when it is submitted, unless the log is full: then it and all
 //! after it wait in order. Replies wait for the log group that holds everything they tell.
 
 mod administer;
 mod buffers;
+mod damage;
 mod execute;
 mod fetch;
 mod io;
@@ -67,6 +69,7 @@ pub fn open(
         checkpointing: io::Checkpointing::default(),
         seal_due: None,
         buffers: buffers::Buffers::default(),
+        marks: Vec::new(),
         stats: Stats::default(),
     };
     Ok((store, report))
@@ -111,6 +114,8 @@ pub struct Store {
     /// When the log is to be sealed.
     seal_due: Option<Epoch>,
     buffers: buffers::Buffers,
+    /// Damaged values whose marks wait for room in the log.
+    marks: Vec<damage::Finding>,
     stats: Stats,
 }
 
@@ -150,6 +155,7 @@ impl Store {
         if self.health == Health::Healthy {
             self.tick_checkpoint();
             self.tick_reclaim();
+            self.make_marks();
             self.tick_seal();
         }
         self.run_queue();
@@ -169,6 +175,7 @@ impl Store {
             || self.checkpoint.is_running()
             || self.checkpointing.is_asked_for()
             || self.reclaim.is_busy()
+            || !self.marks.is_empty()
     }
 
     /// Whether the target takes changes.

@@ -19,7 +19,8 @@ pub(crate) enum Verdict {
     Damaged(Role),
     /// It did not open, because this slice could not be read or written.
     Failed(Role),
-    /// It opened; this many values are refused as damaged, each with an event that names the place, and all others are right.
+    /// It opened; this many values are refused as damaged, each with an event that names it unless it was marked before, and all
+    /// others are right.
     Values(u64),
     /// It opened without the last group, and said so. What was hit by the misdirected write of that group is refused.
     Dropped,
@@ -50,7 +51,7 @@ fn compare(
     before_last: &State,
     what: &dyn Fn() -> String,
 ) -> Verdict {
-    let mut refused = 0;
+    let (mut refused, mut told) = (0, 0);
     let (mut is_expected, mut is_before_last) = (true, true);
     for name in names() {
         match read_one(driven, &name, Epoch::MAX) {
@@ -60,8 +61,16 @@ fn compare(
             }
             Err(status) => {
                 assert_eq!(status, Status::Checksum, "{}: {name:?}", what());
-                let event = driven.store.take_event();
-                assert!(matches!(event, Some(Event::Checksum { inline: false, .. })), "{}: {event:?}", what());
+                match driven.store.take_event() {
+                    Some(Event::Checksum(damage)) => {
+                        let is_it = !damage.inline && damage.address == name.address;
+                        assert!(is_it, "{}: {damage}", what());
+                    }
+                    // It was told and marked before the target was opened.
+                    None => assert_eq!(driven.store.stats().checksum_errors, told, "{}", what()),
+                    other => panic!("{}: {other:?}", what()),
+                }
+                told = driven.store.stats().checksum_errors;
                 refused += 1;
             }
         }

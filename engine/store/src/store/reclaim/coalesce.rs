@@ -9,10 +9,10 @@ use media::{IoKind, Role};
 use types::{CHECKSUM_CHUNK_BYTES, Epoch, Status};
 
 use super::super::Store;
+use super::super::damage::Finding;
 use super::super::io::Purpose;
 use super::remove;
 use crate::catalog::Container;
-use crate::health::Event;
 use crate::index::{self, IndexKey, Record, WRITTEN, class_of};
 use crate::log::WrittenExtent;
 use crate::snapshots;
@@ -138,11 +138,13 @@ impl Store {
             let mut key = IndexKey::prefix(prefix);
             key.tag(WRITTEN).extent(class_of(extent.length), extent.start).epoch(extent.epoch);
             let record = container.tree().get(&self.arena, key.as_bytes()).ok_or(Status::Nonexistent)?;
-            let Record::Inline { checksums, bytes } = Record::decode(record) else { return Err(Status::Invalid) };
+            let Record::Inline { checksums, bytes, damaged: false } = Record::decode(record) else {
+                return Err(Status::Invalid);
+            };
             if erasure::verify(bytes, checksums).is_err() {
                 let (offset, length) = (self.arena.offset_of(bytes), bytes.len() as u64);
-                self.stats.checksum_errors += 1;
-                self.event(Event::Checksum { offset, length, inline: true });
+                let (place, key) = (container.place(&self.arena), key.as_bytes().to_vec());
+                self.suspect(Finding { place, key, inline: true, offset, length, scrubbed: false });
                 return Err(Status::Checksum);
             }
             data.extend_from_slice(bytes);

@@ -247,7 +247,7 @@ impl Walk {
                 continue;
             }
             let is_whole = visible.len() == 1 && (visible[0].start, visible[0].end) == (start, end);
-            if as_of == sight.bound && is_whole && matches!(record, Record::Inline { .. }) {
+            if as_of == sight.bound && is_whole && matches!(record, Record::Inline { damaged: false, .. }) {
                 self.candidates.add(prefix.as_bytes(), Candidate { start, length: end - start, epoch });
             }
             return true;
