@@ -13,7 +13,8 @@ use media::{CrashPoints, Fate, SECTOR_BYTES};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::run::{Run, check_goes_on, recover};
+use crate::fsck;
+use crate::run::{Run, check_goes_on, devices, recover};
 use crate::state::State;
 
 /// What was enumerated.
@@ -23,6 +24,8 @@ pub(crate) struct Figures {
     pub(crate) points: u64,
     pub(crate) opened: u64,
     pub(crate) identical: u64,
+    /// Opened images that the offline check was asked about before.
+    pub(crate) offline: u64,
     /// Opened targets that went on with changes, a checkpoint and another opening.
     pub(crate) went_on: u64,
 }
@@ -33,17 +36,18 @@ impl AddAssign for Figures {
         self.points += other.points;
         self.opened += other.opened;
         self.identical += other.identical;
+        self.offline += other.offline;
         self.went_on += other.went_on;
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { workloads, points, opened, identical, went_on } = self;
+        let Figures { workloads, points, opened, identical, offline, went_on } = self;
         let fates = opened + identical;
         write!(
             f,
-            "{workloads} workloads, {points} crash points, {fates} crash point x fate: {opened} opened, {identical} identical; {went_on} went on"
+            "{workloads} workloads, {points} crash points, {fates} crash point x fate: {opened} opened, {identical} identical; {offline} checked offline, {went_on} went on"
         )
     }
 }
@@ -54,6 +58,9 @@ const STORE_BYTES: usize = 8;
 const SUBSETS_OF_MOST: usize = 3;
 /// Random choices beyond the listed ones.
 const RANDOM_FATES: usize = if cfg!(feature = "long") { 24 } else { 8 };
+
+/// How many of the opened images the offline check is asked about, too: it takes as long as all the rest.
+const OFFLINE_EVERY: u64 = if cfg!(feature = "long") { 1 } else { 4 };
 
 /// The choices of what became of `unflushed` writes.
 fn fates(unflushed: usize, random: &mut StdRng) -> Vec<Vec<Fate>> {
@@ -169,6 +176,10 @@ impl Crashes {
             return known;
         }
         self.figures.opened += 1;
+        if goes_on || self.figures.opened.is_multiple_of(OFFLINE_EVERY) {
+            self.figures.offline += 1;
+            fsck::check_crashed(&mut devices(image.devices.clone()), what);
+        }
         let (mut driven, found) = recover(image.devices, what);
         let found = compare(&Arc::new(found), possible, what);
         if goes_on {

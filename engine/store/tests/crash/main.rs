@@ -10,6 +10,7 @@ mod target;
 
 mod alphabet;
 mod enumerate;
+mod fsck;
 mod harm;
 mod observe;
 mod opening;

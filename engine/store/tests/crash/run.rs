@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng};
 use types::{Address, ChecksumKind, Epoch, Operation, Status};
 
 use crate::alphabet::{Step, commands};
+use crate::fsck;
 use crate::observe::{read_all, value};
 use crate::state::{Ends, State};
 use crate::target::{self, IDENTITY, MIB, PLACE, SECOND};
@@ -344,4 +345,5 @@ pub(crate) fn check_goes_on(driven: &mut Driven, found: &State, what: &dyn Fn() 
     driven.store = store;
     driven.store.check().unwrap_or_else(|error| panic!("{}: {error}", what()));
     assert_eq!(read_all(driven).unwrap(), expected, "{}", what());
+    fsck::check_clean(&mut driven.devices, what);
 }

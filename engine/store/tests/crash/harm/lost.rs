@@ -6,6 +6,7 @@ use types::Status;
 
 use super::{Tally, WORKLOAD, each_command};
 use crate::enumerate::Figures;
+use crate::fsck;
 use crate::run::{Run, check_goes_on, devices, recover, start};
 use crate::verdict::{Verdict, judge};
 
@@ -32,7 +33,12 @@ pub(crate) fn lost_and_misdirected_writes(part: &'static str) -> Figures {
                 // A value is told once; marked, it is refused without another look.
                 assert!(run.refused == 0 || events > 0, "{}: {} refusals, no event", what(), run.refused);
                 let last = run.fault.executed(device, On::Write) == skip + 1 + opened(&start, device);
+                let finds_damage = fsck::finds_damage(&run.contents());
                 let verdict = judge(devices(run.contents()), run.last(), run.before_last_group(), &what);
+                let says_damage = matches!(verdict, Verdict::Damaged(_) | Verdict::Values(_));
+                // Values of the past are not read here.
+                let agrees = finds_damage == says_damage || role == Role::Data && finds_damage;
+                assert!(agrees, "{}: the offline check sees something else than {verdict:?}", what());
                 let right = match (role, verdict) {
                     (_, Verdict::Whole) => true,
                     // A group that is missing before one that is there; also when an older superblock takes over.

@@ -7,6 +7,7 @@ use rand::{Rng, SeedableRng};
 
 use super::{EIO, ENOSPC, Tally, WORKLOAD};
 use crate::enumerate::Figures;
+use crate::fsck;
 use crate::run::{Pace, Run, devices, start};
 use crate::verdict::{Verdict, judge};
 
@@ -97,7 +98,10 @@ pub(crate) fn rotten_bits(part: &'static str) -> Figures {
         let bit = random.random_range(0..bad[device].used() * 8);
         bad[device].flip(bit);
         let what = || format!("{part}: bit {bit} of {role:?}");
+        let finds_damage = fsck::finds_damage(&bad);
         let verdict = judge(devices(bad), run.last(), run.last(), &what);
+        let says_damage = matches!(verdict, Verdict::Damaged(_) | Verdict::Values(_));
+        assert_eq!(finds_damage, says_damage, "{}: the offline check sees something else than {verdict:?}", what());
         let right = matches!(
             (role, verdict),
             (_, Verdict::Whole)
