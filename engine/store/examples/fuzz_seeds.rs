@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).expect("usage: fuzz_seeds FOLDER"));
-    for (target, bytes) in daos_store::fuzzing::seeds() {
+    for (number, (target, bytes)) in daos_store::fuzzing::seeds().into_iter().enumerate() {
         std::fs::create_dir_all(folder.join(target))?;
-        std::fs::write(folder.join(target).join("seed"), bytes)?;
+        std::fs::write(folder.join(target).join(format!("seed-{number}")), bytes)?;
     }
     Ok(())
 }

@@ -74,12 +74,13 @@ pub fn group(data: &[u8]) {
     }
 }
 
-/// A record of an index, and a key of one.
+/// A record of an index, a key of one, and a prepared transaction.
 pub fn record(data: &[u8]) {
     if let Ok(record) = Record::parse(data) {
         let _ = (record.length(), record.extent());
     }
     crate::inspect::read_key(data);
+    crate::inspect::read_prepared(data);
 }
 
 /// A good target, and where its slices are not zero.
@@ -195,6 +196,20 @@ pub fn label(data: &[u8]) {
     crate::inspect::check_label(&mut device, length, &mut Findings::new(FINDINGS_MOST));
 }
 
+/// A transaction of one change.
+fn prepared_seed() -> Vec<u8> {
+    let key = [&[0; 16][..], b"\x02d\0\x01\x02a\0\x01\x02", &[0; 8]].concat();
+    let record = [&[1, 1, 3, 0, 0, 0][..], &crc32c(b"abc").to_le_bytes(), b"abc"].concat();
+    let (key_length, length) = (key.len() as u32, record.len() as u32);
+    [&[0; 24][..], &1u32.to_le_bytes(), &key_length.to_le_bytes(), &length.to_le_bytes(), &key, &record].concat()
+}
+
+/// As many patches as fill a seed, all over the ground, so that inputs need not grow first.
+fn patches(mode: u8) -> Vec<u8> {
+    let places = (0..60u16).map(|n| n.wrapping_mul(1093).to_le_bytes());
+    std::iter::once(mode).chain(places.flat_map(|[low, high]| [low, high, 1, high, low])).collect()
+}
+
 /// Inputs to begin with, by target.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let ground = ground();
@@ -207,8 +222,9 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("store_chunk", block_of(1, b"DMAP")[..512].to_vec()),
         ("store_group", block_of(0, b"DWAL")),
         ("store_label", b"DAOSLBL1\x01\0\0\0".to_vec()),
+        ("store_record", prepared_seed()),
         ("store_record", [&[1, 1, 3, 0, 0, 0][..], &crc32c(b"abc").to_le_bytes(), b"abc"].concat()),
-        ("store_arena", vec![1, 0, 128, 1, 7]),
-        ("store_target", vec![129, 0, 1, 1, 7]),
+        ("store_arena", patches(1)),
+        ("store_target", patches(129)),
     ]
 }

@@ -121,6 +121,17 @@ pub(crate) fn walk_arena(bytes: &[u8], findings: &mut Findings) {
     check_arena(&Image::over_bytes(bytes), &sample::IDENTITY, None, &mut summary, findings);
 }
 
+/// Reads any bytes as a prepared transaction: what is read, is as long as what was given.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_prepared(bytes: &[u8]) {
+    let key = [crate::catalog::PREPARED; 17];
+    let leaf = tree::Leaf { value_at: 0, place: Place::Arena(0), key: &key, value: bytes };
+    if let Some(Ok(found)) = prepared::parse(&leaf) {
+        let changes: usize = found.changes.iter().map(|change| 8 + change.key.len() + change.record.len()).sum();
+        assert_eq!(28 + changes, bytes.len());
+    }
+}
+
 /// Reads any bytes as a key of an index, and shows it.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_key(bytes: &[u8]) {
