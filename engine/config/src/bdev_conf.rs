@@ -34,10 +34,29 @@ pub struct BdevConf {
 pub struct ScmConf {
     /// `scm_mount`.
     pub mount: String,
-    /// Bytes of arena over all targets.
+    /// Bytes of memory for the arenas of all targets.
     pub bytes: u64,
+    /// These bytes in percent of the arenas: 100 keeps all of an arena in memory.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub mem_ratio: u8,
     /// True when `mount` is a tmpfs of this engine; otherwise the arena is anonymous memory.
     pub mounted: bool,
+}
+
+impl ScmConf {
+    /// Bytes that the arenas of all targets may have, in memory or not.
+    pub fn arena_bytes(&self) -> u64 {
+        u64::try_from(u128::from(self.bytes) * 100 / u128::from(self.mem_ratio.clamp(1, 100))).unwrap_or(u64::MAX)
+    }
+}
+
+fn whole() -> u8 {
+    100
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_whole(ratio: &u8) -> bool {
+    *ratio == whole()
 }
 
 /// One block-device tier.

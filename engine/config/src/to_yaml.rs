@@ -266,7 +266,7 @@ fn engine(out: &mut Writer, config: &EngineConfig) {
 }
 
 fn scm_tier(out: &mut Writer, tier: &ScmTier) {
-    let ScmTier { class, mount, device, size_gib, hugepages_disabled } = tier;
+    let ScmTier { class, mount, device, size_gib, mem_ratio, hugepages_disabled } = tier;
     out.plain("class", class.as_str());
     out.path("scm_mount", mount);
     match class {
@@ -275,6 +275,9 @@ fn scm_tier(out: &mut Writer, tier: &ScmTier) {
         }
         ScmClass::Ram => {
             out.plain("scm_size", size_gib);
+            if *mem_ratio < 100 {
+                out.plain("scm_mem_ratio", mem_ratio);
+            }
             out.plain("scm_hugepages_disabled", hugepages_disabled);
         }
     }

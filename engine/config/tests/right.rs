@@ -60,13 +60,14 @@ fn every_key_of_the_server_reaches_its_field() {
     let engine = &config.engines[0];
     assert_eq!((engine.crt_timeout, engine.pinned_numa_node, engine.first_core), (Some(30), Some(0), None));
     assert!(!engine.scm.hugepages_disabled);
+    assert_eq!(engine.scm.mem_ratio, 25);
     assert_eq!(engine.bdevs[0].roles, Roles::of(&[Role::Wal]));
     assert_eq!(engine.bdevs[1].roles, Roles::of(&[Role::Meta, Role::Data]));
     assert_eq!((engine.bdevs[1].class, engine.bdevs[1].devices.len()), (BlockClass::Kdev, 2));
     assert!(engine.metadata_on_ssd());
     assert_eq!(engine.env_vars[1].value, "vos,bio");
     // The deprecated log file, and `bdev_number` without effect.
-    assert_eq!(short(&checked.notices), [("ServerConfigBadConfig", 38), ("ServerConfigBadConfig", 73)]);
+    assert_eq!(short(&checked.notices), [("ServerConfigBadConfig", 38), ("ServerConfigBadConfig", 74)]);
 }
 
 #[test]

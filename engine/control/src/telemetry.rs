@@ -82,7 +82,7 @@ struct BuildLabels {
 type TargetCounter = (&'static str, &'static str, fn(&TargetStats) -> u64);
 
 /// Counters of a target, by name. The text format adds `_total`.
-const TARGET_COUNTERS: [TargetCounter; 12] = [
+const TARGET_COUNTERS: [TargetCounter; 14] = [
     ("engine_io_ops_update", "update operations", |stats| stats.updates),
     ("engine_io_ops_fetch", "fetch operations", |stats| stats.fetches),
     ("engine_io_ops_punch", "punch operations", |stats| stats.punches),
@@ -94,6 +94,8 @@ const TARGET_COUNTERS: [TargetCounter; 12] = [
     ("engine_wal_commits", "groups made durable in the log", |stats| stats.wal_commits),
     ("engine_wal_bytes", "bytes written to the log", |stats| stats.wal_bytes),
     ("engine_checkpoints", "checkpoints", |stats| stats.checkpoints),
+    ("engine_arena_page_ins", "metadata pages read back into memory", |stats| stats.page_ins),
+    ("engine_arena_page_evictions", "metadata pages that left memory", |stats| stats.page_evictions),
     ("engine_connections_accepted", "connections since start", |stats| stats.connections),
 ];
 
@@ -115,6 +117,7 @@ impl Telemetry {
         let restarts = Family::<InstanceLabels, Counter>::default();
         let up = Family::<InstanceLabels, Gauge>::default();
         let uptime = Family::<RankLabels, Gauge>::default();
+        let resident = Family::<TargetLabels, Gauge>::default();
         let counters: Vec<Family<TargetLabels, Counter<u64, AtomicU64>>> =
             TARGET_COUNTERS.iter().map(|_| Family::default()).collect();
         for instance in self.harness.iter() {
@@ -126,6 +129,8 @@ impl Telemetry {
             uptime.get_or_create(&RankLabels { rank }).set(i64::try_from(stats.uptime_s).unwrap_or(i64::MAX));
             for target in &stats.targets {
                 let labels = TargetLabels { rank, target: target.target };
+                let bytes = i64::try_from(target.arena_resident_bytes).unwrap_or(i64::MAX);
+                resident.get_or_create(&labels).set(bytes);
                 for (counter, (_, _, value)) in counters.iter().zip(TARGET_COUNTERS) {
                     counter.get_or_create(&labels).inc_by(value(target));
                 }
@@ -134,6 +139,7 @@ impl Telemetry {
         for (counter, (name, help, _)) in counters.into_iter().zip(TARGET_COUNTERS) {
             registry.register(name, help, counter);
         }
+        registry.register("engine_arena_resident_bytes", "bytes of metadata in memory", resident);
         registry.register("engine_uptime_seconds", "seconds since the engine started", uptime);
         registry.register("daos_server_engine_up", "1 when the engine serves", up);
         registry.register("daos_server_engine_restarts", "automatic restarts", restarts);

@@ -24,5 +24,5 @@ pub use fault::{Contents, CrashPoints, Fate, Fault, FaultDevice, Harm, Image, On
 pub use file::{DeviceError, FileSlice, OpenDevice};
 pub use label::{Inspection, Label, Slice, inspect};
 pub use mem::Mem;
-pub use memory::Memory;
+pub use memory::{Memory, PagedMemory};
 pub use ring::{Event, Ring, Waker};

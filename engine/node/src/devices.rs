@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use config::{BdevConf, BdevDevice, BdevTier};
 use media::layout::{Layout, LayoutError, Space, Tier, plan};
-use media::{DeviceError, FileSlice, Inspection, Label, Memory, OpenDevice, Role, inspect};
-use store::{Devices, Identity, Settings};
+use media::{DeviceError, FileSlice, Inspection, Label, Memory, OpenDevice, PagedMemory, Role, inspect};
+use store::{Devices, Identity, Paging, Residence, Settings};
 use types::{Fault, FaultName, TargetIndex};
 use uuid::Uuid;
 use xstream::{Opened, TargetSlices};
@@ -18,6 +18,9 @@ use xstream::{Opened, TargetSlices};
 /// way on a slow disk. Waiting for it also keeps those last writes from landing behind this engine's back.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// An arena gets this much memory whatever its ratio: less would make a checkpoint of every few changes.
+const LEAST_LIMIT_BYTES: u64 = 4 << 20;
 
 /// Why devices cannot be used, as a fault, and which of them.
 pub(crate) type DeviceFault = (PathBuf, Box<Fault>);
@@ -59,7 +62,7 @@ pub(crate) fn layout(conf: &BdevConf) -> Result<Layout, DeviceFault> {
         let devices = tier.devices.iter().map(|device| Space { name: device.path.clone(), bytes: device.bytes });
         tiers.push(Tier { devices: devices.collect(), roles });
     }
-    plan(conf.targets, conf.scm.bytes, &tiers, store::meta_bytes_needed).map_err(|error| {
+    plan(conf.targets, conf.scm.arena_bytes(), &tiers, store::meta_bytes_needed).map_err(|error| {
         let resolution = match &error {
             LayoutError::TooSmall { name, .. } if is_on_persistent(conf, name) => {
                 "use a larger namespace, remove other files from its file system, or give the engine fewer targets"
@@ -209,6 +212,7 @@ impl Open {
     ) -> impl FnOnce() -> Result<Opened, String> + Send + use<> {
         let (devices, slices, arena_bytes) = (self.devices.clone(), self.slices.clone(), self.arena_bytes);
         let (engine, scm) = (conf.engine_uuid, conf.scm.clone());
+        let limit = limit_bytes(conf, arena_bytes);
         move || {
             let bytes =
                 usize::try_from(arena_bytes).map_err(|_| "the arena is larger than the address space".to_owned())?;
@@ -217,7 +221,8 @@ impl Open {
             } else {
                 Memory::anonymous(bytes)
             };
-            let memory = memory.map_err(|error| format!("cannot map {bytes} bytes of arena: {error}"))?;
+            let unmapped = |error| format!("cannot map {bytes} bytes of arena: {error}");
+            let memory = memory.map_err(unmapped)?;
             let missing = |role| format!("the labels list no slice for {role:?} of target {target}");
             let find = |role| find_slice(TargetIndex(target), role, &slices, &devices).ok_or_else(|| missing(role));
             let slices = TargetSlices { wal: find(Role::Wal)?, meta: find(Role::Meta)?, data: find(Role::Data)? };
@@ -227,11 +232,32 @@ impl Open {
                 data: Box::new(slices.data.clone()),
             };
             let identity = Identity { engine, target: TargetIndex(target) };
-            let (store, recovery) = store::open(&mut blocking, identity, Box::new(memory), Settings::default())
+            let memory = match limit {
+                None => Residence::from(Box::new(memory)),
+                Some(limit_bytes) => {
+                    tracing::info!(
+                        target,
+                        "metadata of up to {bytes} bytes in {limit_bytes} bytes of memory: pages come and go"
+                    );
+                    let memory = PagedMemory::new(memory).map_err(unmapped)?;
+                    Paging { memory, limit_bytes, meta: Box::new(slices.meta.clone()) }.into()
+                }
+            };
+            let (store, recovery) = store::open(&mut blocking, identity, memory, Settings::default())
                 .map_err(|error| format!("target {target}: {}", with_sources(&error)))?;
             Ok(Opened { store, recovery, slices })
         }
     }
+}
+
+/// What each arena may use of memory, when that is less than all of it.
+fn limit_bytes(conf: &BdevConf, arena_bytes: u64) -> Option<u64> {
+    if conf.tiers.iter().any(BdevTier::is_persistent) {
+        return None;
+    }
+    let part = arena_bytes.saturating_mul(u64::from(conf.scm.mem_ratio)) / 100;
+    let limit = part.min(conf.scm.bytes / u64::from(conf.targets.max(1))).max(LEAST_LIMIT_BYTES);
+    (limit < arena_bytes).then_some(limit)
 }
 
 fn slices_of(target: TargetIndex, slices: &[Vec<media::Slice>], devices: &[Arc<OpenDevice>]) -> Result<Devices, Role> {

@@ -104,6 +104,9 @@ impl Local {
                 wal_bytes: stats.store.wal_bytes,
                 checkpoints: stats.store.checkpoints,
                 connections: stats.accepted,
+                page_ins: stats.store.page_ins,
+                page_evictions: stats.store.evictions,
+                arena_resident_bytes: stats.store.resident_bytes,
             });
         }
         Stats { targets, uptime_s: self.started.elapsed().as_secs() }

@@ -8,7 +8,7 @@ use types::Epoch;
 use crate::command::{Command, Reply, Token};
 use crate::error::OpenError;
 use crate::health::{Health, Recovery};
-use crate::settings::{ArenaMemory, Devices, Identity, Settings};
+use crate::settings::{Devices, Identity, Residence, Settings};
 use crate::store::{Store, open};
 
 /// A store and the devices that it runs on.
@@ -25,7 +25,7 @@ impl Driven {
     pub fn open(
         mut devices: Devices,
         identity: Identity,
-        memory: ArenaMemory,
+        memory: impl Into<Residence>,
         settings: Settings,
     ) -> Result<(Driven, Recovery), OpenError> {
         let (store, recovery) = open(&mut devices, identity, memory, settings)?;

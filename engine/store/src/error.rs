@@ -110,6 +110,16 @@ pub enum OpenError {
         /// As recorded.
         expected: u64,
     },
+    /// A memory limit that cannot work.
+    #[error(
+        "a memory limit of {bytes} bytes is too small: at least {least} bytes are needed\nhint: raise `scm_mem_ratio`"
+    )]
+    LittleMemory {
+        /// The limit.
+        bytes: u64,
+        /// The least that works.
+        least: u64,
+    },
     /// What is stored is not what was written.
     #[error(
         "the {slice} slice is damaged at byte {offset}: {reason}\nhint: this target's data cannot be trusted; replace the device and format it anew"

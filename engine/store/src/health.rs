@@ -9,7 +9,7 @@ use types::{Address, Epoch, Place};
 pub enum Health {
     /// It does.
     Healthy,
-    /// A write or flush failed. What was not acknowledged is in doubt, so nothing is written ever again; only opening
+    /// A write or flush failed, or a page of the arena could not be read back. What was not acknowledged is in doubt, so nothing is written ever again; only opening
     /// the target anew tells what is there.
     Dead {
         /// Which IO failed, and how.
@@ -24,7 +24,7 @@ pub struct Recovery {
     pub replayed_bytes: u64,
     /// Groups replayed.
     pub groups: u64,
-    /// Arena pages read from the checkpoint.
+    /// Arena pages read from the checkpoint; none when the arena is paged, since they come when they are looked at.
     pub pages: u64,
     /// The largest epoch on disk: clocks continue after it.
     pub last_epoch: Epoch,
@@ -75,6 +75,14 @@ pub struct Stats {
     pub prepared: u64,
     /// Of which committed.
     pub committed: u64,
+    /// Pages of the arena read back from the meta slice, when it is paged.
+    pub page_ins: u64,
+    /// Pages of the arena that went to make room for others.
+    pub evictions: u64,
+    /// Bytes of the arena in memory now.
+    pub resident_bytes: u64,
+    /// The most pages there ever were beyond the limit: looked at by one command, or changed by the log at the start.
+    pub over_limit_pages: u64,
     /// Commands accepted and not yet answered.
     pub pending: u64,
 }

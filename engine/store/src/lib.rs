@@ -39,6 +39,6 @@ pub use error::{FormatError, OpenError, Slice};
 pub use health::{Damage, Event, Health, Recovery, Stats};
 pub use probe::Probe;
 pub use recovery::format;
-pub use settings::{ArenaMemory, Devices, Geometry, Identity, Settings};
+pub use settings::{ArenaMemory, Devices, Geometry, Identity, MIN_LIMIT_BYTES, Paging, Residence, Settings};
 pub use store::{Store, open};
 pub use superblock::FORMAT_VERSION;

@@ -40,6 +40,12 @@ probes! {
     LogWrap,
     /// A change waited for room in the log or in the open group.
     LogFull,
+    /// A change waited for a checkpoint to save pages, so that the arena keeps to its memory.
+    MemoryFull,
+    /// A page of the arena was read back.
+    PageIn,
+    /// A page of the arena went.
+    Eviction,
     /// A checkpoint needed more than one batch.
     CheckpointBatch,
     /// A batch ended because no slot was free.

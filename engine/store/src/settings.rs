@@ -3,12 +3,61 @@
 use std::ops::DerefMut;
 use std::time::Duration;
 
-use media::Device;
+use media::{Device, PagedMemory};
 use types::TargetIndex;
 use uuid::Uuid;
 
 /// The memory that holds the arena: zeroed, of the arena's length, for as long as the store lives.
 pub type ArenaMemory = Box<dyn DerefMut<Target = [u8]> + Send>;
+
+/// How much of the arena is in memory.
+pub enum Residence {
+    /// All of it.
+    Whole(ArenaMemory),
+    /// As much as a limit allows.
+    Paged(Paging),
+}
+
+impl From<ArenaMemory> for Residence {
+    fn from(memory: ArenaMemory) -> Residence {
+        Residence::Whole(memory)
+    }
+}
+
+impl<M: DerefMut<Target = [u8]> + Send + 'static> From<Box<M>> for Residence {
+    fn from(memory: Box<M>) -> Residence {
+        Residence::Whole(memory)
+    }
+}
+
+impl From<Paging> for Residence {
+    fn from(paging: Paging) -> Residence {
+        Residence::Paged(paging)
+    }
+}
+
+impl Residence {
+    /// Bytes of the arena, those not in memory included.
+    pub fn length(&self) -> u64 {
+        match self {
+            Residence::Whole(memory) => memory.len() as u64,
+            Residence::Paged(paging) => paging.memory.length() as u64,
+        }
+    }
+}
+
+/// An arena larger than its memory: pages come from the meta slice when they are looked at, and go.
+pub struct Paging {
+    /// Addresses for the whole arena, all of it absent.
+    pub memory: PagedMemory,
+    /// What may be in memory at once, from [`MIN_LIMIT_BYTES`] up.
+    pub limit_bytes: u64,
+    /// The meta slice, for blocking reads while the target runs.
+    pub meta: Box<dyn Device>,
+}
+
+/// The least memory of a paged arena: with fewer pages than one change leaves unsaved there would be a checkpoint per change.
+pub const MIN_LIMIT_BYTES: u64 = 32 << 10;
 
 /// Whose store this is. A store opens only under the identity it was formatted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -113,6 +113,7 @@ pub(crate) static TIER: Schema = Schema {
         "scm_mount",
         "scm_list",
         "scm_size",
+        "scm_mem_ratio",
         "scm_hugepages_disabled",
         "bdev_list",
         "bdev_size",
@@ -120,12 +121,17 @@ pub(crate) static TIER: Schema = Schema {
         "bdev_busid_range",
         "bdev_roles",
     ],
-    hints: &[("scm_class", "write `class`"), ("bdev_class", "write `class`")],
+    hints: &[
+        ("scm_class", "write `class`"),
+        ("bdev_class", "write `class`"),
+        ("mem_ratio", "write `scm_mem_ratio`"),
+        ("mem-ratio", "write `scm_mem_ratio`"),
+    ],
     relatives: &[&ENGINE, &SERVER],
 };
 
 /// Keys of a tier that only a memory tier has, and only a block tier.
-pub(crate) const SCM_KEYS: [&str; 4] = ["scm_mount", "scm_list", "scm_size", "scm_hugepages_disabled"];
+pub(crate) const SCM_KEYS: [&str; 5] = ["scm_mount", "scm_list", "scm_size", "scm_mem_ratio", "scm_hugepages_disabled"];
 pub(crate) const BLOCK_KEYS: [&str; 5] = ["bdev_list", "bdev_size", "bdev_number", "bdev_busid_range", "bdev_roles"];
 
 pub(crate) static ENDPOINT: Schema = Schema {

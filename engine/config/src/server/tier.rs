@@ -34,7 +34,14 @@ pub(super) struct Tiers {
 
 /// Stands for a memory tier that was refused.
 pub(super) fn placeholder() -> ScmTier {
-    ScmTier { class: ScmClass::Ram, mount: PathBuf::new(), device: None, size_gib: 0, hugepages_disabled: true }
+    ScmTier {
+        class: ScmClass::Ram,
+        mount: PathBuf::new(),
+        device: None,
+        size_gib: 0,
+        mem_ratio: 100,
+        hugepages_disabled: true,
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -119,6 +126,7 @@ fn scm(report: &mut Report, section: &Section, class: ScmClass) -> ScmTier {
         None => {}
     }
     let size = section.integer(report, "scm_size", 0..=MAX_SIZE_GIB, FaultName::ServerConfigBadConfig);
+    let ratio = section.integer(report, "scm_mem_ratio", 1..=100, FaultName::ServerConfigBadConfig);
     let hugepages = section.boolean(report, "scm_hugepages_disabled");
     let list = section.texts(report, "scm_list");
     match class {
@@ -139,12 +147,15 @@ fn scm(report: &mut Report, section: &Section, class: ScmClass) -> ScmTier {
                     );
                 }
             }
+            tier.mem_ratio = ratio.map_or(100, |ratio| u8::try_from(ratio.value).expect("the range ends at 100"));
             tier.hugepages_disabled = hugepages.is_none_or(value);
         }
         ScmClass::Dcpm => {
-            for (key, given) in
-                [("scm_size", size.is_some_and(|size| size.value > 0)), ("scm_hugepages_disabled", hugepages.is_some())]
-            {
+            for (key, given) in [
+                ("scm_size", size.is_some_and(|size| size.value > 0)),
+                ("scm_mem_ratio", ratio.is_some()),
+                ("scm_hugepages_disabled", hugepages.is_some()),
+            ] {
                 if given {
                     let problem = format!("`{key}` in a tier of class `dcpm`");
                     report.error_at(

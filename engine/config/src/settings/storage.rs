@@ -33,6 +33,8 @@ pub struct ScmTier {
     pub device: Option<PathBuf>,
     /// GiB; 0 lets the server compute it. `ram` only.
     pub size_gib: u32,
+    /// Memory for metadata, in percent of the metadata there can be on SSD; 100 keeps all of it in memory. `ram` only.
+    pub mem_ratio: u8,
     /// No hugepages for the tmpfs.
     pub hugepages_disabled: bool,
 }

@@ -45,7 +45,12 @@ pub(crate) fn bdev_conf(system: &str, engine: &EngineConfig, uuid: Uuid, found: 
         system: system.to_owned(),
         engine_uuid: uuid,
         targets: engine.targets,
-        scm: ScmConf { mount: engine.scm.mount.display().to_string(), bytes: found.scm_bytes, mounted: found.mounted },
+        scm: ScmConf {
+            mount: engine.scm.mount.display().to_string(),
+            bytes: found.scm_bytes,
+            mem_ratio: engine.scm.mem_ratio,
+            mounted: found.mounted,
+        },
         tiers: tiers.collect(),
     }
 }
@@ -58,14 +63,22 @@ mod tests {
     fn devices_get_their_sizes_and_roles() {
         let text = "name: daos_server\nport: 10001\nprovider: ofi+tcp\ncontrol_metadata: {path: /var/daos}\nengines:\n\
                     - targets: 2\n  fabric_iface: lo\n  fabric_iface_port: 31416\n  storage:\n\
-                    \x20 - {class: ram, scm_mount: /mnt/daos}\n\
+                    \x20 - {class: ram, scm_mount: /mnt/daos, scm_mem_ratio: 25}\n\
                     \x20 - {class: kdev, bdev_list: [/dev/a], bdev_roles: [wal, meta]}\n\
                     \x20 - {class: kdev, bdev_list: [/dev/b, /dev/c], bdev_roles: [data]}\n";
         let engine = config::server(text).expect("valid").config.engines.remove(0);
         let found =
             Found { device_bytes: vec![vec![60], vec![100, 101]], scm_bytes: 5 << 30, persistent: None, mounted: true };
         let conf = bdev_conf("daos_server", &engine, Uuid::from_u128(1), &found);
-        assert_eq!(conf.scm, ScmConf { mount: "/mnt/daos".to_owned(), bytes: 5 << 30, mounted: true });
+        let scm = ScmConf { mount: "/mnt/daos".to_owned(), bytes: 5 << 30, mem_ratio: 25, mounted: true };
+        assert_eq!((scm.arena_bytes(), &conf.scm), (20 << 30, &scm));
+        let text = serde_json::to_string(&conf).unwrap();
+        assert_eq!(serde_json::from_str::<BdevConf>(&text).unwrap(), conf);
+        // A file from before there was a ratio, which is written no other than then.
+        let former = text.replace("\"mem_ratio\":25,", "");
+        let read: BdevConf = serde_json::from_str(&former).unwrap();
+        assert_eq!(read.scm.mem_ratio, 100);
+        assert_eq!(serde_json::to_string(&read).unwrap(), former);
         let tiers: Vec<(Vec<u64>, String)> = conf
             .tiers
             .iter()

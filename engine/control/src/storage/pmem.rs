@@ -125,6 +125,7 @@ mod tests {
             mount: mount.to_owned(),
             device: Some(PathBuf::from(device)),
             size_gib: 0,
+            mem_ratio: 100,
             hugepages_disabled: true,
         }
     }

@@ -89,6 +89,7 @@ mod tests {
             mount: file.join("mount"),
             device: None,
             size_gib: 0,
+            mem_ratio: 100,
             hugepages_disabled: true,
         };
         let fault = prepare(&tier, 1 << 20).expect_err("a file is no directory");

@@ -33,6 +33,11 @@ impl DirtyPages {
         was
     }
 
+    /// True when the page is in.
+    pub(crate) fn has(&self, page: u64) -> bool {
+        self.words[(page / 64) as usize] & (1 << (page % 64)) != 0
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> u64 {
         self.count
@@ -74,6 +79,7 @@ mod tests {
         dirty.mark(4096 * 130, 4096);
         dirty.mark(4096 * 130, 1);
         assert_eq!(dirty.count(), 3);
+        assert!(dirty.has(0) && dirty.has(130) && !dirty.has(2));
         let mut taken = dirty.take();
         assert_eq!((dirty.count(), taken.count()), (0, 3));
         let mut popped = Vec::new();

@@ -10,14 +10,21 @@
 
 mod dirty;
 pub(crate) mod header;
+mod pager;
 pub(crate) mod pages;
+mod region;
 pub(crate) mod slab;
 
 pub(crate) use dirty::DirtyPages;
+pub(crate) use pager::{FaultCause, PageFault, catch_fault};
+pub(crate) use region::{PageMap, Paged};
 
 use types::Status;
 
-use crate::settings::ArenaMemory;
+use crate::checkpoint::MapEntry;
+use crate::settings::Residence;
+use pager::Pager;
+use region::Region;
 
 /// The unit of checkpoints, of tree nodes and of page runs.
 pub(crate) const PAGE_BYTES: u64 = 4096;
@@ -37,11 +44,13 @@ struct Undo {
 
 /// The region, with the transaction that is open on it.
 pub(crate) struct Arena {
-    memory: ArenaMemory,
+    region: Region,
     dirty: DirtyPages,
     undo: Vec<Undo>,
     undo_bytes: Vec<u8>,
     written: Vec<(u64, u32)>,
+    /// Of a paged arena: pages that this transaction made dirty, and whether it made them unsaved too.
+    newly_dirty: Vec<(u64, bool)>,
     charge: i64,
     freed: bool,
     reserve_pages: u64,
@@ -50,14 +59,16 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// Takes the memory as it is; whole pages of it count.
-    pub(crate) fn new(memory: ArenaMemory) -> Arena {
-        let pages = memory.len() as u64 / PAGE_BYTES;
+    pub(crate) fn new(memory: Residence) -> Arena {
+        let region = Region::new(memory);
+        let pages = region.length() / PAGE_BYTES;
         Arena {
             dirty: DirtyPages::new(pages),
-            memory,
+            region,
             undo: Vec::new(),
             undo_bytes: Vec::new(),
             written: Vec::new(),
+            newly_dirty: Vec::new(),
             charge: 0,
             freed: false,
             reserve_pages: reserve_pages(pages),
@@ -67,17 +78,17 @@ impl Arena {
 
     /// Bytes in the region.
     pub(crate) fn length(&self) -> u64 {
-        self.memory.len() as u64
+        self.region.length()
     }
 
     /// A stretch of the region.
     pub(crate) fn bytes(&self, offset: u64, length: usize) -> &[u8] {
-        &self.memory[offset as usize..offset as usize + length]
+        self.region.bytes(offset, length)
     }
 
     /// Where a stretch of the region lies in it.
     pub(crate) fn offset_of(&self, stretch: &[u8]) -> u64 {
-        (stretch.as_ptr() as usize - self.memory.as_ptr() as usize) as u64
+        self.region.offset_of(stretch)
     }
 
     /// The page that starts at `offset`.
@@ -110,14 +121,15 @@ impl Arena {
         if bytes.is_empty() {
             return;
         }
-        if self.freed {
+        // A paged arena restores all bytes, so that a rollback leaves no page unsaved that was not.
+        if self.freed || !self.is_whole() {
             self.keep(offset, bytes.len());
         }
         self.put(offset, bytes);
     }
 
     fn put(&mut self, offset: u64, bytes: &[u8]) {
-        self.memory[offset as usize..offset as usize + bytes.len()].copy_from_slice(bytes);
+        self.region.bytes_mut(offset, bytes.len()).copy_from_slice(bytes);
         self.note(offset, bytes.len());
     }
 
@@ -132,27 +144,40 @@ impl Arena {
             return;
         }
         self.keep(to, length);
-        self.memory.copy_within(from as usize..from as usize + length, to as usize);
+        self.region.copy_within(from, to, length);
         self.note(to, length);
     }
 
     fn keep(&mut self, offset: u64, length: usize) {
         let at = self.undo_bytes.len();
-        self.undo_bytes.extend_from_slice(&self.memory[offset as usize..offset as usize + length]);
+        self.undo_bytes.extend_from_slice(self.region.bytes(offset, length));
         self.undo.push(Undo { offset, length: length as u32, at });
     }
 
     fn note(&mut self, offset: u64, length: usize) {
-        self.dirty.mark(offset, length as u64);
+        self.mark(offset, length);
         match self.written.last_mut() {
             Some((last, size)) if *last + u64::from(*size) == offset => *size += length as u32,
             _ => self.written.push((offset, length as u32)),
         }
     }
 
+    fn mark(&mut self, offset: u64, length: usize) {
+        if let Some(pager) = self.region.pager_mut() {
+            for page in offset / PAGE_BYTES..=(offset + length as u64 - 1) / PAGE_BYTES {
+                let unsaved = pager.changed(page);
+                if !self.dirty.has(page) {
+                    self.newly_dirty.push((page, unsaved));
+                }
+            }
+        }
+        self.dirty.mark(offset, length as u64);
+    }
+
     /// Starts a transaction. `urgent` ones (those that free space in the end) may use the reserve.
     pub(crate) fn begin(&mut self, urgent: bool) {
         debug_assert!(self.written.is_empty(), "one transaction at a time");
+        self.unpin();
         self.may_use_reserve = urgent;
         self.charge = 0;
         self.freed = false;
@@ -184,10 +209,11 @@ impl Arena {
             }
             redo.extend_from_slice(&start.to_le_bytes());
             redo.extend_from_slice(&((end - start) as u32).to_le_bytes());
-            redo.extend_from_slice(&self.memory[start as usize..end as usize]);
+            redo.extend_from_slice(self.region.bytes(start, (end - start) as usize));
             records += 1;
         }
         self.written.clear();
+        self.newly_dirty.clear();
         self.undo.clear();
         self.undo_bytes.clear();
         records
@@ -196,8 +222,14 @@ impl Arena {
     /// Undoes the transaction and closes it.
     pub(crate) fn rollback(&mut self) {
         while let Some(Undo { offset, length, at }) = self.undo.pop() {
-            self.memory[offset as usize..offset as usize + length as usize]
-                .copy_from_slice(&self.undo_bytes[at..at + length as usize]);
+            let bytes = &self.undo_bytes[at..at + length as usize];
+            self.region.bytes_mut(offset, length as usize).copy_from_slice(bytes);
+        }
+        while let Some((page, unsaved)) = self.newly_dirty.pop() {
+            self.dirty.remove(page);
+            if unsaved && let Some(pager) = self.region.pager_mut() {
+                pager.saved(page);
+            }
         }
         self.written.clear();
         self.undo_bytes.clear();
@@ -210,11 +242,66 @@ impl Arena {
         if end > self.length() || bytes.is_empty() {
             return false;
         }
-        self.memory[offset as usize..end as usize].copy_from_slice(bytes);
+        self.unpin();
+        self.region.bytes_mut(offset, bytes.len()).copy_from_slice(bytes);
         if dirty {
-            self.dirty.mark(offset, bytes.len() as u64);
+            self.mark(offset, bytes.len());
+            self.newly_dirty.clear();
         }
         true
+    }
+
+    /// Ends the pins of the command before: what it looked at may go now. Nothing to do for an arena that is not paged.
+    pub(crate) fn unpin(&mut self) {
+        if let Some(pager) = self.region.pager_mut() {
+            pager.unpin();
+        }
+    }
+
+    /// True when as much was looked at since [`Arena::unpin`] as one slice of a long scan should.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.region.pager().is_some_and(Pager::is_crowded)
+    }
+
+    /// True when one more transaction may leave pages behind that cannot go before a checkpoint saved them.
+    pub(crate) fn admits(&self) -> bool {
+        self.region.pager().is_none_or(Pager::admits)
+    }
+
+    /// True when it is time for a checkpoint to save pages, so that they can go.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.region.pager().is_some_and(Pager::is_pressed)
+    }
+
+    /// What paging did, when there is any.
+    pub(crate) fn paged(&self) -> Paged {
+        self.region.pager().map(Pager::counts).unwrap_or_default()
+    }
+
+    /// Where the images of pages lie.
+    pub(crate) fn map(&self) -> &PageMap {
+        &self.region.map
+    }
+
+    /// Takes the page map that recovery read.
+    pub(crate) fn set_map(&mut self, map: PageMap) {
+        self.region.map = map;
+    }
+
+    /// True when every page is in memory, or is to be.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.region.pager().is_none()
+    }
+
+    /// Exchanges the map entry of a page whose image was written; `entry` becomes the former one. The page may go
+    /// unless it changed since it was copied.
+    pub(crate) fn saved(&mut self, page: u64, entry: &mut MapEntry) {
+        std::mem::swap(&mut self.region.map.entries[page as usize], entry);
+        if !self.dirty.has(page)
+            && let Some(pager) = self.region.pager_mut()
+        {
+            pager.saved(page);
+        }
     }
 
     /// The pages changed since they were last taken for a checkpoint.

@@ -44,7 +44,7 @@ impl MapEntry {
 }
 
 /// Where things are in the meta slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Layout {
     pub(crate) pages: u64,
     pub(crate) chunks: u64,

@@ -18,7 +18,7 @@ pub(crate) use map::{
 use erasure::crc32c;
 use media::{Buffer, IoKind};
 
-use crate::arena::{Arena, DirtyPages, PAGE_BYTES};
+use crate::arena::{Arena, DirtyPages, PAGE_BYTES, PageMap};
 use crate::probe::Probe;
 use crate::superblock::Superblock;
 use types::Epoch;
@@ -64,12 +64,10 @@ struct Pass {
 
 /// The state of the meta slice, and the pass under way.
 pub(crate) struct Checkpoint {
-    layout: Layout,
     fragment: u64,
     superblock: Superblock,
     /// Which of the two superblock blocks is current.
     superblock_copy: u8,
-    entries: Vec<MapEntry>,
     /// Current version and copy of each chunk.
     chunks: Vec<(u64, u8)>,
     free: DirtyPages,
@@ -80,31 +78,14 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The state that recovery found.
+    /// The state that recovery found; `free` are the slots that no entry of the map names.
     pub(crate) fn new(
-        layout: Layout,
         fragment: u64,
         (superblock, superblock_copy): (Superblock, u8),
-        entries: Vec<MapEntry>,
         chunks: Vec<(u64, u8)>,
+        free: DirtyPages,
     ) -> Checkpoint {
-        let mut free = DirtyPages::new(layout.slots);
-        free.mark(0, layout.slots * PAGE_BYTES);
-        for entry in entries.iter().filter(|entry| entry.slot != NO_SLOT) {
-            free.remove(u64::from(entry.slot));
-        }
-        Checkpoint {
-            layout,
-            fragment,
-            superblock,
-            superblock_copy,
-            entries,
-            chunks,
-            free,
-            slot_cursor: 0,
-            pass: None,
-            pages_written: 0,
-        }
+        Checkpoint { fragment, superblock, superblock_copy, chunks, free, slot_cursor: 0, pass: None, pages_written: 0 }
     }
 
     /// True while a pass is under way.
@@ -136,26 +117,26 @@ impl Checkpoint {
     }
 
     /// The next thing to do. `newest` is the last log group that pages depend on now, `durable` the last durable one.
-    pub(crate) fn step(&mut self, arena: &Arena, newest: u64, durable: u64) -> Step {
+    pub(crate) fn step(&mut self, arena: &mut Arena, newest: u64, durable: u64) -> Step {
         loop {
             let Some(pass) = &mut self.pass else { return Step::Wait };
             if pass.outstanding > 0 && !(pass.phase == Phase::Pages && pass.outstanding < WRITES_MOST) {
                 return Step::Wait;
             }
             let next = match pass.phase {
-                Phase::Pages => match copy_pages(&self.layout, &mut self.free, &mut self.slot_cursor, pass, arena) {
+                Phase::Pages => match copy_pages(&mut self.free, &mut self.slot_cursor, pass, arena) {
                     Some(write) => {
                         pass.log_sequence = newest;
                         Some(write)
                     }
                     None if pass.outstanding > 0 => return Step::Wait,
                     None => {
-                        self.adopt_copies();
+                        self.adopt_copies(arena);
                         continue;
                     }
                 },
                 Phase::Map => match pass.chunks.pop() {
-                    Some(chunk) => Some(self.write_chunk(chunk)),
+                    Some(chunk) => Some(self.write_chunk(arena.map(), chunk)),
                     None => enter(pass, Phase::Flush, Some(IoKind::Flush)),
                 },
                 Phase::Flush => enter(pass, Phase::WaitForLog, None),
@@ -177,12 +158,12 @@ impl Checkpoint {
         }
     }
 
-    /// Maps the copied pages to their new slots, and notes the chunks to write. The former slots stay in use until the
-    /// superblock is durable.
-    fn adopt_copies(&mut self) {
+    /// Maps the copied pages to their new slots, now that they are written, and notes the chunks to write. The former slots stay
+    /// in use until the superblock is durable.
+    fn adopt_copies(&mut self, arena: &mut Arena) {
         let pass = self.pass.as_mut().expect("a pass is under way");
         for (page, entry) in &mut pass.copied {
-            std::mem::swap(&mut self.entries[*page as usize], entry);
+            arena.saved(*page, entry);
             let chunk = *page / map::CHUNK_ENTRIES;
             if pass.chunks.last() != Some(&chunk) {
                 pass.chunks.push(chunk);
@@ -191,16 +172,16 @@ impl Checkpoint {
         pass.phase = Phase::Map;
     }
 
-    fn write_chunk(&mut self, index: u64) -> IoKind {
+    fn write_chunk(&mut self, map: &PageMap, index: u64) -> IoKind {
         let generation = self.superblock.generation + 1;
         let (former, copy) = self.chunks[index as usize];
         self.superblock.map_digest =
             self.superblock.map_digest.wrapping_sub(digest(index, former)).wrapping_add(digest(index, generation));
         self.chunks[index as usize] = (generation, 1 - copy);
-        let pages = self.layout.chunk_pages(index);
-        let entries = &self.entries[pages.start as usize..pages.end as usize];
+        let pages = map.layout.chunk_pages(index);
+        let entries = &map.entries[pages.start as usize..pages.end as usize];
         let buffer = encode_chunk(self.fragment, generation, index, entries);
-        IoKind::Write { offset: self.layout.chunk_offset(index, 1 - copy), buffer }
+        IoKind::Write { offset: map.layout.chunk_offset(index, 1 - copy), buffer }
     }
 
     fn write_superblock(&mut self) -> IoKind {
@@ -241,13 +222,7 @@ fn enter(pass: &mut Pass, phase: Phase, io: Option<IoKind>) -> Option<IoKind> {
 }
 
 /// The next write of page images, to slots that lie side by side; `None` when the batch is complete.
-fn copy_pages(
-    layout: &Layout,
-    free: &mut DirtyPages,
-    slot_cursor: &mut u64,
-    pass: &mut Pass,
-    arena: &Arena,
-) -> Option<IoKind> {
+fn copy_pages(free: &mut DirtyPages, slot_cursor: &mut u64, pass: &mut Pass, arena: &Arena) -> Option<IoKind> {
     let mut images: Vec<u64> = Vec::with_capacity(WRITE_PAGES_MOST);
     let mut first_slot = 0;
     while images.len() < WRITE_PAGES_MOST && (pass.copied.len() as u64) < BATCH_PAGES_MOST && free.count() > 0 {
@@ -281,5 +256,5 @@ fn copy_pages(
     for (image, page) in buffer.chunks_exact_mut(PAGE_BYTES as usize).zip(&images) {
         image.copy_from_slice(arena.page(page * PAGE_BYTES));
     }
-    Some(IoKind::Write { offset: layout.slot_offset(first_slot as u32), buffer })
+    Some(IoKind::Write { offset: arena.map().layout.slot_offset(first_slot as u32), buffer })
 }

@@ -3,34 +3,56 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use types::{Epoch, KeyKind, Level, MAX_KEY_BYTES, MAX_LIST_ENTRIES, Outcome, Status};
+use types::{Epoch, KeyKind, Level, MAX_KEY_BYTES, MAX_LIST_ENTRIES, Status};
 
 use super::key::{BELOW, IndexKey, OBJECT_BYTES, name_at};
 use super::view::{Held, View};
 use crate::tree::Cursor;
 
-/// The answer to a list.
-pub(crate) fn list(view: &View<'_>, level: &Level, after: &[u8], limit: u32) -> Result<Outcome, Status> {
+/// A list under way.
+pub(crate) struct Names {
+    pub(crate) names: Vec<Bytes>,
+    /// There are more than were asked for.
+    pub(crate) more: bool,
+    /// The last name that was looked at, whether it holds anything or not.
+    after: Vec<u8>,
+}
+
+impl Names {
+    /// The start of a list of the names after `after`.
+    pub(crate) fn after(after: &[u8]) -> Names {
+        Names { names: Vec::new(), more: false, after: after.to_vec() }
+    }
+}
+
+/// Adds up to `limit` names; true when it has to be called again, since a paged arena was looked at enough for one slice.
+pub(crate) fn list(view: &View<'_>, level: &Level, slice: &mut Names, limit: u32) -> Result<bool, Status> {
     if limit == 0 || limit > MAX_LIST_ENTRIES {
         return Err(Status::Invalid);
     }
-    let mut names = Vec::new();
-    let mut more = false;
-    let mut accept = |name: &[u8]| {
-        if names.len() == limit as usize {
-            more = true;
+    let after = &std::mem::take(&mut slice.after);
+    let mut unfinished = false;
+    let mut look = |name: &[u8], holds: bool| {
+        if holds && slice.names.len() == limit as usize {
+            slice.more = true;
             return false;
         }
-        names.push(Bytes::copy_from_slice(name));
-        true
+        if holds {
+            slice.names.push(Bytes::copy_from_slice(name));
+        }
+        unfinished = view.arena.is_crowded();
+        if unfinished {
+            slice.after = name.to_vec();
+        }
+        !unfinished
     };
     match level {
-        Level::Objects => objects(view, after, &mut accept)?,
+        Level::Objects => objects(view, after, &mut look)?,
         Level::Dkeys(object) => {
             let kind = object.dkey_kind();
             let floor = view.object_floor(*object);
             names_below(view, &mut IndexKey::object(*object), &anchor(kind, after)?, &mut |prefix, name| {
-                !dkey_holds(view, floor, prefix) || accept(&kind.sortable(name))
+                look(&kind.sortable(name), dkey_holds(view, floor, prefix))
             })?;
         }
         Level::Akeys(object, dkey) => {
@@ -42,11 +64,11 @@ pub(crate) fn list(view: &View<'_>, level: &Level, after: &[u8], limit: u32) -> 
             let mut prefix = IndexKey::dkey(*object, dkey);
             let floor = view.dkey_floor(floor, &mut prefix);
             names_below(view, &mut prefix, &anchor(kind, after)?, &mut |prefix, name| {
-                !akey_holds(view, floor, prefix) || accept(&kind.sortable(name))
+                look(&kind.sortable(name), akey_holds(view, floor, prefix))
             })?;
         }
     }
-    Ok(Outcome::Listed { names, more })
+    Ok(unfinished)
 }
 
 /// The anchor of a list as it is in the index.
@@ -54,7 +76,7 @@ fn anchor(kind: KeyKind, after: &[u8]) -> Result<Cow<'_, [u8]>, Status> {
     if after.is_empty() || kind.admits(after) { Ok(kind.sortable(after)) } else { Err(Status::Invalid) }
 }
 
-fn objects(view: &View<'_>, after: &[u8], accept: &mut impl FnMut(&[u8]) -> bool) -> Result<(), Status> {
+fn objects(view: &View<'_>, after: &[u8], look: &mut impl FnMut(&[u8], bool) -> bool) -> Result<(), Status> {
     let mut bound = match after.len() {
         0 => vec![],
         OBJECT_BYTES => match successor(after) {
@@ -68,7 +90,7 @@ fn objects(view: &View<'_>, after: &[u8], accept: &mut impl FnMut(&[u8]) -> bool
         let Some(key) = cursor.key(view.arena) else { return Ok(()) };
         let object = &key[..OBJECT_BYTES];
         let holds = object_holds(view, &mut IndexKey::prefix(object));
-        if holds && !accept(object) {
+        if !look(object, holds) {
             return Ok(());
         }
         bound = match successor(object) {

@@ -17,7 +17,7 @@ pub(crate) use key::{
     IndexKey, OBJECT_BYTES, PUNCHED, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, address_of, class_of, epoch_of, kind_of,
     level_of, levels_of, scope_of,
 };
-pub(crate) use list::list;
+pub(crate) use list::{Names, list};
 pub(crate) use query::{Query, extents};
 pub(crate) use record::{DATA_THRESHOLD, DataPart, Record, damaged_tag, is_counted};
 pub(crate) use view::{Held, InlineDamage, Piece, Source, View};

@@ -8,17 +8,17 @@ pub use format::format;
 
 use media::{BLOCK_BYTES, Buffer, Device, Role};
 
-use crate::arena::{Arena, PAGE_BYTES, header};
+use crate::arena::{Arena, FaultCause, PAGE_BYTES, PageFault, PageMap, header};
 use crate::catalog::CATALOG;
 use crate::checkpoint::{Checkpoint, Layout, meta_bytes_least};
 use crate::error::{OpenError, Slice};
 use crate::extents;
 use crate::health::Recovery;
 use crate::log::Ring;
-use crate::settings::{ArenaMemory, Devices, Geometry, Identity};
+use crate::settings::{Devices, Geometry, Identity, MIN_LIMIT_BYTES, Residence};
 use crate::superblock::fragment;
 
-use pages::{Map, check_sizes, erase, read_map, read_pages, read_superblock};
+use pages::{Map, check_sizes, erase, free_slots, read_map, read_pages, read_superblock};
 use replay::Replay;
 
 /// Bytes of one blocking read or write.
@@ -37,10 +37,11 @@ pub(crate) struct Recovered {
 
 /// Reads the target back. Ends with a group of its own in the log, which proves that everything before it is durable and takes the
 /// place of anything unfinished.
-pub(crate) fn recover(devices: &mut Devices, identity: Identity, memory: ArenaMemory) -> Result<Recovered, OpenError> {
+pub(crate) fn recover(devices: &mut Devices, identity: Identity, memory: Residence) -> Result<Recovered, OpenError> {
+    check_limit(&memory)?;
     let mut report = Recovery::default();
     let (superblock, copy) = read_superblock(&mut *devices.meta, &identity)?;
-    check_sizes(&superblock.geometry, &devices.geometry(memory.len() as u64))?;
+    check_sizes(&superblock.geometry, &devices.geometry(memory.length()))?;
     // What a killed process wrote but did not flush may be read below; it must be durable before it is relied on.
     for (role, device) in
         [(Role::Meta, &mut devices.meta), (Role::Wal, &mut devices.wal), (Role::Data, &mut devices.data)]
@@ -56,8 +57,12 @@ pub(crate) fn recover(devices: &mut Devices, identity: Identity, memory: ArenaMe
     })?;
     let mut arena = Arena::new(memory);
     let Map { entries, chunks, unfinished } = read_map(&mut *devices.meta, &layout, fragment, &superblock)?;
-    report.pages = read_pages(&mut *devices.meta, &layout, &entries, &mut arena)?;
-    let checkpoint = Checkpoint::new(layout, fragment, (superblock, copy), entries, chunks);
+    let free = free_slots(&layout, &entries)?;
+    if arena.is_whole() {
+        report.pages = read_pages(&mut *devices.meta, &layout, &entries, &mut arena)?;
+    }
+    arena.set_map(PageMap { layout, entries });
+    let checkpoint = Checkpoint::new(fragment, (superblock, copy), chunks, free);
     report.last_epoch = superblock.last_epoch;
     let mut replay = Replay {
         fragment,
@@ -94,6 +99,24 @@ pub(crate) fn recover(devices: &mut Devices, identity: Identity, memory: ArenaMe
     replay.close(&mut *devices.wal, records, &redo)?;
     let Replay { ring, sequence, report, .. } = replay;
     Ok(Recovered { arena, checkpoint, ring, sequence, geometry, report })
+}
+
+fn check_limit(memory: &Residence) -> Result<(), OpenError> {
+    match memory {
+        Residence::Paged(paging) if paging.limit_bytes < MIN_LIMIT_BYTES => {
+            Err(OpenError::LittleMemory { bytes: paging.limit_bytes, least: MIN_LIMIT_BYTES })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A page that could not be brought in while the target was opened.
+pub(crate) fn not_opened(fault: PageFault) -> OpenError {
+    let reason = fault.reason();
+    match fault.cause {
+        FaultCause::Io(source) => OpenError::Io { slice: Slice(Role::Meta), offset: fault.offset, source },
+        FaultCause::Checksum => damaged(Role::Meta, fault.offset, reason),
+    }
 }
 
 fn damaged(role: Role, offset: u64, reason: impl Into<String>) -> OpenError {

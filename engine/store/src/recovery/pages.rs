@@ -4,7 +4,7 @@ use erasure::crc32c;
 use media::{BLOCK_BYTES, Buffer, Device, Role};
 
 use super::{TRANSFER_BYTES, damaged, read, write};
-use crate::arena::{Arena, PAGE_BYTES};
+use crate::arena::{Arena, DirtyPages, PAGE_BYTES};
 use crate::checkpoint::{self, CHUNK_ENTRIES, Chunk, Layout, MapEntry, NO_SLOT, chunk_version, decode_chunk, digest};
 use crate::error::{OpenError, Slice};
 use crate::probe::Probe;
@@ -137,6 +137,23 @@ pub(super) fn erase(meta: &mut dyn Device, unfinished: &[u64]) -> Result<(), Ope
     meta.flush().map_err(|source| OpenError::Io { slice: Slice(Role::Meta), offset: first, source })
 }
 
+/// The slots that no page lies in; each page must have one of its own.
+pub(super) fn free_slots(layout: &Layout, entries: &[MapEntry]) -> Result<DirtyPages, OpenError> {
+    let mut free = DirtyPages::new(layout.slots);
+    free.mark(0, layout.slots * PAGE_BYTES);
+    for (page, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.slot != NO_SLOT) {
+        let reason = if u64::from(entry.slot) >= layout.slots {
+            "a page lies in a slot that does not exist"
+        } else if !free.remove(u64::from(entry.slot)) {
+            "two pages share a slot"
+        } else {
+            continue;
+        };
+        return Err(damaged(Role::Meta, layout.chunk_offset(page as u64 / CHUNK_ENTRIES, 0), reason));
+    }
+    Ok(free)
+}
+
 /// Reads all page images in the order of their slots, in long reads where slots lie side by side.
 pub(super) fn read_pages(
     meta: &mut dyn Device,
@@ -151,13 +168,6 @@ pub(super) fn read_pages(
         .map(|(page, entry)| (entry.slot, entry.crc, page as u64))
         .collect();
     images.sort_unstable();
-    let map_offset = |page: u64| layout.chunk_offset(page / CHUNK_ENTRIES, 0);
-    if let Some(twice) = images.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(damaged(Role::Meta, map_offset(twice[1].2), "two pages share a slot"));
-    }
-    if let Some(beyond) = images.last().filter(|(slot, ..)| u64::from(*slot) >= layout.slots) {
-        return Err(damaged(Role::Meta, map_offset(beyond.2), "a page lies in a slot that does not exist"));
-    }
     let most = TRANSFER_BYTES / PAGE_BYTES as usize;
     let mut from = 0;
     while from < images.len() {

@@ -76,7 +76,7 @@ impl Store {
     /// Makes the marks that wait, as far as the log has room.
     pub(super) fn make_marks(&mut self) {
         while self.health == Health::Healthy
-            && self.log.admits()
+            && self.admits()
             && let Some(finding) = self.marks.pop()
         {
             if let Some(tag_at) = self.tag_of(&finding) {

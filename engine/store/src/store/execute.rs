@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use types::{
-    Address, Checksums, Condition, Epoch, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection, Shape, Status,
+    Address, Answer, Checksums, Condition, Epoch, Level, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection,
+    Shape, Status,
 };
 
 use super::Store;
 use super::reclaim::Discard;
-use crate::arena::TRANSACTION_REDO_LIMIT;
+use crate::arena::{TRANSACTION_REDO_LIMIT, catch_fault};
 use crate::catalog::{self, Container};
 use crate::command::{Command, Reply, Token};
 use crate::health::Health;
-use crate::index::{self, ARRAY_END, DATA_THRESHOLD, Held, Refusal, Staged, View};
+use crate::index::{self, ARRAY_END, DATA_THRESHOLD, Held, Names, Refusal, Staged, View};
 use crate::probe::Probe;
 use crate::snapshots;
 
@@ -42,13 +43,18 @@ impl Store {
     pub(super) fn run_queue(&mut self) {
         while let Some((token, command)) = self.queue.pop_front() {
             let is_change = changes(&command);
-            if is_change && self.health == Health::Healthy && !self.log.admits() {
-                Probe::LogFull.hit();
+            if is_change && self.health == Health::Healthy && !self.admits() {
+                if self.log.admits() { Probe::MemoryFull } else { Probe::LogFull }.hit();
                 self.queue.push_front((token, command));
                 return;
             }
             self.stats.pending += 1;
-            match self.run(token, &command) {
+            self.arena.unpin();
+            let ran = catch_fault(|| self.run(token, &command)).unwrap_or_else(|fault| {
+                self.page_fault(&fault);
+                Err(Status::Io.into())
+            });
+            match ran {
                 Ok(()) => {}
                 Err(Stop::Later) => {
                     self.stats.pending -= 1;
@@ -172,9 +178,7 @@ impl Store {
             Operation::List { level, after, limit, epoch } => {
                 self.stats.lists += 1;
                 self.check_history(container, *epoch)?;
-                let view = View::new(&self.arena, container, *epoch);
-                let listed = index::list(&view, level, after, *limit);
-                let seen = view.seen();
+                let (listed, seen) = self.list(container, level, after, *limit, *epoch);
                 self.reply_read(seen, token, Reply::Operated(listed));
                 Ok(())
             }
@@ -231,6 +235,22 @@ impl Store {
             return Err(Status::Checksum);
         }
         Ok(())
+    }
+
+    /// Lists in slices, so that a paged arena can let go of what was looked at.
+    fn list(&mut self, container: Container, level: &Level, after: &[u8], limit: u32, epoch: Epoch) -> (Answer, Epoch) {
+        let mut slice = Names::after(after);
+        let mut seen = Epoch::ZERO;
+        loop {
+            let view = View::new(&self.arena, container, epoch);
+            let listed = index::list(&view, level, &mut slice, limit);
+            seen = seen.max(view.seen());
+            match listed {
+                Ok(true) => self.arena.unpin(),
+                Ok(false) => return (Ok(Outcome::Listed { names: slice.names, more: slice.more }), seen),
+                Err(status) => return (Err(status), seen),
+            }
+        }
     }
 
     /// Refuses to read a past that is partly gone.

@@ -124,14 +124,15 @@ impl Store {
     fn advance_checkpoint(&mut self) {
         loop {
             // Also right after one ended: another may have been asked for while it ran.
-            if !self.checkpoint.is_running() && (self.checkpointing.is_asked_for() || self.log_is_pressed()) {
-                if !self.checkpointing.is_asked_for() {
+            let pressed = self.log_is_pressed() || self.arena.is_pressed();
+            if !self.checkpoint.is_running() && (self.checkpointing.is_asked_for() || pressed) {
+                if self.log_is_pressed() && !self.checkpointing.is_asked_for() {
                     Probe::CheckpointForced.hit();
                 }
                 self.start_checkpoint();
             }
             let (newest, durable) = (self.log.newest_sequence(), self.log.durable_sequence());
-            match self.checkpoint.step(&self.arena, newest, durable) {
+            match self.checkpoint.step(&mut self.arena, newest, durable) {
                 Step::Io(kind) => self.emit(Role::Meta, kind, Purpose::Checkpoint),
                 Step::Finished { tail_block } => {
                     self.log.set_tail(tail_block);
@@ -203,7 +204,7 @@ impl Store {
 
     /// Moves freed extents that may be reused to the free map; true when it moved any.
     pub(super) fn release_limbo(&mut self) -> bool {
-        if self.health != Health::Healthy || !extents::in_limbo(&self.arena) || !self.log.admits() {
+        if self.health != Health::Healthy || !extents::in_limbo(&self.arena) || !self.admits() {
             return false;
         }
         let before = self.limbo.below(self.reads.oldest());

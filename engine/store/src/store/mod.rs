@@ -19,7 +19,7 @@ use std::collections::{HashMap, VecDeque};
 use media::{Done, Io, Role};
 use types::{Clock, Epoch, Place, Status};
 
-use crate::arena::Arena;
+use crate::arena::{Arena, FaultCause, PageFault, catch_fault};
 use crate::catalog::Container;
 use crate::checkpoint::Checkpoint;
 use crate::command::{Command, Reply, Token};
@@ -27,19 +27,30 @@ use crate::error::OpenError;
 use crate::health::{Event, Health, Recovery, Stats};
 use crate::log::Log;
 use crate::probe::Probe;
-use crate::recovery::recover;
-use crate::settings::{ArenaMemory, Devices, Geometry, Identity, Settings};
+use crate::recovery::{not_opened, recover};
+use crate::settings::{Devices, Geometry, Identity, Residence, Settings};
 use crate::superblock::fragment;
 
 /// Events kept for [`Store::take_event`]; later ones are only counted. A broken device would otherwise fill memory.
 const EVENTS_MOST: usize = 256;
 
 /// Reads a target back: checkpoint, then log. The devices are only used here; later IO comes out of
-/// [`Store::take_io`]. `memory` is the arena: zeroed, of the length given to [`crate::format`].
+/// [`Store::take_io`]. `memory` is the arena: zeroed, of the length given to [`crate::format`], all of it or
+/// [`crate::Paging`].
 pub fn open(
     devices: &mut Devices,
     identity: Identity,
-    memory: ArenaMemory,
+    memory: impl Into<Residence>,
+    settings: Settings,
+) -> Result<(Store, Recovery), OpenError> {
+    let memory = memory.into();
+    catch_fault(|| open_faulting(devices, identity, memory, settings)).unwrap_or_else(|fault| Err(not_opened(fault)))
+}
+
+fn open_faulting(
+    devices: &mut Devices,
+    identity: Identity,
+    memory: Residence,
     settings: Settings,
 ) -> Result<(Store, Recovery), OpenError> {
     let found = recover(devices, identity, memory)?;
@@ -125,22 +136,24 @@ impl Store {
     pub fn submit(&mut self, token: Token, command: Command, now: Epoch) {
         self.now = self.now.max(now);
         self.queue.push_back((token, command));
-        self.run_queue();
+        self.guarded(Store::run_queue);
     }
 
     /// The next device command to execute, if any. Log groups are put together here: all that was submitted since the
     /// last call shares one.
     pub fn take_io(&mut self) -> Option<Io> {
         if self.commands.is_empty() {
-            self.advance();
+            self.guarded(Store::advance);
         }
         self.commands.pop_front()
     }
 
     /// Takes the result of a device command.
     pub fn complete(&mut self, done: Done) {
-        self.completed(done);
-        self.run_queue();
+        self.guarded(|store| {
+            store.completed(done);
+            store.run_queue();
+        });
     }
 
     /// The next reply, if any.
@@ -152,13 +165,15 @@ impl Store {
     /// while [`Store::has_work`], otherwise about once a second.
     pub fn tick(&mut self, now: Epoch) {
         self.now = self.now.max(now);
-        if self.health == Health::Healthy {
-            self.tick_checkpoint();
-            self.tick_reclaim();
-            self.make_marks();
-            self.tick_seal();
-        }
-        self.run_queue();
+        self.guarded(|store| {
+            if store.health == Health::Healthy {
+                store.tick_checkpoint();
+                store.tick_reclaim();
+                store.make_marks();
+                store.tick_seal();
+            }
+            store.run_queue();
+        });
     }
 
     /// True while something is queued, in flight or due soon.
@@ -185,7 +200,12 @@ impl Store {
 
     /// Counters.
     pub fn stats(&self) -> Stats {
+        let paged = self.arena.paged();
         Stats {
+            page_ins: paged.page_ins,
+            evictions: paged.evictions,
+            resident_bytes: if self.arena.is_whole() { self.arena.length() } else { paged.resident_bytes },
+            over_limit_pages: paged.over_limit_pages,
             wal_used: self.log.used_bytes(),
             checkpoint_pages: self.checkpoint.pages_written,
             pending: self.stats.pending + self.queue.len() as u64,
@@ -198,9 +218,33 @@ impl Store {
         self.events.pop_front()
     }
 
-    /// Checks that everything in the arena fits together: trees, allocator, books, free map. Reads all of it.
+    /// Checks that everything in the arena fits together: trees, allocator, books, free map. Reads all of it, into memory even
+    /// when it is paged.
     pub fn check(&self) -> Result<(), String> {
-        crate::census::check(&self.arena)
+        catch_fault(|| crate::census::check(&self.arena))
+            .unwrap_or_else(|fault| Err(format!("{}, at byte {} of the meta slice", fault.reason(), fault.offset)))
+    }
+
+    /// True when one more transaction may run: log and memory have room for it.
+    fn admits(&self) -> bool {
+        self.log.admits() && self.arena.admits()
+    }
+
+    /// Runs what a caller asked for. A page that cannot be brought in ends it, and the target.
+    fn guarded(&mut self, work: impl FnOnce(&mut Store)) {
+        if let Err(fault) = catch_fault(|| work(self)) {
+            self.page_fault(&fault);
+        }
+    }
+
+    /// The transaction that met the fault is undone, so that what is in memory can still be read.
+    fn page_fault(&mut self, fault: &PageFault) {
+        self.arena.rollback();
+        match fault.cause {
+            FaultCause::Io(_) => self.stats.io_errors += 1,
+            FaultCause::Checksum => self.stats.checksum_errors += 1,
+        }
+        self.die(Role::Meta, &format!("{}, at byte {}", fault.reason(), fault.offset));
     }
 
     fn event(&mut self, event: Event) {

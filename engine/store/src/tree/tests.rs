@@ -13,7 +13,7 @@ use crate::settings::Identity;
 const TREE: Tree = Tree { root_at: CATALOG_AT };
 
 pub(crate) fn new_arena(bytes: usize) -> Arena {
-    let mut arena = Arena::new(Box::new(vec![0; bytes]));
+    let mut arena = Arena::new(Box::new(vec![0; bytes]).into());
     arena.begin(true);
     let identity = Identity { engine: uuid::Uuid::from_u128(1), target: types::TargetIndex(0) };
     initialise(&mut arena, &identity);
@@ -76,7 +76,7 @@ fn random_histories_match_a_btreemap_through_commits_and_rollbacks() {
     for seed in 0..30 {
         let mut random = StdRng::seed_from_u64(seed);
         let mut arena = new_arena(8 << 20);
-        let mut replayed = Arena::new(Box::new(vec![0; 8 << 20]));
+        let mut replayed = Arena::new(Box::new(vec![0; 8 << 20]).into());
         replayed.restore(0, arena.bytes(0, 4096), false);
         let mut model = Model::new();
         for _ in 0..120 {

@@ -118,10 +118,17 @@ pub(crate) struct Crashes {
     images: HashMap<u64, Arc<State>>,
     /// Of each point enumerated: what was found in the image of each of its fates.
     points: HashMap<u64, Arc<[Arc<State>]>>,
+    /// What the arena may use of memory when an image is opened.
+    limit: Option<u64>,
     pub(crate) figures: Figures,
 }
 
 impl Crashes {
+    /// Images are opened with this much memory for the arena.
+    pub(crate) fn limited(limit: u64) -> Crashes {
+        Crashes { limit: Some(limit), ..Crashes::default() }
+    }
+
     /// Crashes a finished workload. `what` names it where something is wrong.
     pub(crate) fn of(&mut self, run: &Run, which: Points, what: &dyn Fn() -> String) {
         self.figures.workloads += 1;
@@ -180,7 +187,7 @@ impl Crashes {
             self.figures.offline += 1;
             fsck::check_crashed(&mut devices(image.devices.clone()), what);
         }
-        let (mut driven, found) = recover(image.devices, what);
+        let (mut driven, found) = recover(image.devices, self.limit, what);
         let found = compare(&Arc::new(found), possible, what);
         if goes_on {
             self.figures.went_on += 1;

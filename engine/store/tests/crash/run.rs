@@ -108,13 +108,19 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(start: &[Contents], seed: u64) -> Run {
+        Run::limited(start, seed, None)
+    }
+
+    /// One whose arena may use that much memory.
+    pub(crate) fn limited(start: &[Contents], seed: u64, limit: Option<u64>) -> Run {
         let fault = Fault::new(start.to_vec());
         let mut devices = Devices {
             wal: Box::new(fault.device(0)),
             meta: Box::new(fault.device(1)),
             data: Box::new(fault.device(2)),
         };
-        let (store, _) = open(&mut devices, IDENTITY, memory(), settings()).unwrap();
+        let memory = target::residence(ARENA, Box::new(fault.device(1)), limit);
+        let (store, _) = open(&mut devices, IDENTITY, memory, settings()).unwrap();
         Run {
             queue: Queue::new(&fault),
             fault,
@@ -314,8 +320,17 @@ impl Run {
 }
 
 /// Opens an image and checks all of it: every structure, every book, every value. The target and what it holds.
-pub(crate) fn recover(image: Vec<Contents>, what: &dyn Fn() -> String) -> (Driven, State) {
-    let opened = Driven::open(devices(image), IDENTITY, memory(), settings());
+pub(crate) fn recover(image: Vec<Contents>, limit: Option<u64>, what: &dyn Fn() -> String) -> (Driven, State) {
+    let opened = match limit {
+        None => Driven::open(devices(image), IDENTITY, memory(), settings()),
+        Some(_) => {
+            // Page-ins must see what is written to the image.
+            let fault = Fault::new(image);
+            let slice = |number| Box::new(fault.device(number));
+            let devices = Devices { wal: slice(0), meta: slice(1), data: slice(2) };
+            Driven::open(devices, IDENTITY, target::residence(ARENA, slice(1), limit), settings())
+        }
+    };
     let (mut driven, _) = opened.unwrap_or_else(|error| panic!("{}: {error}", what()));
     driven.store.check().unwrap_or_else(|error| panic!("{}: {error}", what()));
     let found = read_all(&mut driven).unwrap_or_else(|status| panic!("{}: {status}", what()));

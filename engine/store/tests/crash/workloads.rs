@@ -1,6 +1,6 @@
 //! The workloads that are crashed.
 
-use daos_store::{Command, Probe};
+use daos_store::{Command, MIN_LIMIT_BYTES, Probe};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use types::{Condition, Operation, Scope, Shape, Status};
@@ -38,17 +38,43 @@ pub(crate) fn sequences(part: &'static str, quarter: usize) -> Figures {
     crashes.figures
 }
 
+fn random_steps(seed: u64) -> Vec<Step> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let step = |n| if n == 0 { Step::Read } else { ALPHABET[n - 1] };
+    (0..60).map(|_| step(random.random_range(0..=ALPHABET.len()))).collect()
+}
+
+/// Histories and crashes in so little memory that pages come and go all the time, and changes wait for them to be saved.
+pub(crate) fn in_little_memory(part: &'static str) -> Figures {
+    let start = start();
+    let mut all = Figures::default();
+    for seed in 0..if LONG { 60 } else { 6 } {
+        let limit = MIN_LIMIT_BYTES << (seed % 3);
+        let mut crashes = Crashes::limited(limit);
+        let mut run = Run::limited(&start, seed, Some(limit));
+        run.tolerated = vec![Status::NoSpace];
+        // One by one: a change that waits for memory gets a later epoch than the model expects.
+        run.history(&random_steps(1000 + seed), Pace::Serial);
+        run.finish(Command::Checkpoint);
+        // More pages than memory has.
+        fill(&mut run, 3900);
+        run.history(&[Step::Checkpoint, Step::Read, Step::PunchRange, Step::Medium, Step::Rest], Pace::Serial);
+        assert_eq!(run.unanswered(), 0, "seed {seed}");
+        let stats = run.store.stats();
+        assert!(stats.evictions > 100 && stats.page_ins > 10, "{stats:?}");
+        let stride = if LONG { 3 } else { run.fault.events() / 60 + 1 };
+        let from = seed as usize % stride;
+        crashes.of(&run, Points { from, stride }, &|| format!("{part}: seed {seed}"));
+        all += crashes.figures;
+    }
+    all
+}
+
 pub(crate) fn long_random_histories(part: &'static str) -> Figures {
     let start = start();
     let mut crashes = Crashes::default();
     for seed in 0..if LONG { 400 } else { 12 } {
-        let mut random = StdRng::seed_from_u64(seed);
-        let steps: Vec<Step> = (0..60)
-            .map(|_| match random.random_range(0..=ALPHABET.len()) {
-                0 => Step::Read,
-                n => ALPHABET[n - 1],
-            })
-            .collect();
+        let steps = random_steps(seed);
         let pace = if seed % 3 == 0 { Pace::Serial } else { Pace::Pipelined };
         let mut run = Run::new(&start, seed);
         run.history(&steps, pace);

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use daos_store::inspect::{CheckOptions, Findings, check_target};
-use daos_store::{Command, Devices, Driven, Geometry, Identity, Recovery, Reply, Settings, format, meta_bytes_needed};
-use media::Mem;
+use daos_store::{
+    Command, Devices, Driven, Geometry, Identity, Paging, Recovery, Reply, Residence, Settings, format,
+    meta_bytes_needed,
+};
+use media::{Device, Mem, Memory, PagedMemory};
 use types::{
     Address, Answer, ChecksumKind, Checksums, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome,
     Place, PoolId, Scope, Selection, Shape, Status, TargetIndex,
@@ -67,9 +70,22 @@ impl Mems {
     }
 }
 
+/// Memory for the arena: all of it, or as much as `limit` allows.
+pub(crate) fn residence(arena_bytes: u64, meta: Box<dyn Device>, limit: Option<u64>) -> Residence {
+    match limit {
+        None => Residence::from(Box::new(vec![0; arena_bytes as usize])),
+        Some(limit_bytes) => {
+            let memory = Memory::anonymous(arena_bytes as usize).and_then(PagedMemory::new).unwrap();
+            Residence::from(Paging { memory, limit_bytes, meta })
+        }
+    }
+}
+
 pub(crate) struct Target {
     /// Of the container's checksums.
     pub(crate) kind: ChecksumKind,
+    /// What the arena may use of memory.
+    pub(crate) limit: Option<u64>,
     pub(crate) geometry: Geometry,
     pub(crate) mems: Mems,
     pub(crate) driven: Driven,
@@ -95,13 +111,22 @@ impl Target {
         Target::with_kind(geometry, scm_bytes, data_bytes, ChecksumKind::Crc32c)
     }
 
+    /// A target whose arena may use that much memory.
+    pub(crate) fn limited(geometry: Geometry, scm_bytes: u64, data_bytes: u64, limit: Option<u64>) -> Target {
+        Target::made(geometry, (scm_bytes, data_bytes), ChecksumKind::Crc32c, limit)
+    }
+
     fn with_kind(geometry: Geometry, scm_bytes: u64, data_bytes: u64, kind: ChecksumKind) -> Target {
+        Target::made(geometry, (scm_bytes, data_bytes), kind, None)
+    }
+
+    fn made(geometry: Geometry, (scm_bytes, data_bytes): (u64, u64), kind: ChecksumKind, limit: Option<u64>) -> Target {
         let mems = Mems::new(&geometry);
         format(&mut mems.devices(), IDENTITY, geometry.arena_bytes).unwrap();
         let settings = Settings { checkpoint_every: Duration::from_secs(1_000_000), ..Settings::default() };
-        let (driven, recovery) =
-            Driven::open(mems.devices(), IDENTITY, Box::new(vec![0; geometry.arena_bytes as usize]), settings).unwrap();
-        let mut target = Target { kind, geometry, mems, driven, recovery, settings, now: Epoch(SECOND) };
+        let memory = residence(geometry.arena_bytes, Box::new(mems.meta.clone()), limit);
+        let (driven, recovery) = Driven::open(mems.devices(), IDENTITY, memory, settings).unwrap();
+        let mut target = Target { kind, limit, geometry, mems, driven, recovery, settings, now: Epoch(SECOND) };
         let pool = PLACE.pool;
         assert_eq!(target.run(Command::PoolCreate { pool, scm_bytes, data_bytes }), Reply::Done(Ok(())));
         assert_eq!(target.run(Command::ContainerCreate(PLACE, kind)), Reply::Done(Ok(())));
@@ -115,11 +140,11 @@ impl Target {
         let (driven, recovery) =
             Driven::open(mems.devices(), IDENTITY, Box::new(vec![0; arena_bytes as usize]), settings).unwrap();
         let now = Epoch(recovery.last_epoch.0.max(SECOND));
-        Target { kind: ChecksumKind::Crc32c, geometry, mems, driven, recovery, settings, now }
+        Target { kind: ChecksumKind::Crc32c, limit: None, geometry, mems, driven, recovery, settings, now }
     }
 
     pub(crate) fn reopen(&mut self) {
-        let memory = Box::new(vec![0; self.geometry.arena_bytes as usize]);
+        let memory = residence(self.geometry.arena_bytes, Box::new(self.mems.meta.clone()), self.limit);
         let (driven, recovery) = Driven::open(self.mems.devices(), IDENTITY, memory, self.settings).unwrap();
         (self.driven, self.recovery) = (driven, recovery);
     }

@@ -17,7 +17,7 @@ const LEAF_REDO: u64 = 40 << 10;
 
 impl Store {
     pub(super) fn empty_graves(&mut self) {
-        if !self.log.admits() {
+        if !self.admits() {
             return;
         }
         self.arena.begin(true);

@@ -145,7 +145,7 @@ impl Reclaim {
 impl Store {
     /// Runs a slice of whatever is due.
     pub(super) fn tick_reclaim(&mut self) {
-        if self.health != Health::Healthy || !self.log.admits() {
+        if self.health != Health::Healthy || !self.admits() {
             return;
         }
         self.release_limbo();
@@ -154,13 +154,13 @@ impl Store {
             return;
         }
         for _ in 0..SLICES_PER_TICK {
-            if self.reclaim.discards.is_empty() || !self.log.admits() {
+            if self.reclaim.discards.is_empty() || !self.admits() {
                 break;
             }
             self.discard_slice();
         }
         for _ in 0..SLICES_PER_TICK {
-            if !self.log.admits() {
+            if !self.admits() {
                 return;
             }
             let before = self.stats.reclaimed;
@@ -181,7 +181,7 @@ impl Store {
 
     /// For a change that found no room: true when waiting may make some, so that it is worth another try.
     pub(super) fn make_room(&mut self, wants_data: bool) -> bool {
-        if !self.log.admits() {
+        if !self.admits() {
             return true;
         }
         if self.reclaim.graves {
@@ -191,7 +191,7 @@ impl Store {
         if self.reclaim.has_superseded() {
             self.reclaim.asked = true;
             for _ in 0..SLICES_FOR_ROOM {
-                if self.reclaim.has_superseded() && self.log.admits() {
+                if self.reclaim.has_superseded() && self.admits() {
                     self.walk_history();
                 }
             }

@@ -64,6 +64,7 @@ struct Found {
 impl Store {
     /// Looks at some records of a container and removes what is hidden; true when it was the last of them.
     pub(super) fn walk_slice(&mut self, walk: &mut Walk, container: Container) -> bool {
+        self.arena.unpin();
         let snapshots = snapshots::list(&self.arena, container);
         let mut found = Found::default();
         let ended = walk.collect(&self.arena, container, &snapshots, &mut found);

@@ -79,7 +79,7 @@ pub(crate) fn goes_on_after_loss(part: &'static str) -> Figures {
         run.rest();
         let what = || format!("{part}: write {skip} of {role:?} is lost, {pace:?}");
         if judge(devices(run.contents()), run.last(), run.last(), &what) == Verdict::Whole {
-            let (mut driven, _) = recover(run.contents(), &what);
+            let (mut driven, _) = recover(run.contents(), None, &what);
             check_goes_on(&mut driven, run.last(), &what);
             opened += 1;
         }

@@ -28,7 +28,7 @@ pub(crate) fn stalls(part: &'static str) -> Figures {
             assert_eq!((run.unanswered(), run.store.health()), (0, Health::Healthy), "{}", what());
             run.store.check().unwrap_or_else(|error| panic!("{}: {error}", what()));
             run.history(&[Step::Read], pace);
-            let (_, found) = recover(run.contents(), &what);
+            let (_, found) = recover(run.contents(), None, &what);
             assert_eq!(found, *run.last(), "{}", what());
             assert!(run.fault.events() >= before);
             crashes.of(&run, Points { from: skip as usize % 3, stride: 3 }, &what);

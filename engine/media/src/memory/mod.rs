@@ -1,5 +1,10 @@
-//! Memory of a target's arena: anonymous, or a file on the SCM tmpfs so that its use shows there.
+//! Memory of a target's arena: anonymous, or a file on the SCM tmpfs so that its use shows there. `paged` is the same with
+//! pages that come and go.
 #![allow(unsafe_code)] // mapping memory has no safe form
+
+mod paged;
+
+pub use paged::PagedMemory;
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -13,6 +18,8 @@ use std::ptr::NonNull;
 pub struct Memory {
     start: NonNull<u8>,
     length: usize,
+    /// It belongs to a file.
+    shared: bool,
 }
 
 impl Memory {
@@ -37,7 +44,9 @@ impl Memory {
             libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, descriptor, 0)
         };
         match NonNull::new(start.cast::<u8>()) {
-            Some(start) if start.as_ptr().cast() != libc::MAP_FAILED => Ok(Memory { start, length: bytes }),
+            Some(start) if start.as_ptr().cast() != libc::MAP_FAILED => {
+                Ok(Memory { start, length: bytes, shared: descriptor >= 0 })
+            }
             _ => Err(io::Error::last_os_error()),
         }
     }
