@@ -56,6 +56,8 @@ probes! {
     TombstoneDropped,
     /// Reclaim removed an array extent hidden by newer ones.
     ExtentHidden,
+    /// Small extents that lie side by side were joined.
+    Coalesced,
     /// The last grave was emptied.
     GravesEmptied,
     /// The arena had no room for a change.
@@ -70,6 +72,12 @@ probes! {
     PromiseExceeded,
     /// A pool's creation waited until the graves were empty.
     Parked,
+    /// Opening: there were prepared transactions to resolve.
+    PreparedLeft,
+    /// A value was read again, because what came first did not match its checksum.
+    ReadAgain,
+    /// A damaged value was marked.
+    Marked,
     /// A stored value did not match its checksum and was not served.
     ChecksumRefused,
     /// A read of the data slice failed.

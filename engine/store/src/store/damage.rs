@@ -8,6 +8,7 @@ use types::Place;
 use super::Store;
 use crate::health::{Damage, Event, Health};
 use crate::index::{Record, address_of, damaged_tag, epoch_of};
+use crate::probe::Probe;
 
 /// Marks that wait for room in the log. Those beyond are lost; the next read of the value finds it again.
 const WAITING_MOST: usize = 256;
@@ -93,6 +94,7 @@ impl Store {
     }
 
     fn mark(&mut self, tag_at: u64) {
+        Probe::Marked.hit();
         let tag = damaged_tag(self.arena.bytes(tag_at, 1)[0]);
         self.arena.begin(true);
         self.arena.write(tag_at, &[tag]);

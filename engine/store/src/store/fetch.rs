@@ -163,6 +163,7 @@ impl Store {
                     }
                 }
                 Err(_) if !again => {
+                    Probe::ReadAgain.hit();
                     let command = IoKind::Read { offset, buffer: Buffer::zeroed(length) };
                     self.emit(Role::Data, command, Purpose::Read { read: number, piece: index, again: true });
                     return;

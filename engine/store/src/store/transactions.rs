@@ -15,6 +15,7 @@ use crate::catalog::{self, Container};
 use crate::command::{Reply, Token};
 use crate::index::{self, Refusal, Staged, levels_of};
 use crate::prepared;
+use crate::probe::Probe;
 
 /// What is prepared, and what it holds.
 #[derive(Default)]
@@ -36,6 +37,7 @@ impl Transactions {
         let mut transactions = Transactions::default();
         for (id, prepared) in prepared::all(arena).filter(|(_, prepared)| alive.contains(&prepared.container().0)) {
             let scopes = prepared.changes().map(|(key, _)| index::scope_of(key).to_vec()).collect();
+            Probe::PreparedLeft.hit();
             transactions.add(id, prepared.container(), prepared.epoch(), scopes);
         }
         transactions

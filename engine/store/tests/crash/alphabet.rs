@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Piece,
     /// Part of an array, in the data slice.
     Stretch,
+    /// A piece behind the last one of an array; two of them are worth joining, and joined they belong into the data slice.
+    Append,
     /// Part of an array of records of eight bytes.
     Records,
     PunchAkey,
@@ -73,7 +75,7 @@ pub(crate) enum Step {
 }
 
 /// All steps that change something.
-pub(crate) const ALPHABET: [Step; 26] = [
+pub(crate) const ALPHABET: [Step; 27] = [
     Step::Small,
     Step::Medium,
     Step::Large,
@@ -83,6 +85,7 @@ pub(crate) const ALPHABET: [Step; 26] = [
     Step::Number,
     Step::Piece,
     Step::Stretch,
+    Step::Append,
     Step::Records,
     Step::PunchAkey,
     Step::PunchDkey,
@@ -129,6 +132,7 @@ pub(crate) fn names() -> Vec<Name> {
         name(address("d", "s"), false),
         name(address("d", "a"), true),
         name(address("d", "r"), true),
+        name(address("d", "t"), true),
         name(address("e", "s"), false),
         name(number(), false),
     ]
@@ -178,6 +182,10 @@ pub(crate) fn commands(step: Step, now: u64, state: &State) -> Vec<Command> {
         Step::Number => operate(write(number(), Shape::Single, Condition::Always, data(60, now))),
         Step::Piece => array(100, 50),
         Step::Stretch => array(90, 9000),
+        Step::Append => {
+            let offset = state.size(&address("d", "t"));
+            update(("d", "t"), Shape::array(offset), Condition::Always, data(3000, now))
+        }
         Step::Records => {
             update(("d", "r"), Shape::Array { offset: 96, record_bytes: 8 }, Condition::Always, data(64, now))
         }

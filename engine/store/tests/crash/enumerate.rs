@@ -60,7 +60,7 @@ const SUBSETS_OF_MOST: usize = 3;
 const RANDOM_FATES: usize = if cfg!(feature = "long") { 24 } else { 8 };
 
 /// How many of the opened images the offline check is asked about, too: it takes as long as all the rest.
-const OFFLINE_EVERY: u64 = if cfg!(feature = "long") { 1 } else { 4 };
+const OFFLINE_EVERY: u64 = 4;
 
 /// The choices of what became of `unflushed` writes.
 fn fates(unflushed: usize, random: &mut StdRng) -> Vec<Vec<Fate>> {

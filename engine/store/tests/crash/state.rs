@@ -63,6 +63,12 @@ impl State {
         self.prepared.keys().next().copied().unwrap_or(TransactionId(Uuid::from_u128(1)))
     }
 
+    /// One past the last byte under a name.
+    pub(crate) fn size(&self, address: &Address) -> u64 {
+        let value = self.values.as_ref().and_then(|values| values.get(address));
+        value.and_then(|value| value.last()).map_or(0, |(at, data)| at + data.len() as u64)
+    }
+
     /// Does a change made at `epoch`.
     pub(crate) fn apply(&mut self, command: &Command, epoch: u64) -> Ends {
         match command {

@@ -13,7 +13,7 @@ use crate::target::{MIB, OBJECT, address, data};
 const LONG: bool = cfg!(feature = "long");
 
 /// Seeds of the order in which pipelined commands are executed.
-const PIPELINES: u64 = if LONG { 8 } else { 1 };
+const PIPELINES: u64 = if LONG { 5 } else { 1 };
 
 /// All sequences of one, two and three steps whose first step is of this quarter of the alphabet.
 pub(crate) fn sequences(part: &'static str, quarter: usize) -> Figures {

@@ -15,6 +15,7 @@ use super::remove;
 use crate::catalog::Container;
 use crate::index::{self, IndexKey, Record, WRITTEN, class_of};
 use crate::log::WrittenExtent;
+use crate::probe::Probe;
 use crate::snapshots;
 
 /// Small extents of one akey kept in mind at once; further ones are left for the next walk.
@@ -116,6 +117,7 @@ impl Store {
                         self.barrier = epoch;
                     }
                     less += run.len() as u64 - 1;
+                    Probe::Coalesced.hit();
                     self.stats.coalesced += run.len() as u64;
                 }
                 // No room now: it is only to save some.
