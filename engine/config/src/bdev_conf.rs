@@ -28,6 +28,13 @@ pub struct BdevConf {
     pub tiers: Vec<BdevTier>,
 }
 
+/// The one field that every version of the file has, to be read before the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct BdevConfVersion {
+    /// Which version the file has.
+    pub version: u32,
+}
+
 /// The memory tier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -39,7 +39,7 @@ pub use server::{server, server_with};
 pub use transport::TransportRole;
 pub use unsupported::unsupported;
 
-pub use bdev_conf::{BDEV_CONF_VERSION, BdevConf, BdevDevice, BdevTier, ScmConf};
+pub use bdev_conf::{BDEV_CONF_VERSION, BdevConf, BdevConfVersion, BdevDevice, BdevTier, ScmConf};
 pub use finding::{Checked, Finding, Severity};
 pub use settings::{
     Acceleration, AccelerationEngine, AgentConfig, AutoFaulty, BlockClass, BlockTier, BusIdRange, ControlConfig,

@@ -70,7 +70,8 @@ fn main() -> std::process::ExitCode {
 fn format(conf: &BdevConf, force: bool) -> std::process::ExitCode {
     for device in conf.tiers.iter().flat_map(|tier| &tier.devices) {
         let path = Path::new(&device.path);
-        if !force && !matches!(media::inspect(path), Ok(Inspection::Unformatted)) {
+        // One that is not there yet cannot be looked at.
+        if !force && !matches!(media::inspect(path), Ok(Inspection::Unformatted) | Err(_)) {
             println!(
                 "{}",
                 serde_json::json!({"ok": false, "device": device.path, "fault": "StorageAlreadyFormatted",
@@ -86,7 +87,7 @@ fn format(conf: &BdevConf, force: bool) -> std::process::ExitCode {
             arena_bytes: 1 << 20,
             slices: Vec::new(),
         };
-        media::label::write(&OpenDevice::open(path).expect("opens"), &label).expect("writes");
+        media::label::write(&OpenDevice::create(path, device.bytes).expect("makes"), &label).expect("writes");
     }
     println!("{}", serde_json::json!({"ok": true, "device": null, "fault": null, "error": null, "resolution": null}));
     std::process::ExitCode::SUCCESS

@@ -316,6 +316,9 @@ fn serve_engines(listener: tokio::net::UnixListener, harness: Harness) -> tokio:
     }))
 }
 
+/// The event of a target that takes no more changes: the only one that stays true after it happened.
+const TARGET_DIED: &str = "device_set_faulty";
+
 async fn engine_call(harness: &Harness, method: Method, body: Bytes) -> Result<Bytes, Failure> {
     let undecodable =
         |error: prost::DecodeError| Failure::new(Status::Protocol, format!("the request cannot be decoded: {error}"));
@@ -332,6 +335,11 @@ async fn engine_call(harness: &Harness, method: Method, body: Bytes) -> Result<B
             let event: RasEvent = prost::Message::decode(body).map_err(undecodable)?;
             let severity = if event.severity == "ERROR" { Severity::Error } else { Severity::Notice };
             ras::raise(&event.id, severity, event.instance, &event.message);
+            if event.id == TARGET_DIED
+                && let Some(instance) = harness.by_index(event.instance)
+            {
+                instance.faulty(event.message).await;
+            }
             Ok(Bytes::new())
         }
         other => Err(Failure::new(Status::Protocol, format!("daos_server does not serve {}", other.as_str_name()))),

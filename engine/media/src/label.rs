@@ -61,6 +61,8 @@ pub enum Inspection {
     Unformatted,
     /// A valid label.
     Formatted(Label),
+    /// A label of another version of this form: another release's.
+    OtherVersion(u32),
     /// There is or was a label, but it cannot be trusted. The text says what is wrong.
     Damaged(String),
 }
@@ -200,13 +202,22 @@ impl Label {
     }
 }
 
+/// The version of a whole label that has another one than ours.
+fn other_version(block: &[u8]) -> Option<u32> {
+    let (raw, _) = RawLabel::ref_from_prefix(block).expect("a block is longer than the label's fixed part");
+    let whole = raw.magic == MAGIC && raw.crc.get() == crc32c(&block[CRC_FROM..]);
+    (whole && raw.version.get() != LABEL_VERSION).then_some(raw.version.get())
+}
+
 /// Looks at a device or device file without locking or changing it.
 pub fn inspect(path: &Path) -> io::Result<Inspection> {
     let file = fs::File::open(path)?;
     let length = crate::file::length_of(&file)?;
-    let read = |offset: u64| -> io::Result<Option<Result<Label, String>>> {
+    let mut version = None;
+    let mut read = |offset: u64| -> io::Result<Option<Result<Label, String>>> {
         let mut block = vec![0; BLOCK_BYTES];
         file.read_exact_at(&mut block, offset)?;
+        version = version.or(other_version(&block));
         Ok(Label::decode(&block))
     };
     if length < 2 * BLOCK_BYTES as u64 {
@@ -221,7 +232,9 @@ pub fn inspect(path: &Path) -> io::Result<Inspection> {
         )),
         // A device that grew: the first copy still describes all of it that is used.
         (Some(Ok(label)), _) => Inspection::Formatted(label),
-        (Some(Err(reason)), _) | (None, Some(Err(reason))) => Inspection::Damaged(reason),
+        (Some(Err(reason)), _) | (None, Some(Err(reason))) => {
+            version.map_or(Inspection::Damaged(reason), Inspection::OtherVersion)
+        }
         (None, None | Some(Ok(_))) => Inspection::Unformatted,
     })
 }
@@ -336,6 +349,26 @@ mod tests {
         }
         clear(&device).unwrap();
         assert_eq!(inspect(&path).unwrap(), Inspection::Unformatted);
+    }
+
+    #[test]
+    fn another_release_s_label_is_told_from_a_damaged_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bdev");
+        let device = OpenDevice::create(&path, 4 << 20).unwrap();
+        write(&device, &label(4 << 20)).unwrap();
+        let mut block = Buffer::padded(&label(4 << 20).encode());
+        block[8..12].copy_from_slice(&(LABEL_VERSION + 1).to_le_bytes());
+        // One copy whose version alone differs is a flipped bit: nobody writes copies of two versions.
+        device.write_at(0, &block).unwrap();
+        assert_eq!(inspect(&path).unwrap(), Inspection::Formatted(label(4 << 20)));
+        device.write_at(last_block(4 << 20), &block).unwrap();
+        assert_eq!(inspect(&path).unwrap(), Inspection::OtherVersion(LABEL_VERSION + 1));
+        block[100] ^= 1;
+        for offset in [0, last_block(4 << 20)] {
+            device.write_at(offset, &block).unwrap();
+        }
+        assert!(matches!(inspect(&path).unwrap(), Inspection::Damaged(_)));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::{BdevConf, BdevDevice, BdevTier};
+use config::{BdevConf, BdevConfVersion, BdevDevice, BdevTier};
+use media::label::LABEL_VERSION;
 use media::layout::{Layout, LayoutError, Space, Tier, plan};
 use media::{DeviceError, FileSlice, Inspection, Label, Memory, OpenDevice, PagedMemory, Role, inspect};
 use store::{Devices, Identity, Paging, Residence, Settings};
@@ -31,11 +32,15 @@ pub(crate) fn read_conf(path: &Path) -> anyhow::Result<BdevConf> {
         anyhow::anyhow!("`{}`: {text}\nhint: daos_server writes this file; restart it, or format again", path.display())
     };
     let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let conf: BdevConf = serde_json::from_str(&text).map_err(|error| problem(error.to_string()))?;
-    if conf.version != config::BDEV_CONF_VERSION {
-        return Err(problem(format!("version {} is not {}", conf.version, config::BDEV_CONF_VERSION)));
+    // Before everything else: another version may have other fields.
+    let BdevConfVersion { version } = serde_json::from_str(&text).map_err(|error| problem(error.to_string()))?;
+    if version != config::BDEV_CONF_VERSION {
+        return Err(problem(format!(
+            "it has version {version}, this program knows version {}",
+            config::BDEV_CONF_VERSION
+        )));
     }
-    Ok(conf)
+    serde_json::from_str(&text).map_err(|error| problem(error.to_string()))
 }
 
 /// Cuts the devices of the configuration.
@@ -163,6 +168,7 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
         let label = match inspect(&path) {
             Ok(Inspection::Formatted(label)) => label,
             Ok(Inspection::Unformatted) => return Err(bad(&path, "it has no label")),
+            Ok(Inspection::OtherVersion(version)) => return Err(of_another_release(&path, version)),
             Ok(Inspection::Damaged(reason)) => return Err(bad(&path, &reason)),
             Err(error) => return Err(bad(&path, &format!("its label cannot be read: {error}"))),
         };
@@ -244,7 +250,7 @@ impl Open {
                 }
             };
             let (store, recovery) = store::open(&mut blocking, identity, memory, Settings::default())
-                .map_err(|error| format!("target {target}: {}", with_sources(&error)))?;
+                .map_err(|error| format!("target {target} on {}: {}", places(&slices), with_sources(&error)))?;
             Ok(Opened { store, recovery, slices })
         }
     }
@@ -281,9 +287,20 @@ fn find_slice(
     })
 }
 
+/// The devices a target lies on, each once.
+fn places(slices: &TargetSlices) -> String {
+    let mut paths: Vec<String> =
+        [&slices.wal, &slices.meta, &slices.data].map(|slice| format!("`{}`", slice.device().path().display())).into();
+    paths.dedup();
+    paths.join(", ")
+}
+
 fn refuse_formatted(path: &Path) -> Result<(), DeviceFault> {
     let reason = match inspect(path) {
         Ok(Inspection::Formatted(label)) => format!("`{}` is formatted for system `{}`", path.display(), label.system),
+        Ok(Inspection::OtherVersion(version)) => {
+            format!("`{}` is formatted, with a label of version {version}, which is another release's", path.display())
+        }
         Ok(Inspection::Damaged(reason)) => {
             format!("`{}` was formatted once, and its label is damaged: {reason}", path.display())
         }
@@ -315,6 +332,9 @@ pub(crate) fn failed(path: &Path, error: &DeviceError) -> DeviceFault {
             FaultName::BdevNotFound,
             "correct bdev_list (class dcpm: scm_mount) in daos_server.yml, or restore the device",
         ),
+        DeviceError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            (FaultName::BdevFormatFailure, "reduce bdev_size or free space on that file system, and retry")
+        }
         DeviceError::Io { .. } => (FaultName::BdevFormatFailure, "mend what the message names and retry"),
     };
     (path.to_owned(), Box::new(Fault::new(name, with_sources(error), resolution)))
@@ -325,6 +345,20 @@ fn bad(path: &Path, reason: &str) -> DeviceFault {
         FaultName::BdevFormatFailure,
         format!("`{}` cannot be used: {reason}", path.display()),
         "restore the device, or format with `dmg storage format --force`, which loses what it holds",
+    );
+    (path.to_owned(), Box::new(fault))
+}
+
+fn of_another_release(path: &Path, version: u32) -> DeviceFault {
+    let fault = Fault::new(
+        FaultName::ServerIncompatibleComponents,
+        format!(
+            "the label of `{}` has version {version}, this program knows version {}",
+            path.display(),
+            LABEL_VERSION
+        ),
+        "start the release that wrote it and copy the data elsewhere, or format with `dmg storage format --force`, which loses what \
+         it holds",
     );
     (path.to_owned(), Box::new(fault))
 }

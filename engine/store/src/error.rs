@@ -72,7 +72,7 @@ pub enum OpenError {
     },
     /// A structure is whole, and of a version that this program does not know.
     #[error(
-        "the {structure} at byte {offset} of the {place} has version {found}, this program knows version {known}\nhint: start the release that wrote it and copy the data elsewhere, or format the storage anew, which loses what it holds"
+        "the {structure} at byte {offset} of the {place} has version {found}, this program knows version {known}\nhint: start the release that wrote it and copy the data elsewhere, or format with `dmg storage format --force`, which loses what is there"
     )]
     Version {
         /// Superblock, page map chunk, log group or header.

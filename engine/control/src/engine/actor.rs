@@ -153,6 +153,10 @@ impl Actor {
                 self.ready(ready).await;
             }
             Command::Joined { pid, rank } => self.joined(pid, rank).await,
+            Command::Faulty { reason } => {
+                self.publish.send_modify(|snapshot| snapshot.info.clone_from(&reason));
+                self.report(Event::Faulty { reason }).await;
+            }
             Command::JoinDelayed { pid, reason } => {
                 if self.process.as_ref().is_some_and(|process| process.pid() == pid) {
                     self.publish.send_modify(|snapshot| snapshot.info = reason);
@@ -250,7 +254,7 @@ impl Actor {
         tracing::error!("engine {} cannot start: {}; hint: {}", self.index, fault.description, fault.resolution);
         let reason = format!("{} (hint: {})", fault.description, fault.resolution);
         self.enter(State::Errored, &reason).await;
-        self.report(Event::StartFailed { reason: fault.description.clone() }).await;
+        self.report(Event::StartFailed { reason }).await;
     }
 
     async fn format(&mut self, force: bool) -> Vec<FormatResult> {

@@ -68,6 +68,7 @@ pub(super) enum Command {
     Ready(NotifyReadyReq),
     Joined { pid: u32, rank: u32 },
     JoinDelayed { pid: u32, reason: String },
+    Faulty { reason: String },
     End(oneshot::Sender<()>),
 }
 
@@ -151,6 +152,11 @@ impl Instance {
 
     pub(crate) async fn notify_ready(&self, ready: NotifyReadyReq) {
         let _ = self.commands.send(Command::Ready(ready)).await;
+    }
+
+    /// The engine told that a device failed under a target.
+    pub(crate) async fn faulty(&self, reason: String) {
+        let _ = self.commands.send(Command::Faulty { reason }).await;
     }
 
     /// Ends the actor; a running process is left alone.

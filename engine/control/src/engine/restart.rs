@@ -26,7 +26,7 @@ const START_FAILED: [i32; 2] = [1, 2];
 
 /// Words of the engine's refusals that hold as long as nobody touches its devices or settings: `store::OpenError`, the
 /// comparison of arguments and format in `node::start`, and `node::interface`. A port in use is not among them.
-const FINAL_WORDS: [&str; 8] = [
+const FINAL_WORDS: [&str; 9] = [
     "cannot be trusted",
     "no valid superblock",
     "attach the devices this engine was formatted with",
@@ -35,6 +35,7 @@ const FINAL_WORDS: [&str; 8] = [
     "the storage was formatted ",
     "there is no interface `",
     "unexpected argument '",
+    "this program knows version ",
 ];
 
 /// True for an exit that the next start would only repeat.
@@ -151,6 +152,7 @@ mod tests {
         let damaged = "exit code 1: target 0: the wal slice is damaged at byte 4096: x | hint: this target's data cannot \
                        be trusted; replace the device and format it anew";
         assert!(is_final(Some(1), damaged));
+        assert!(is_final(Some(1), "exit code 1: target 0: the superblock has version 1, this program knows version 2"));
         assert!(is_final(Some(1), "exit code 1: the storage was formatted for 2 target(s), not 4"));
         assert!(is_final(Some(1), "exit code 1: there is no interface `enp0s8`, only lo"));
         assert!(!is_final(Some(3), damaged), "a target that failed while it served: the next start looks again");

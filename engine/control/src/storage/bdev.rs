@@ -1,14 +1,14 @@
-//! Block devices of one engine: what is there, how large it is, and making files of class `file`.
+//! Block devices of one engine: what is there, and how large it is or is to be.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use config::{BlockClass, BlockTier, EngineConfig};
 use types::{Fault, FaultName, Size};
 
-/// Bytes of every device of the engine, by tier; files of class `file` are made or grown.
+/// Bytes of every device of the engine, by tier; files of class `file` may not exist yet.
 pub(crate) fn provide(engine: &EngineConfig) -> Result<Vec<Vec<u64>>, Fault> {
     engine
         .bdevs
@@ -20,7 +20,7 @@ pub(crate) fn provide(engine: &EngineConfig) -> Result<Vec<Vec<u64>>, Fault> {
 fn provide_one(tier: &BlockTier, path: &Path) -> Result<u64, Fault> {
     let wanted = Size::gib(u64::from(tier.size_gib)).bytes();
     match tier.class {
-        BlockClass::File => make_file(path, wanted).map(|()| wanted),
+        BlockClass::File => make_folder(path).map(|()| wanted),
         BlockClass::Kdev => {
             let found = size(path).map_err(|error| unusable(path, &error))?;
             if wanted > found {
@@ -40,38 +40,15 @@ fn provide_one(tier: &BlockTier, path: &Path) -> Result<u64, Fault> {
     }
 }
 
-/// A file of the size, its blocks reserved so that a full file system is found now and not by a write later.
-fn make_file(path: &Path, bytes: u64) -> Result<(), Fault> {
-    let attempt = || -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        if file.metadata()?.len() > bytes {
-            file.set_len(bytes)?;
-        }
-        let length = i64::try_from(bytes).map_err(io::Error::other)?;
-        match nix::fcntl::posix_fallocate(&file, 0, length) {
-            // Not every file system reserves; a sparse file is then the best there is.
-            Err(nix::errno::Errno::EOPNOTSUPP | nix::errno::Errno::EINVAL) => file.set_len(bytes)?,
-            other => other?,
-        }
-        file.sync_all()
-    };
-    attempt().map_err(|error| {
-        let no_space = error.raw_os_error() == Some(libc::ENOSPC);
-        if no_space {
-            // Do not leave a file system full behind.
-            let _ = std::fs::remove_file(path);
-        }
+/// The folder of a file of class `file`. The file itself is made, and resized, by `daos_engine --format` alone, which first locks it and looks
+/// for a label: it may be another engine's.
+fn make_folder(path: &Path) -> Result<(), Fault> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder).map_err(|error| {
         Fault::new(
             FaultName::BdevFormatFailure,
-            format!("cannot make the file `{}` of {}: {error}", path.display(), Size(bytes)),
-            if no_space {
-                "reduce `bdev_size` or free space on that file system, and restart daos_server"
-            } else {
-                "make the directory writable for daos_server's user, or change `bdev_list`, and restart daos_server"
-            },
+            format!("cannot make the folder of `{}`: {error}", path.display()),
+            "make it and give it to daos_server's user, or change `bdev_list`, and restart daos_server",
         )
     })
 }
@@ -103,15 +80,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_made_with_its_folder_and_has_its_size() {
+    fn a_file_gets_its_folder_and_is_left_as_it_is() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("deep/bdev");
-        make_file(&path, 1 << 20).expect("makes");
-        assert_eq!(size(&path).expect("there"), 1 << 20);
-        make_file(&path, 2 << 20).expect("grows");
-        assert_eq!(provide_one(&tier(BlockClass::Kdev, 0), &path), Ok(2 << 20));
-        let fault = provide_one(&tier(BlockClass::Kdev, 1), &path).expect_err("too small");
+        assert_eq!(provide_one(&tier(BlockClass::File, 1), &path), Ok(1 << 30));
+        assert!(!path.exists() && path.parent().is_some_and(Path::is_dir));
+        // Another engine's, perhaps: its length is not ours to change.
+        File::create(&path).and_then(|file| file.set_len(2 << 30)).expect("makes");
+        assert_eq!(provide_one(&tier(BlockClass::File, 1), &path), Ok(1 << 30));
+        assert_eq!(size(&path).expect("there"), 2 << 30);
+        assert_eq!(provide_one(&tier(BlockClass::Kdev, 0), &path), Ok(2 << 30));
+        let fault = provide_one(&tier(BlockClass::Kdev, 3), &path).expect_err("too small");
         assert_eq!(fault.name, FaultName::BdevFormatFailure);
+        let fault = provide_one(&tier(BlockClass::File, 1), &path.join("below")).expect_err("a file is no folder");
+        assert!(fault.description.contains("below"), "{fault}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The storage of one engine instance: is it formatted, format it, make it ready for a start.
 //!
-//! Files, in the order in which a format writes them: devices of class `file`; `daos_nvme.conf`; the file on persistent memory and
+//! Files, in the order in which a format writes them: `daos_nvme.conf`; devices of class `file`, the file on persistent memory and
 //! device labels (by `daos_engine --format`); the superblock last, which is the point of no return. A format that was interrupted leaves
 //! no superblock and is asked for again; then labels of the attempt need `--force` only when they are complete.
 
@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use config::{BdevConf, BdevDevice, EngineConfig, ScmClass};
-use media::Inspection;
+use config::{BDEV_CONF_VERSION, BdevConf, BdevConfVersion, BdevDevice, EngineConfig, ScmClass};
+use media::{Inspection, label::LABEL_VERSION};
 use serde::Deserialize;
 use types::{Fault, FaultName};
 use uuid::Uuid;
@@ -111,7 +111,7 @@ impl EngineStorage {
             ));
         }
         self.check_settings(&conf)?;
-        self.check_labels(superblock.uuid)?;
+        self.check_labels(superblock.uuid, &conf)?;
         if conf.scm.mounted != mounted {
             conf.scm.mounted = mounted;
             self.write_conf(&conf).map_err(|error| folder_denied(&self.folder, &error))?;
@@ -211,14 +211,30 @@ impl EngineStorage {
     }
 
     /// Every device must carry the label that this engine's format gave it.
-    fn check_labels(&self, uuid: Uuid) -> Result<(), Fault> {
-        for path in self.devices() {
-            let problem = match media::inspect(Path::new(&path)) {
+    fn check_labels(&self, uuid: Uuid, conf: &BdevConf) -> Result<(), Fault> {
+        for BdevDevice { path, bytes } in conf.tiers.iter().flat_map(|tier| &tier.devices) {
+            let problem = match media::inspect(Path::new(path)) {
                 Ok(Inspection::Formatted(label)) if label.engine == uuid => continue,
                 Ok(Inspection::Formatted(label)) => {
                     format!("carries the label of another engine, `{}` of system `{}`", label.engine, label.system)
                 }
-                Ok(Inspection::Unformatted) => "has lost its label".to_owned(),
+                Ok(Inspection::Unformatted) => match fs::metadata(path) {
+                    // A block device shows no length here.
+                    Ok(found) if found.is_file() && found.len() != *bytes => {
+                        format!("has no label; it has {} bytes and was formatted with {bytes}", found.len())
+                    }
+                    _ => "has lost its label".to_owned(),
+                },
+                Ok(Inspection::OtherVersion(version)) => {
+                    return Err(Fault::new(
+                        FaultName::ServerIncompatibleComponents,
+                        format!(
+                            "the device `{path}` of engine {} has a label of version {version}, this program knows version {LABEL_VERSION}",
+                            self.index
+                        ),
+                        OTHER_VERSION,
+                    ));
+                }
                 Ok(Inspection::Damaged(reason)) => format!("has a damaged label: {reason}"),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     return Err(Fault::new(
@@ -278,6 +294,16 @@ impl EngineStorage {
             )
         };
         let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+        // Before everything else: another version may have other fields.
+        if let Ok(BdevConfVersion { version }) = serde_json::from_slice(&bytes)
+            && version != BDEV_CONF_VERSION
+        {
+            return Err(Fault::new(
+                FaultName::ServerIncompatibleComponents,
+                format!("`{}` has version {version}, this program knows version {BDEV_CONF_VERSION}", path.display()),
+                OTHER_VERSION,
+            ));
+        }
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
     }
 
@@ -313,6 +339,10 @@ impl EngineStorage {
         }
     }
 }
+
+/// What to do with storage that another release formatted.
+const OTHER_VERSION: &str = "install the release that wrote it and copy the data elsewhere, or format with `dmg storage format \
+                             --force`, which loses the engine's data";
 
 fn already_formatted(what: &str) -> Fault {
     Fault::new(

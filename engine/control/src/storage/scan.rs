@@ -37,7 +37,7 @@ fn devices(instance: &Instance) -> Vec<BdevDevice> {
                 }
                 // Of another engine, or of a format that was not finished.
                 Ok(Inspection::Formatted(label)) => ("EVICTED", true, label.device.to_string()),
-                Ok(Inspection::Damaged(_)) => ("EVICTED", true, String::new()),
+                Ok(Inspection::OtherVersion(_) | Inspection::Damaged(_)) => ("EVICTED", true, String::new()),
                 Ok(Inspection::Unformatted) | Err(_) => ("NEW", false, String::new()),
             };
             BdevDevice {

@@ -102,6 +102,11 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A device failed under one of its targets. It goes on without that target until somebody starts it again.
+    Faulty {
+        /// Which, and how.
+        reason: String,
+    },
     /// It did not answer a ping; the count is of misses in a row, from 1.
     PingMissed {
         /// Misses in a row.
@@ -146,8 +151,8 @@ pub fn transition(state: State, info: &str, event: &Event) -> Transition {
         Event::RankGiven { same_process: true } if state.in_group() => (state, info.to_owned()),
         Event::RankGiven { .. } => (State::Ready, String::new()),
         Event::Serves => match state {
-            // The stop overtook the join.
-            State::Stopping | State::Stopped => (state, info.to_owned()),
+            // The stop overtook the join; or it is the process that served before, under a new server, and what failed in it still has.
+            State::Stopping | State::Stopped | State::Joined => (state, info.to_owned()),
             _ => (State::Joined, String::new()),
         },
         Event::StopRequested => match state {
@@ -158,6 +163,11 @@ pub fn transition(state: State, info: &str, event: &Event) -> Transition {
         Event::Exited { asked: false, reason } if state == State::Stopping => (State::Stopped, reason.clone()),
         Event::Exited { asked: false, reason } => (State::Errored, reason.clone()),
         Event::StartFailed { reason } => (State::Errored, reason.clone()),
+        Event::Faulty { reason } => match state {
+            // A stopped one is opened anew at its next start, and an errored one has a better reason.
+            State::Stopped | State::Errored => (state, info.to_owned()),
+            _ => (state, reason.clone()),
+        },
         Event::PingMissed { count } => match state {
             State::Joined | State::Unresponsive if *count >= EXCLUDED_AFTER_MISSES => {
                 (State::Excluded, format!("no answer to {count} pings"))
@@ -225,7 +235,7 @@ mod tests {
             AwaitFormat as A, Errored as E, Excluded as X, Joined as J, Ready as R, Starting as S, Stopped as P,
             Stopping as O, Unresponsive as U,
         };
-        let table: [(Event, [State; 9]); 12] = [
+        let table: [(Event, [State; 9]); 13] = [
             //                            A  S  R  J  O  P  X  E  U
             (Event::FormatAwaited, [A, A, A, A, A, A, A, A, A]),
             (Event::Started, [S, S, S, S, S, S, S, S, S]),
@@ -235,6 +245,7 @@ mod tests {
             (Event::StopRequested, [A, O, O, O, O, P, O, E, O]),
             (exited(true), [P, P, P, P, P, P, P, P, P]),
             (exited(false), [E, E, E, E, P, E, E, E, E]),
+            (Event::Faulty { reason: "x".to_owned() }, [A, S, R, J, O, P, X, E, U]),
             (Event::PingMissed { count: 1 }, [A, S, R, J, O, P, X, E, U]),
             (Event::PingMissed { count: UNRESPONSIVE_AFTER_MISSES }, [A, S, R, U, O, P, X, E, U]),
             (Event::PingMissed { count: EXCLUDED_AFTER_MISSES }, [A, S, R, X, O, P, X, E, X]),
@@ -260,6 +271,18 @@ mod tests {
         assert!(!published(State::Joined, Event::PingMissed { count: UNRESPONSIVE_AFTER_MISSES }));
         assert!(!published(State::Stopping, exited(true)));
         assert!(!published(State::Starting, Event::RankGiven { same_process: false }));
+    }
+
+    #[test]
+    fn a_failed_device_is_told_until_the_engine_starts_again() {
+        let faulty = Event::Faulty { reason: "target 0 takes no more changes".to_owned() };
+        let told = transition(State::Joined, "", &faulty);
+        assert_eq!((told.state, told.effects), (State::Joined, vec![Effect::Persist]));
+        for event in [Event::RankGiven { same_process: true }, Event::Serves, Event::PingAnswered] {
+            assert_eq!(transition(State::Joined, &told.info, &event).info, told.info, "{event:?}");
+        }
+        assert_eq!(transition(State::Joined, &told.info, &Event::StopRequested).info, "");
+        assert_eq!(transition(State::Errored, "exit code 1", &faulty).info, "exit code 1");
     }
 
     #[test]
