@@ -232,6 +232,14 @@ impl Cluster {
         }
     }
 
+    /// The offline check finds nothing wrong with the devices of a stopped engine, values included.
+    #[track_caller]
+    pub fn is_clean(&self, index: usize) {
+        let conf = self.path(&format!("metadata/daos_control/engine{index}/daos_nvme.conf"));
+        let check = Outcome::of(Command::new(program("daos_engine")).args(["fsck", "--data", "-n"]).arg(conf));
+        assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
+    }
+
     /// Ends the agent.
     pub fn stop_agent(&mut self) {
         let mut agent = self.agent.take().expect("the agent runs");

@@ -67,11 +67,6 @@ impl DeviceFile {
         self.write(at, &[byte[0] ^ 1]);
     }
 
-    /// Cuts it off, or makes it as long as it was with zeros.
-    pub fn set_length(&self, length: u64) {
-        self.file.set_len(length).expect("the file can be resized");
-    }
-
     /// Where `bytes` stand at the start of a block.
     pub fn find(&self, bytes: &[u8]) -> Option<u64> {
         let mut window = vec![0; WINDOW_BYTES];

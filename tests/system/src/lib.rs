@@ -23,6 +23,8 @@ mod ports;
 mod programs;
 mod value;
 mod visitor;
+mod volume;
+mod writer;
 
 pub use cluster::Cluster;
 pub use configuration::Options;
@@ -34,6 +36,8 @@ pub use ports::free_port;
 pub use programs::{Outcome, cargo_build, outside_cargo, profile_folder, program};
 pub use value::pattern;
 pub use visitor::Visitor;
+pub use volume::Volume;
+pub use writer::Writer;
 
 use std::time::{Duration, Instant};
 

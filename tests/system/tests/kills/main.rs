@@ -6,7 +6,6 @@
 #![allow(clippy::disallowed_methods)] // a suite: it reads the clock and the environment
 
 mod administration;
-mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,9 +14,7 @@ use std::time::{Duration, Instant};
 use client::{ContainerOptions, Settings, System};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use system_suite::{Cluster, Options, PATIENCE, runtime, wait_for};
-
-use crate::writer::Writer;
+use system_suite::{Cluster, Options, PATIENCE, Writer, runtime, wait_for};
 
 const WRITERS: u64 = 8;
 
@@ -107,13 +104,22 @@ fn acknowledged_changes_survive_kills_under_load() {
             }
         });
     }
+    let kept = runtime.block_on(async {
+        let mut kept = 0;
+        for writer in &writers {
+            kept += writer.verify_kept().await;
+        }
+        kept
+    });
+    cluster.stop_server();
+    cluster.is_clean(0);
     outages.sort_unstable();
     let mut recoveries: Vec<(u64, u64)> = recoveries(&cluster.engine_log(0));
     recoveries.sort_unstable();
     assert_eq!(recoveries.len() as u64, kills + 1, "every kill was of a running engine");
     let acknowledged = acknowledged.load(Ordering::Relaxed);
     println!(
-        "kills={kills} acknowledged={acknowledged} unacknowledged_but_whole={happened} lost=0 wrong=0 half_visible=0\n\
+        "kills={kills} acknowledged={acknowledged} of_which_stay={kept} unacknowledged_but_whole={happened} lost=0 wrong=0 half_visible=0\n\
          engine_recovery_p50_ms={} engine_recovery_max_ms={} replayed_max_mib={} kill_to_joined_p50_ms={} kill_to_joined_max_ms={}",
         recoveries[recoveries.len() / 2].0 / 1000,
         recoveries[recoveries.len() - 1].0 / 1000,

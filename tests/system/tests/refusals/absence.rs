@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
-use system_suite::{Cluster, Options, PATIENCE, wait_for};
+use system_suite::{Cluster, Options, Outcome, PATIENCE, program, wait_for};
 
 use crate::{cluster_with_pool, still_works};
 
@@ -95,6 +96,33 @@ fn a_second_server_and_taken_ports() {
         other.members().iter().any(|member| member.state == "joined").then_some(())
     });
     assert_eq!(cluster.inventory(), before);
+    still_works(&cluster);
+}
+
+#[test]
+fn two_engines_on_one_device() {
+    let cluster = cluster_with_pool();
+    let before = cluster.inventory();
+    let device = cluster.device(0).display().to_string();
+    // Another system's, whose administrator took the wrong path: refused, also by force.
+    let mut other = Cluster::configure(Options { targets: 1, bdev_gib: 4, restart: false, ..Options::default() });
+    other.edit("daos_server", &other.device(0).display().to_string(), &device);
+    other.start_server();
+    for (arguments, words) in [
+        (&["storage", "format"][..], "is formatted for system `daos_server`"),
+        (&["storage", "format", "--force"], "is in use by another engine"),
+    ] {
+        let refused = other.dmg(arguments);
+        let told = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(refused.code != 0 && told.contains(&device) && told.contains(words), "{refused:?}");
+    }
+    assert_eq!(cluster.inventory(), before, "nothing was touched");
+    // The same engine a second time, as after a restored copy of a virtual machine.
+    let conf = cluster.path("metadata/daos_control/engine0/daos_nvme.conf");
+    let mut second = Command::new(program("daos_engine"));
+    second.arg("-n").arg(conf).arg("-d").arg(other.path("run/server")).env("D_PORT", other.data_port(0).to_string());
+    Outcome::of(&mut second).refused(&[&device, "is in use by another engine", "stop the other engine"]);
+    assert_eq!(cluster.inventory(), before, "nothing was touched");
     still_works(&cluster);
 }
 

@@ -1,5 +1,7 @@
 //! Devices damaged under a stopped engine: found, told with the place, never served, and good again once mended.
 
+use std::fs;
+
 use media::{BLOCK_BYTES, Role};
 use system_suite::{Cluster, DeviceFile, Options, PATIENCE, pattern, runtime, wait_for};
 use types::{Key, ObjectId, Status};
@@ -110,13 +112,15 @@ fn damaged_structures_are_found_at_the_start() {
     let device = DeviceFile::open(&cluster.device(0));
     let (first, last) = (0, device.length() - BLOCK);
 
-    device.set_length(device.length() - (1 << 20));
-    let end = device.length();
-    let label = device.block(first);
-    refused_until_mended(&mut cluster, &["cut off"], || {
-        device.set_length(end);
-        device.write(last, &label);
-    });
+    // Cut off a little, by half, and to nothing: what a broken copy of it looks like. The whole one comes back.
+    let (path, aside) = (cluster.device(0), cluster.path("aside"));
+    for length in [device.length() - (1 << 20), device.length() / 2 - 1000, 0] {
+        fs::rename(&path, &aside).unwrap();
+        fs::write(&path, &device.block(first)[..BLOCK_BYTES.min(length as usize)]).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+        let words = [path.to_str().unwrap(), &length.to_string(), &device.length().to_string()];
+        refused_until_mended(&mut cluster, &words, || fs::rename(&aside, &path).unwrap());
+    }
 
     // One copy of the label is enough, and the other one is made again from it.
     for copy in [first, last] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use system_suite::{Visitor, pattern};
 use types::Status;
-use wire::frame::Kind;
+use wire::frame::{Kind, VERSION};
 use wire::hello::{Hello, Peer};
 
 use crate::{cluster_with_pool, still_works};
@@ -62,8 +62,8 @@ fn garbage_after_a_good_hello_is_refused_and_ends_that_connection_alone() {
     let cluster = cluster_with_pool();
     let visitor = Visitor::start(&cluster);
     let hello = Hello {
-        least_version: 1,
-        greatest_version: 1,
+        least_version: VERSION,
+        greatest_version: VERSION,
         target: 0,
         peer: Peer::Client,
         system: "daos_server".to_owned(),

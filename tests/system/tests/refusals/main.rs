@@ -5,8 +5,10 @@ mod absence;
 mod certificates;
 mod commands;
 mod damage;
+mod devices;
 mod garbage;
 mod space;
+mod versions;
 
 use system_suite::{Cluster, Options};
 

@@ -1,6 +1,7 @@
 //! A writer that knows what was acknowledged.
 //!
-//! Even keys hold single values; odd ones are slots of one array, written as a whole so that a torn one shows.
+//! Of its keys, which it changes again and again, even ones hold single values; odd ones are slots of one array, written as a whole so that a
+//! torn one shows. Beside them it puts values that it never touches again: what is lost long after its acknowledgement shows, too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,12 +10,15 @@ use bytes::Bytes;
 use client::{Container, Object};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use system_suite::pattern;
 use types::{Condition, Key, ObjectId, Status};
+
+use crate::pattern;
 
 const KEYS: usize = 24;
 /// Bytes of one array slot: in the data role, and not on whole blocks.
 const SLOT_BYTES: usize = 12_000;
+/// One change of so many is a value that stays.
+const STAYS: u32 = 24;
 
 /// What a key may hold: nothing, or the pattern of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +35,45 @@ struct Entry {
 }
 
 /// One writer with keys of its own.
-pub(crate) struct Writer {
+pub struct Writer {
     number: u64,
     object: Object,
+    /// For the values that stay.
+    kept_object: Object,
     rng: StdRng,
     version: u64,
     entries: Vec<Entry>,
+    /// Version and length of every value that stays.
+    kept: Vec<(u64, usize)>,
     acknowledged: Arc<AtomicU64>,
+    /// How a change may stay without an acknowledgement.
+    losses: &'static [Status],
 }
 
 impl Writer {
-    pub(crate) fn new(number: u64, container: &Container, acknowledged: Arc<AtomicU64>) -> Writer {
+    /// Writer `number` of a fresh container; it adds what is acknowledged to a count that writers share.
+    pub fn new(number: u64, container: &Container, acknowledged: Arc<AtomicU64>) -> Writer {
         let object = container.object(ObjectId { hi: 0, lo: 100 + number });
+        let kept_object = container.object(ObjectId { hi: 1, lo: 100 + number });
         let entries = vec![Entry { known: State::Absent, doubtful: None }; KEYS];
-        Writer { number, object, rng: StdRng::seed_from_u64(number), version: 0, entries, acknowledged }
+        let (rng, version, kept) = (StdRng::seed_from_u64(number), 0, Vec::new());
+        Writer {
+            number,
+            object,
+            kept_object,
+            rng,
+            version,
+            entries,
+            kept,
+            acknowledged,
+            losses: &[Status::Unreachable],
+        }
+    }
+
+    /// The same, where changes may also end with one of `losses` instead of their acknowledgement.
+    #[must_use]
+    pub fn who_may_meet(self, losses: &'static [Status]) -> Writer {
+        Writer { losses, ..self }
     }
 
     fn bytes(&self, version: u64, length: usize) -> Bytes {
@@ -99,16 +128,42 @@ impl Writer {
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => {
-                assert_eq!(error.status(), Status::Unreachable, "{error}");
+                assert!(self.losses.contains(&error.status()), "{error}");
                 self.entries[index].doubtful = Some(next);
             }
         }
     }
 
+    /// Puts a value that stays. False when its answer did not come: nobody was told that it is there.
+    async fn keep(&mut self) -> bool {
+        self.version += 1;
+        let length = self.rng.random_range(1..20_000);
+        let (dkey, akey) = Writer::kept_names(self.version);
+        match self.kept_object.put(&dkey, &akey, self.bytes(self.version, length)).await {
+            Ok(_) => {
+                self.kept.push((self.version, length));
+                self.acknowledged.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Err(error) => {
+                assert!(self.losses.contains(&error.status()), "{error}");
+                false
+            }
+        }
+    }
+
+    fn kept_names(version: u64) -> (Key, Key) {
+        (Key::try_from(format!("kept{version:010}").as_str()).unwrap(), Key::try_from("value").unwrap())
+    }
+
     /// Runs until told to stop, or until a change stays unanswered: its key must be read before it is changed again.
-    pub(crate) async fn run(mut self, stop: Arc<AtomicBool>) -> Writer {
+    pub async fn run(mut self, stop: Arc<AtomicBool>) -> Writer {
         while !stop.load(Ordering::Relaxed) && self.entries.iter().all(|entry| entry.doubtful.is_none()) {
-            self.change().await;
+            if self.rng.random_range(0..STAYS) > 0 {
+                self.change().await;
+            } else if !self.keep().await {
+                break;
+            }
         }
         self
     }
@@ -129,7 +184,7 @@ impl Writer {
 
     /// Compares every key with what it may hold; what is found settles a doubt. Gives how many doubts turned out to have
     /// happened.
-    pub(crate) async fn verify(&mut self) -> u64 {
+    pub async fn verify(&mut self) -> u64 {
         let mut happened = 0;
         for index in 0..KEYS {
             let found = self.read(index).await;
@@ -155,6 +210,23 @@ impl Writer {
         }
         self.verify_list().await;
         happened
+    }
+
+    /// Reads every value that stays and gives how many there are.
+    pub async fn verify_kept(&self) -> u64 {
+        for &(version, length) in &self.kept {
+            let (dkey, akey) = Writer::kept_names(version);
+            let found = self.kept_object.get(&dkey, &akey).await;
+            let found = found.unwrap_or_else(|error| panic!("reading back: {error}"));
+            let known = self.bytes(version, length);
+            assert!(
+                found.as_ref() == Some(&known),
+                "writer {} value {version}: {:?} bytes found, {length} were acknowledged",
+                self.number,
+                found.as_ref().map(Bytes::len)
+            );
+        }
+        self.kept.len() as u64
     }
 
     /// The list of names agrees with the values.
