@@ -21,6 +21,9 @@ const BOOT: Duration = Duration::from_secs(120);
 /// No command inside takes longer, in seconds: dnf with packages of 100 MB under emulation.
 const COMMAND_SECONDS: &str = "600";
 
+/// Nor does a program that a test talks to: hundreds of kills, with everything read back after each.
+const SESSION_SECONDS: &str = "10800";
+
 /// Lines of each log that a failed test shows.
 const LOG_LINES: &str = "60";
 
@@ -91,7 +94,15 @@ impl Container {
     /// A command inside, run by its root in a plain environment.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
-        enter(self.leader, program)
+        enter(self.leader, program, COMMAND_SECONDS)
+    }
+
+    /// The same for a program that runs beside others and is told by its standard input what to do.
+    #[must_use]
+    pub fn session(&self, program: &str) -> Command {
+        let mut command = enter(self.leader, program, SESSION_SECONDS);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
     }
 
     /// Runs a command.
@@ -194,9 +205,9 @@ fn nspawn(folder: &Path, start: Start) -> Child {
         .expect("a shell runs")
 }
 
-fn enter(leader: u32, program: &str) -> Command {
+fn enter(leader: u32, program: &str, seconds: &str) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=10", COMMAND_SECONDS, "nsenter", "--all", "--target", &leader.to_string(), "--"]);
+    command.args(["--kill-after=10", seconds, "nsenter", "--all", "--target", &leader.to_string(), "--"]);
     command.args([
         "env",
         "-i",
@@ -216,10 +227,10 @@ fn child_of(pid: u32) -> Option<u32> {
 fn is_up(leader: u32, start: Start) -> bool {
     match start {
         Start::Booted => {
-            let state = Outcome::of(enter(leader, "systemctl").arg("is-system-running")).stdout;
+            let state = Outcome::of(enter(leader, "systemctl", COMMAND_SECONDS).arg("is-system-running")).stdout;
             matches!(state.trim(), "running" | "degraded")
         }
-        Start::Bare => Outcome::of(&mut enter(leader, "hostname")).stdout.trim() == NODE,
+        Start::Bare => Outcome::of(&mut enter(leader, "hostname", COMMAND_SECONDS)).stdout.trim() == NODE,
     }
 }
 

@@ -19,6 +19,8 @@
 //!
 //! Settings, from the environment:
 //! - `INSTALL_SUITE_DIST`: a folder with `<target>/` repositories to test, instead of running `scripts/packager build`;
+//! - `INSTALL_SUITE_LOAD`: an `install-load` to use with these, instead of building one: a client of another version may not be understood;
+//! - `INSTALL_SUITE_KILLS`: rounds of kills that `scripts/kills` makes (200);
 //! - `DAOS_SUITE_KEEP`: leave each container's folder behind, to be looked at.
 #![allow(clippy::disallowed_methods)] // a suite: it starts processes and writes files
 

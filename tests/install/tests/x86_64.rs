@@ -3,22 +3,21 @@
 #![allow(clippy::disallowed_methods)] // a suite: it runs programs and writes files
 
 mod bulk;
+mod outage;
 mod refusals;
 mod story;
 
-use std::process::Stdio;
 use std::time::Instant;
 
 use install_suite::{Architecture, Container, Guide, Repository, Root, Source, Start, Web, libraries};
+use outage::{ENGINE, Load};
 use story::{PACKAGES, PATIENCE};
 use system_suite::{Outcome, wait_for};
 
 const TARGET: &str = "almalinux-8-x86_64";
 
-const ENGINE: &str = "^/usr/bin/daos_engine";
-
-/// Kills of the engine under load.
-const KILLS: usize = 3;
+/// Rounds of kills under load, with every kind of kill among them; `scripts/kills` makes two hundred.
+const ROUNDS: u64 = 8;
 
 /// A line on how long a part took, for whoever reads the output of the test.
 fn timed<T>(what: &str, part: impl FnOnce() -> T) -> T {
@@ -45,14 +44,15 @@ fn a_user_installs_stores_upgrades_and_removes() {
     timed("1,000 values", || values(&container));
     timed("systemctl restart", || restart(&container));
     bulk::read_back(&container, "things");
-    timed("server dies", || server_dies(&container));
-    timed("kills under load", || kills(&container));
-    timed("read back", || bulk::read_back(&container, "load"));
+    let mut load = Load::start(&container, "load");
+    println!("{}", timed("kills under load", || outage::kills(&container, &mut load, ROUNDS)));
     bulk::read_back(&container, "things");
     story::only_configuration_differs(&container);
     web.publish("daos", &higher.folder);
     timed("upgrade", || upgrade(&container, &repository));
+    println!("after the upgrade: {}", load.read_all());
     timed("downgrade", || downgrade(&container, &repository));
+    println!("after the downgrade: {}", load.read_all());
     timed("without io_uring", || without_io_uring(&container));
     timed("remove", || remove(&container));
 }
@@ -82,7 +82,7 @@ fn start(container: &Container) {
 
 fn values(container: &Container) {
     container.run("dmg", &["pool", "create", "tank", "--size=80%"]).ok();
-    for label in ["things", "load", "words"] {
+    for label in ["things", "words"] {
         container.run("daos", &["container", "create", "tank", label]).ok();
     }
     container.run("daos", &["kv", "put", "tank", "words", "apple", "red"]).ok();
@@ -97,41 +97,6 @@ fn restart(container: &Container) {
     container.shell("systemctl restart daos_server");
     story::joined(container);
     assert_ne!(story::process(container, ENGINE), engine, "the server stopped its engine");
-}
-
-/// systemd starts the server again, and the same engine goes on serving.
-fn server_dies(container: &Container) {
-    let main = || container.shell("systemctl show --property MainPID --value daos_server").trim().to_owned();
-    let (server, engine) = (main(), story::process(container, ENGINE));
-    container.shell("systemctl kill --kill-who=main --signal=KILL daos_server");
-    wait_for("systemd starts the server again", PATIENCE, || {
-        (![&server, "0"].contains(&main().as_str())).then_some(())
-    });
-    story::joined(container);
-    assert_eq!(story::process(container, ENGINE), engine, "the engine outlives its server");
-    assert_eq!(container.run("daos", &["kv", "get", "tank", "words", "apple"]).ok().stdout, "red");
-}
-
-fn kills(container: &Container) {
-    let mut load = bulk::command(container, "load");
-    let load = load
-        .args(["load", "12"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it is in the container");
-    let journal = container.path("/root/load.journal");
-    let acknowledged = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
-    for _ in 0..KILLS {
-        let before = acknowledged();
-        wait_for("the load goes on", PATIENCE, || (acknowledged() > before + 100).then_some(()));
-        story::kill_engine(container, ENGINE);
-        story::joined(container);
-    }
-    let output = load.wait_with_output().expect("it is our child");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    println!("kills={KILLS} {}", said.trim());
 }
 
 /// Release 2 with a new default configuration: the edited file stays, the new default lies beside it.
@@ -158,9 +123,7 @@ fn upgrade(container: &Container, repository: &Repository) {
     );
     container.shell("systemctl daemon-reload; systemctl restart daos_agent");
     restart(container);
-    for journal in ["things", "load"] {
-        bulk::read_back(container, journal);
-    }
+    bulk::read_back(container, "things");
     story::only_configuration_differs(container);
 }
 
@@ -204,7 +167,7 @@ fn without_io_uring(container: &Container) {
 fn remove(container: &Container) {
     let edited = container.read("/etc/daos/daos_server.yml");
     // The worst moment: the server is gone, its engine is not, and systemd has not started another one yet.
-    container.shell("systemctl kill --kill-who=main --signal=KILL daos_server");
+    outage::kill_server(container);
     story::process(container, ENGINE);
     container.dnf(&["remove", "daos-server", "daos-client", "daos-admin"]).ok();
     assert_eq!(container.run("rpm", &["-qa", "daos*"]).stdout, "", "dnf removes what was installed for them, too");

@@ -45,17 +45,19 @@ pub(crate) fn format(container: &Container) {
 
 /// Waits until the engine is a joined member.
 pub(crate) fn joined(container: &Container) {
-    wait_for("the engine joined", PATIENCE, || {
-        let query = container.run("dmg", &["--json", "system", "query"]);
-        if query.code != 0 {
-            return None;
-        }
-        let members = query.json()["response"]["members"].as_array()?.clone();
-        let all = members
-            .iter()
-            .all(|member| member["state"].as_str().is_some_and(|state| state.eq_ignore_ascii_case("joined")));
-        (all && !members.is_empty()).then_some(())
-    });
+    wait_for("the engine joined", PATIENCE, || incarnation(container));
+}
+
+/// The incarnation of the one engine, when it is joined: other at every start of its process.
+pub(crate) fn incarnation(container: &Container) -> Option<u64> {
+    let query = container.run("dmg", &["--json", "system", "query"]);
+    if query.code != 0 {
+        return None;
+    }
+    let answer = query.json();
+    let member = answer["response"]["members"].get(0)?;
+    let joined = member["state"].as_str().is_some_and(|state| state.eq_ignore_ascii_case("joined"));
+    if joined { member["incarnation"].as_u64() } else { None }
 }
 
 /// The one process of a program.

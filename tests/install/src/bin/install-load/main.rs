@@ -1,14 +1,14 @@
 //! Runs inside a container and writes values, keeping a journal of what was acknowledged; reads them back by their hashes.
 //!
-//! A line of the journal is `number length sha256`, appended after the acknowledgement. Every number is written once.
+//! A line of the journal is `number length sha256`, appended after the acknowledgement. Every number is written once. `rounds` (rounds.rs) keeps its
+//! account in memory instead, of keys that are changed again and again.
 #![allow(clippy::disallowed_methods)] // a suite: it reads the clock and writes files
+
+mod rounds;
 
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -28,8 +28,8 @@ struct Arguments {
     /// Container.
     #[arg(long)]
     container: String,
-    /// Journal of what was acknowledged.
-    #[arg(long)]
+    /// Journal of what `write` got acknowledged.
+    #[arg(long, default_value = "load.journal")]
     journal: PathBuf,
     #[command(subcommand)]
     task: Task,
@@ -42,13 +42,10 @@ enum Task {
         /// How many.
         count: u64,
     },
-    /// Writes small and middling values from several writers, whatever happens to the engine.
-    Load {
-        /// For so long.
-        seconds: u64,
-    },
     /// Reads everything in the journal back.
     Verify,
+    /// Changes the keys of a fresh container, and compares them with its account of them, as its standard input says.
+    Rounds,
 }
 
 fn main() -> Result<()> {
@@ -58,19 +55,22 @@ fn main() -> Result<()> {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
+    if matches!(arguments.task, Task::Rounds) {
+        return rounds::run(&arguments.pool, &arguments.container).await;
+    }
     let pool = System::connect(Settings::from_env()).await?.open_pool(&arguments.pool).await?;
     let object = pool.open_container(&arguments.container).await?.object(ObjectId { hi: 0, lo: 7 });
     match arguments.task {
         Task::Write { count } => {
             let journal = File::options().create(true).append(true).open(&arguments.journal)?;
             for number in 0..count {
-                put(&object, number, length_of(number), &Mutex::new(&journal)).await?;
+                put(&object, number, length_of(number), &journal).await?;
             }
             println!("acknowledged={count}");
             Ok(())
         }
-        Task::Load { seconds } => load(object, &arguments.journal, Duration::from_secs(seconds)).await,
         Task::Verify => verify(&object, &arguments.journal).await,
+        Task::Rounds => unreachable!("answered above"),
     }
 }
 
@@ -94,44 +94,12 @@ fn hash(data: &[u8]) -> String {
     Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn put(object: &Object, number: u64, length: usize, journal: &Mutex<&File>) -> Result<()> {
+async fn put(object: &Object, number: u64, length: usize, mut journal: &File) -> Result<()> {
     let (dkey, akey) = names(number)?;
     let data = pattern(number, length);
     let line = format!("{number} {length} {}\n", hash(&data));
     object.put(&dkey, &akey, data).await?;
-    let mut journal: &File = &journal.lock().expect("no writer panics");
     journal.write_all(line.as_bytes())?;
-    Ok(())
-}
-
-async fn load(object: Object, journal: &PathBuf, time: Duration) -> Result<()> {
-    let journal = Arc::new(File::options().create(true).append(true).open(journal)?);
-    let (next, acknowledged, unanswered) =
-        (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let until = Instant::now() + time;
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|_| {
-            let (object, journal, next) = (object.clone(), journal.clone(), next.clone());
-            let (acknowledged, unanswered) = (acknowledged.clone(), unanswered.clone());
-            tokio::spawn(async move {
-                while Instant::now() < until {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let length =
-                        if number % 10 == 0 { 100_000 } else { 1 + usize::try_from(number * 37 % 9000).unwrap_or(0) };
-                    let counter = match put(&object, number, length, &Mutex::new(&*journal)).await {
-                        Ok(()) => &acknowledged,
-                        Err(_) => &unanswered, // may have happened or not: nobody was told that it did
-                    };
-                    counter.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
-    for writer in writers {
-        writer.await?;
-    }
-    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    println!("acknowledged={} unanswered={}", count(&acknowledged), count(&unanswered));
     Ok(())
 }
 
