@@ -117,9 +117,9 @@ impl Work {
                 return Ok(histogram);
             }
             if self.batch > 1 {
-                self.several(n, &akey).await?
+                self.several(n, &akey).await?;
             } else {
-                self.one(n, &akey).await?
+                self.one(n, &akey).await?;
             }
             if begin >= measure_from {
                 histogram.record(u64::try_from(begin.elapsed().as_nanos())?)?;
