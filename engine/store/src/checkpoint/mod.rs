@@ -252,7 +252,7 @@ fn copy_pages(free: &mut DirtyPages, slot_cursor: &mut u64, pass: &mut Pass, are
         }
         return None;
     }
-    let mut buffer = Buffer::zeroed(images.len() * PAGE_BYTES as usize);
+    let mut buffer = Buffer::used(images.len() * PAGE_BYTES as usize);
     for (image, page) in buffer.chunks_exact_mut(PAGE_BYTES as usize).zip(&images) {
         image.copy_from_slice(arena.page(page * PAGE_BYTES));
     }

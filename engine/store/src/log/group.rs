@@ -96,12 +96,15 @@ pub(crate) fn encode(
     extents: &[WrittenExtent],
 ) -> Buffer {
     let body_bytes = extents.len() * EXTENT_BYTES + redo.len();
-    let mut group = Buffer::zeroed(HEADER_BYTES + body_bytes);
+    let mut group = Buffer::used(HEADER_BYTES + body_bytes);
+    group[..HEADER_BYTES].fill(0);
+    group[HEADER_BYTES + body_bytes..].fill(0);
     let mut at = HEADER_BYTES;
     for extent in extents {
         group[at..at + 8].copy_from_slice(&extent.offset.to_le_bytes());
         group[at + 8..at + 16].copy_from_slice(&extent.length.to_le_bytes());
         group[at + 16..at + 20].copy_from_slice(&extent.crc.to_le_bytes());
+        group[at + 20..at + EXTENT_BYTES].fill(0);
         at += EXTENT_BYTES;
     }
     group[at..at + redo.len()].copy_from_slice(redo);
@@ -167,6 +170,9 @@ mod tests {
 
     #[test]
     fn the_bytes_are_golden() {
+        let mut left = Buffer::zeroed(BLOCK_BYTES);
+        left.fill(9);
+        drop(left); // what a buffer held before does not show
         let mut redo = Vec::new();
         redo.extend_from_slice(&0x1000u64.to_le_bytes());
         redo.extend_from_slice(&3u32.to_le_bytes());
@@ -196,6 +202,7 @@ mod tests {
             body,
             "00200000000000008813000000000000".to_owned() + "0d0c0b0a00000000" + "001000000000000003000000616263"
         );
+        assert!(group[HEADER_BYTES + 39..].iter().all(|&byte| byte == 0));
         let header = GroupHeader::decode(&group, 0x1122_3344_5566_7788).unwrap();
         assert_eq!((header.sequence, header.blocks()), (9, 1));
         assert!(GroupHeader::decode(&group, 1).is_none());

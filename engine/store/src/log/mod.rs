@@ -29,7 +29,7 @@ pub(crate) struct Group<Waiter> {
     pub(crate) sequence: u64,
     pub(crate) last_epoch: Epoch,
     pub(crate) waiters: Vec<Waiter>,
-    /// Data writes under way.
+    /// Values not yet written to the data slice.
     pub(crate) data_writes: u32,
     /// True when it wrote data at all.
     pub(crate) wrote_data: bool,
@@ -130,7 +130,7 @@ impl<Waiter> Log<Waiter> {
         self.open.limbo_serial = limbo_serial;
     }
 
-    /// Counts a data write of the open group; returns the group's sequence.
+    /// Counts a value of the open group that goes to the data slice; returns the group's sequence.
     pub(crate) fn data_write(&mut self, extent: WrittenExtent) -> u64 {
         self.open.extents.push(extent);
         self.open.data_writes += 1;
@@ -189,11 +189,11 @@ impl<Waiter> Log<Waiter> {
         Some((start * BLOCK_BYTES as u64, buffer))
     }
 
-    /// A data write of group `sequence` completed.
-    pub(crate) fn data_written(&mut self, sequence: u64) {
+    /// A write of so many values of group `sequence` completed.
+    pub(crate) fn data_written(&mut self, sequence: u64, values: u32) {
         match &mut self.flight {
-            Some((flight, _)) if flight.sequence == sequence => flight.data_writes -= 1,
-            _ => self.open.data_writes -= 1,
+            Some((flight, _)) if flight.sequence == sequence => flight.data_writes -= values,
+            _ => self.open.data_writes -= values,
         }
     }
 

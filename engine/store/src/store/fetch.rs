@@ -137,7 +137,7 @@ impl Store {
             })
             .collect();
         for (piece, offset, length) in wanted {
-            let command = IoKind::Read { offset, buffer: Buffer::zeroed(length) };
+            let command = IoKind::Read { offset, buffer: Buffer::used(length) };
             self.emit(Role::Data, command, Purpose::Read { read: number, piece, again: false });
         }
     }

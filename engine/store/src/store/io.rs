@@ -2,15 +2,18 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use media::{Done, Io, IoKind, Role};
 use types::Epoch;
 
+use super::gather::Stretch;
 use super::{Store, Waiter};
 use crate::arena::TRANSACTION_REDO_LIMIT;
 use crate::checkpoint::Step;
 use crate::command::{Reply, Token};
 use crate::extents;
 use crate::health::Health;
+use crate::log::WrittenExtent;
 use crate::probe::Probe;
 
 /// Extents moved from limbo to the free map in one transaction. Each changes up to four tree pages.
@@ -19,8 +22,8 @@ const RELEASES_PER_TRANSACTION: usize = 16;
 /// What a device command is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A value of this log group.
-    Data { group: u64 },
+    /// So many values of this log group.
+    Data { group: u64, values: u32 },
     /// A stretch of a fetch, `again` when it did not match its checksum.
     Read { read: u64, piece: usize, again: bool },
     /// The log group in flight.
@@ -98,10 +101,27 @@ impl Store {
         self.commands.push_back(Io { id, role, kind });
     }
 
+    /// Writes a value of the open group to the data slice, soon and with its neighbours.
+    pub(super) fn write_data(&mut self, extent: WrittenExtent, data: &Bytes) {
+        let group = self.log.data_write(extent);
+        if let Some(stretch) = self.gather.add(group, extent.offset, data.clone()) {
+            self.write_values(&stretch);
+        }
+    }
+
+    fn write_values(&mut self, stretch: &Stretch) {
+        let write = IoKind::Write { offset: stretch.offset, buffer: stretch.to_buffer() };
+        let values = stretch.values.len() as u32;
+        self.emit(Role::Data, write, Purpose::Data { group: stretch.group, values });
+    }
+
     /// Decides what else can be done now.
     pub(super) fn advance(&mut self) {
         if self.health != Health::Healthy {
             return;
+        }
+        if let Some(stretch) = self.gather.take() {
+            self.write_values(&stretch);
         }
         self.advance_log();
         self.advance_checkpoint();
@@ -159,18 +179,12 @@ impl Store {
             self.read_done(read, piece, again, done.result);
             return;
         }
-        let buffer = match done.result {
-            Ok(buffer) => buffer,
-            Err(error) => {
-                self.fail(purpose, &error);
-                return;
-            }
-        };
-        if let (Some(buffer), Purpose::Data { .. }) = (buffer, purpose) {
-            self.buffers.give_back(buffer);
+        if let Err(error) = done.result {
+            self.fail(purpose, &error);
+            return;
         }
         match purpose {
-            Purpose::Data { group } => self.log.data_written(group),
+            Purpose::Data { group, values } => self.log.data_written(group, values),
             Purpose::Group => self.log.group_written(),
             Purpose::GroupFlush(_) => {
                 if let Some(group) = self.log.flushed() {

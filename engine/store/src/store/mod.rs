@@ -6,10 +6,10 @@
 //! after it wait in order. Replies wait for the log group that holds everything they tell.
 
 mod administer;
-mod buffers;
 mod damage;
 mod execute;
 mod fetch;
+mod gather;
 mod io;
 mod reclaim;
 mod transactions;
@@ -79,7 +79,7 @@ fn open_faulting(
         reads: fetch::Reads::default(),
         checkpointing: io::Checkpointing::default(),
         seal_due: None,
-        buffers: buffers::Buffers::default(),
+        gather: gather::Gather::default(),
         marks: Vec::new(),
         stats: Stats::default(),
     };
@@ -124,7 +124,7 @@ pub struct Store {
     barrier: Epoch,
     /// When the log is to be sealed.
     seal_due: Option<Epoch>,
-    buffers: buffers::Buffers,
+    gather: gather::Gather,
     /// Damaged values whose marks wait for room in the log.
     marks: Vec<damage::Finding>,
     stats: Stats,

@@ -5,12 +5,10 @@
 //! has the newest of their epochs.
 
 use bytes::Bytes;
-use media::{IoKind, Role};
 use types::{CHECKSUM_CHUNK_BYTES, Epoch, Status};
 
 use super::super::Store;
 use super::super::damage::Finding;
-use super::super::io::Purpose;
 use super::remove;
 use crate::catalog::Container;
 use crate::index::{self, IndexKey, Record, WRITTEN, class_of};
@@ -164,13 +162,6 @@ impl Store {
             return Err(Status::TooBig);
         }
         Ok(staged.extent.map(|extent| (extent, Bytes::from(data))))
-    }
-
-    /// Writes a value of the open group to the data slice.
-    pub(in super::super) fn write_data(&mut self, extent: WrittenExtent, data: &[u8]) {
-        let group = self.log.data_write(extent);
-        let write = IoKind::Write { offset: extent.offset, buffer: self.buffers.padded(data) };
-        self.emit(Role::Data, write, Purpose::Data { group });
     }
 }
 
