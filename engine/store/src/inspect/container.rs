@@ -4,7 +4,7 @@ use media::{BLOCK_BYTES, Device};
 use types::ChecksumKind;
 
 use super::Summary;
-use super::finding::{BOOKS, DEFECT, Findings, Place};
+use super::finding::{BOOKS, DEFECT, Findings, MARKED, Place};
 use super::key::{Key, Subject};
 use super::prepared::Prepared;
 use super::space::{Share, Use};
@@ -127,6 +127,9 @@ fn check_record(
         && checksums.kind().is_some_and(|kind| counts.kind != Some(kind))
     {
         return Err(format!("{key}: its checksums are of another kind than the container says"));
+    }
+    if record.is_damaged() {
+        findings.add(leaf.place, MARKED, format!("{container}, {key}: it is marked as damaged"));
     }
     let name = || format!("{container}, {key}");
     match record {

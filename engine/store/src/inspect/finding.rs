@@ -128,6 +128,13 @@ pub(super) const VALUE: Advice = Advice {
     remedy: "write or remove it again; look at the health of the device",
 };
 
+/// A value that a read or the scrubber found damaged.
+pub(super) const MARKED: Advice = Advice {
+    severity: Severity::Warning,
+    meaning: "a read found this value damaged, and every read since is refused",
+    remedy: "write or remove it again; look at the health of the device",
+};
+
 /// One thing found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -146,6 +146,17 @@ fn an_arena_of_another_target_or_version_is_told() {
 }
 
 #[test]
+fn a_value_that_was_marked_as_damaged_is_told() {
+    let mut arena = Sample::new().arena();
+    let value = b"under a key of its own";
+    let at = arena.windows(value.len()).position(|window| window == value).unwrap();
+    // Tag, kind of checksum, length and a CRC32C are before it.
+    arena[at - 10] |= 0x80;
+    let found = lines(&walk(&arena));
+    assert!(found.len() == 1 && found[0].contains("it is marked as damaged; a read found this"), "{found:?}");
+}
+
+#[test]
 fn most_flipped_bytes_of_pages_in_use_are_found() {
     let arena = Sample::new().arena();
     let used: Vec<usize> = (0..arena.len()).filter(|at| arena[*at] != 0).collect();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use daos_store::inspect::{CheckOptions, Findings, check_target};
+use daos_store::inspect::{CheckOptions, Finding, Findings, Severity, check_target};
 use daos_store::{
     Command, Devices, Driven, Geometry, Identity, Paging, Recovery, Reply, Residence, Settings, format,
     meta_bytes_needed,
@@ -155,7 +155,11 @@ impl Target {
         let mut findings = Findings::new(10);
         let (arena_bytes, options) = (Some(self.geometry.arena_bytes), CheckOptions { data: true });
         check_target(&mut self.mems.devices(), Some(&IDENTITY), arena_bytes, options, &mut findings);
-        assert!(findings.are_clean(), "{:#?}", findings.list());
+        // A value that was marked is for its own suite to expect.
+        let is_wrong = |finding: &&Finding| {
+            finding.advice.severity > Severity::Note && !finding.what.ends_with("it is marked as damaged")
+        };
+        assert_eq!(findings.list().iter().filter(is_wrong).collect::<Vec<_>>(), Vec::<&Finding>::new());
     }
 
     pub(crate) fn run(&mut self, command: Command) -> Reply {
