@@ -25,7 +25,7 @@ use daos_store::Probe;
 use enumerate::Figures;
 
 /// The parts of the enumeration. Each runs once per process, whoever asks first.
-static PARTS: [Part; 18] = [
+static PARTS: [Part; 19] = [
     Part::new("all sequences up to length 3, first quarter", |part| workloads::sequences(part, 0)),
     Part::new("all sequences up to length 3, second quarter", |part| workloads::sequences(part, 1)),
     Part::new("all sequences up to length 3, third quarter", |part| workloads::sequences(part, 2)),
@@ -44,6 +44,7 @@ static PARTS: [Part; 18] = [
     Part::new("rotten bits", harm::rotten_bits),
     Part::new("going on after a loss", harm::goes_on_after_loss),
     Part::new("little memory", workloads::in_little_memory),
+    Part::new("wrong pages", harm::wrong_pages),
 ];
 
 /// The least crash points (with a fate each) whose images were opened, in all parts together.
@@ -102,6 +103,7 @@ part_tests! {
     rotten_bits_are_found_or_harmless = 15;
     what_opens_after_a_loss_goes_on = 16;
     crashes_recover_where_pages_come_and_go = 17;
+    a_page_that_comes_back_wrong_stops_the_target = 18;
 }
 
 #[test]

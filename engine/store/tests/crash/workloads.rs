@@ -141,7 +141,7 @@ fn piece(n: u64, length: usize) -> Command {
 }
 
 /// Writes pieces until one is refused; how many there are then.
-fn fill(run: &mut Run, length: usize) -> u64 {
+pub(crate) fn fill(run: &mut Run, length: usize) -> u64 {
     let refused = run.refused;
     for n in 0..1000 {
         run.finish(piece(n, length));
@@ -156,12 +156,14 @@ fn fill(run: &mut Run, length: usize) -> u64 {
 pub(crate) fn reclaim_of_history_and_graves(part: &'static str) -> Figures {
     let start = start();
     let mut crashes = Crashes::default();
-    let rounds: [&[Step]; 5] = [
+    let rounds: [&[Step]; 7] = [
         &[Step::Small, Step::Medium, Step::Large, Step::Large, Step::Small],
         &[Step::Piece, Step::Stretch, Step::PunchRange, Step::Stretch, Step::Piece, Step::Read],
         &[Step::Small, Step::Beside, Step::PunchAkey, Step::Stretch, Step::PunchDkey, Step::PunchObject],
         &[Step::Large, Step::Stretch, Step::Medium, Step::Recreate, Step::Pool],
         &[Step::Large, Step::Recreate, Step::Stretch, Step::Recreate, Step::Small],
+        &[Step::Append, Step::Append, Step::Snapshot, Step::Append, Step::Append, Step::Aggregate, Step::Unsnapshot],
+        &[Step::Small, Step::Prepare, Step::Snapshot, Step::Large, Step::Commit, Step::Aggregate, Step::Discard],
     ];
     for seed in 0..if LONG { 20 } else { 2 } {
         for (n, round) in rounds.iter().enumerate() {

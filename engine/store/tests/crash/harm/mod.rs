@@ -13,7 +13,7 @@ mod stalls;
 pub(crate) use failing::{failed_writes, shrinking};
 pub(crate) use lost::{goes_on_after_loss, lost_and_misdirected_writes};
 pub(crate) use opening::{harm_at_opening, rotten_bits};
-pub(crate) use reads::wrong_reads;
+pub(crate) use reads::{wrong_pages, wrong_reads};
 pub(crate) use stalls::stalls;
 
 use std::collections::BTreeMap;
