@@ -249,7 +249,9 @@ impl Open {
                     Paging { memory, limit_bytes, meta: Box::new(slices.meta.clone()) }.into()
                 }
             };
-            let (store, recovery) = store::open(&mut blocking, identity, memory, Settings::default())
+            let settings =
+                Settings { one_device: Arc::ptr_eq(slices.wal.device(), slices.data.device()), ..Settings::default() };
+            let (store, recovery) = store::open(&mut blocking, identity, memory, settings)
                 .map_err(|error| format!("target {target} on {}: {}", places(&slices), with_sources(&error)))?;
             Ok(Opened { store, recovery, slices })
         }

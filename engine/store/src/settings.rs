@@ -114,6 +114,8 @@ pub struct Settings {
     pub history: Duration,
     /// A log whose last group is this old is sealed, so that the group is never mistaken for a torn one.
     pub seal_after: Duration,
+    /// Log and values lie on one device, so that one flush makes both durable.
+    pub one_device: bool,
 }
 
 impl Default for Settings {
@@ -125,6 +127,7 @@ impl Default for Settings {
             checkpoint_wal_percent: 50,
             history: Duration::from_secs(60),
             seal_after: Duration::from_millis(20),
+            one_device: false,
         }
     }
 }

@@ -48,6 +48,8 @@ struct Journal {
     start: Vec<Contents>,
     now: Vec<Contents>,
     events: Vec<Event>,
+    /// All devices are parts of one: a flush of any covers all.
+    one: bool,
     /// Writes and flushes still to succeed, and the error number after that.
     failing: Option<(u64, i32)>,
     rules: Rules,
@@ -100,10 +102,18 @@ impl Fault {
             now: devices.clone(),
             start: devices,
             events: Vec::new(),
+            one: false,
             failing: None,
             rules: Rules::default(),
         };
         Fault { journal: Arc::new(Mutex::new(journal)) }
+    }
+
+    /// Parts of one device: a flush of any of them makes the writes of all durable.
+    pub fn of_one_device(parts: Vec<Contents>) -> Fault {
+        let fault = Fault::new(parts);
+        lock(&fault.journal).one = true;
+        fault
     }
 
     /// A handle to device number `index`.
@@ -203,7 +213,8 @@ impl FaultDevice {
         let mut journal = lock(&self.journal);
         journal.may_fail()?;
         failure(journal.rules.execute(self.index, On::Flush))?;
-        journal.events.push(Event::Flush { device: self.index, given });
+        let covered = if journal.one { 0..journal.now.len() } else { self.index..self.index + 1 };
+        journal.events.extend(covered.map(|device| Event::Flush { device, given }));
         Ok(())
     }
 }

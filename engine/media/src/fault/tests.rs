@@ -37,6 +37,20 @@ fn a_crash_loses_only_what_no_flush_covers() {
 }
 
 #[test]
+fn a_flush_of_one_part_covers_all_parts_of_a_device() {
+    let parts = vec![Contents::zeroed(4096), Contents::zeroed(4096)];
+    let fault = Fault::of_one_device(parts);
+    let (mut one, mut two) = (fault.device(0), fault.device(1));
+    two.write(0, &Buffer::padded(b"b")).unwrap();
+    one.flush().unwrap();
+    one.write(0, &Buffer::padded(b"a")).unwrap();
+    let mut points = fault.crash_points();
+    while points.advance() {}
+    let lost = points.image(|_| Fate::Lost);
+    assert_eq!((byte(&lost.devices[0], 0), byte(&lost.devices[1], 0)), (0, b'b'));
+}
+
+#[test]
 fn equal_images_have_equal_digests_however_they_came_about() {
     let fault = devices(&[16384]);
     let mut device = fault.device(0);

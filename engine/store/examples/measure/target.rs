@@ -64,7 +64,9 @@ impl Place {
     pub(crate) fn open(&self) -> Result<(Store, Recovery), String> {
         let memory = Memory::anonymous(self.geometry.arena_bytes as usize)
             .map_err(|error| format!("no memory for an arena of {} bytes: {error}", self.geometry.arena_bytes))?;
-        open(&mut self.devices(), IDENTITY, Box::new(memory), Settings::default()).map_err(|error| error.to_string())
+        // With values that go nowhere there is nothing else to flush either.
+        let settings = Settings { one_device: true, ..Settings::default() };
+        open(&mut self.devices(), IDENTITY, Box::new(memory), settings).map_err(|error| error.to_string())
     }
 
     /// The slice of a role.

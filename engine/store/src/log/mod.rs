@@ -2,7 +2,7 @@
 //!
 //! The open group collects the redo of every transaction since the last one was sent. It is sent when the one in
 //! flight is durable: one write of the group, then, when its data writes are done too, one flush of the log and one of the
-//! data slice. Replies wait in their group. This module decides; the store emits the commands.
+//! data slice, or one of the device that has both. Replies wait in their group. This module decides; the store emits the commands.
 
 mod group;
 mod ring;
@@ -204,15 +204,16 @@ impl<Waiter> Log<Waiter> {
         }
     }
 
-    /// True, once per group, when the group and its data are written and the flushes are to be emitted; the argument of the flag is
-    /// whether the data slice is to be flushed too.
-    pub(crate) fn ready_to_flush(&mut self) -> Option<bool> {
+    /// Once per group, when the group and its data are written and the log is to be flushed: whether the data slice needs a flush of
+    /// its own, because it has data and does not lie on the log's device.
+    pub(crate) fn ready_to_flush(&mut self, one_device: bool) -> Option<bool> {
         let (flight, stage) = self.flight.as_mut()?;
         if *stage != Stage::WaitingForData || flight.data_writes > 0 {
             return None;
         }
-        *stage = Stage::Flushing(1 + u32::from(flight.wrote_data));
-        Some(flight.wrote_data)
+        let both = flight.wrote_data && !one_device;
+        *stage = Stage::Flushing(1 + u32::from(both));
+        Some(both)
     }
 
     /// A flush completed; gives the group when it was the last one.

@@ -133,7 +133,7 @@ impl Store {
         if let Some((offset, buffer)) = self.log.send() {
             self.write_group(offset, buffer);
         }
-        if let Some(with_data) = self.log.ready_to_flush() {
+        if let Some(with_data) = self.log.ready_to_flush(self.settings.one_device) {
             self.emit(Role::Wal, IoKind::Flush, Purpose::GroupFlush(Role::Wal));
             if with_data {
                 self.emit(Role::Data, IoKind::Flush, Purpose::GroupFlush(Role::Data));

@@ -111,16 +111,17 @@ impl Run {
         Run::limited(start, seed, None)
     }
 
-    /// One whose arena may use that much memory.
+    /// One whose arena may use that much memory. With every fourth `seed` all slices lie on one device.
     pub(crate) fn limited(start: &[Contents], seed: u64, limit: Option<u64>) -> Run {
-        let fault = Fault::new(start.to_vec());
+        let one_device = seed % 4 == 2;
+        let fault = if one_device { Fault::of_one_device(start.to_vec()) } else { Fault::new(start.to_vec()) };
         let mut devices = Devices {
             wal: Box::new(fault.device(0)),
             meta: Box::new(fault.device(1)),
             data: Box::new(fault.device(2)),
         };
         let memory = target::residence(ARENA, Box::new(fault.device(1)), limit);
-        let (store, _) = open(&mut devices, IDENTITY, memory, settings()).unwrap();
+        let (store, _) = open(&mut devices, IDENTITY, memory, Settings { one_device, ..settings() }).unwrap();
         Run {
             queue: Queue::new(&fault),
             fault,
