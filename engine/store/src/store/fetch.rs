@@ -164,7 +164,7 @@ impl Store {
                 }
                 Err(_) if !again => {
                     Probe::ReadAgain.hit();
-                    let command = IoKind::Read { offset, buffer: Buffer::zeroed(length) };
+                    let command = IoKind::Read { offset, buffer: Buffer::used(length) };
                     self.emit(Role::Data, command, Purpose::Read { read: number, piece: index, again: true });
                     return;
                 }
