@@ -12,6 +12,8 @@ use crate::target::{Place, Values};
 /// Where the keys are.
 pub(crate) const CONTAINER: types::Place =
     types::Place { pool: PoolId(Uuid::from_u128(1)), container: ContainerId(Uuid::from_u128(2)) };
+/// Operations submitted before the ring is looked at.
+const TURN_OPERATIONS: usize = 64;
 /// How often the engine tells its store the time.
 const TICK: Duration = Duration::from_millis(5);
 /// Epochs of one nanosecond.
@@ -167,14 +169,15 @@ impl Driver {
                 wanted = next;
             }
             let epoch = self.now();
-            while next < wanted {
-                let Some(place) = free.pop() else { break };
+            // As many at a time as the engine takes from a connection.
+            for _ in 0..TURN_OPERATIONS {
+                let Some(place) = free.pop_if(|_| next < wanted) else { break };
                 begun[place as usize] = now;
                 let command = Command::Operate { place: CONTAINER, operation: make(next) };
                 self.store.submit(Token(place), command, epoch);
                 next += 1;
             }
-            let before = done;
+            let (before, idle) = (done, free.is_empty() || next == wanted);
             while done < wanted {
                 let reached = Instant::now();
                 while let Some((Token(place), reply)) = self.store.take_reply() {
@@ -188,7 +191,10 @@ impl Driver {
                 if done > before {
                     break;
                 }
-                self.turn(true)?;
+                self.turn(idle)?;
+                if !idle {
+                    break;
+                }
             }
         }
         let (seconds, cpu) = (start.elapsed().as_secs_f64(), self::on_core().saturating_sub(on_core));

@@ -17,12 +17,23 @@ const POOL_SCM_BYTES: u64 = 900 * MIB;
 /// The most bytes of values that one measurement writes.
 const WRITTEN_MOST: u64 = 2048 * MIB;
 
-/// Measures on `file`, each kind of operation for at most `limit`.
-pub(crate) fn measure(file: &Path, limit: Duration) -> Result<(), String> {
-    // Each kind of operation finds a new target, so that none pays for another's history.
-    large(&mut fresh(file)?, limit)?;
-    blocks(&mut fresh(file)?, limit)?;
-    small(&mut fresh(file)?, limit)
+/// What [`measure`] can do.
+pub(crate) const PARTS: [&str; 3] = ["large", "blocks", "small"];
+
+/// Measures on `file`, each kind of operation of these parts for at most `limit`.
+pub(crate) fn measure(file: &Path, limit: Duration, parts: &[&str]) -> Result<(), String> {
+    for part in parts {
+        // Each finds a new target, so that none pays for another's history.
+        let mut driver = fresh(file)?;
+        match *part {
+            "large" => large(&mut driver, limit)?,
+            "blocks" => blocks(&mut driver, limit)?,
+            "small" => small(&mut driver, limit)?,
+            other => return Err(format!("`{other}` is none of {}", PARTS.join(", "))),
+        }
+        driver.store.check().map_err(|fault| format!("the target is damaged: {fault}"))?;
+    }
+    Ok(())
 }
 
 fn fresh(file: &Path) -> Result<Driver, String> {
@@ -90,15 +101,17 @@ fn any(n: u64, count: u64) -> u64 {
 
 /// 1 MiB at a time, as much under way as fio has.
 fn large(driver: &mut Driver, limit: Duration) -> Result<(), String> {
+    const DEPTH: u64 = 8;
     let array = |n: u64| Address { object: ObjectId { hi: 3, lo: n % 8 }, ..address(3, 0) };
     let value = Value::new(MIB);
     let shape = |n: u64| Shape::array((n / 8) * MIB);
     let room = driver.place().geometry.data_bytes / 10 * 9;
-    let load = Load { depth: 4, count: room.min(2 * WRITTEN_MOST) / MIB, limit };
+    let load = Load { depth: DEPTH, count: room.min(2 * WRITTEN_MOST) / MIB, limit };
     let written = driver.run(&load, |n| value.update(array(n), shape(n)))?;
-    println!("update_1m_d4_mb_s={:.0}", written.rate() * MIB as f64 / 1e6);
+    println!("update_1m_d{DEPTH}_mb_s={:.0}", written.rate() * MIB as f64 / 1e6);
     let count = written.done;
-    let read = driver.run(&Load { depth: 4, count: u64::MAX, limit }, |n| {
+    written.print(&format!("update_1m_d{DEPTH}"));
+    let read = driver.run(&Load { depth: DEPTH, count: u64::MAX, limit }, |n| {
         let n = n % count;
         Operation::Fetch {
             address: array(n),
@@ -106,7 +119,8 @@ fn large(driver: &mut Driver, limit: Duration) -> Result<(), String> {
             epoch: Epoch::MAX,
         }
     })?;
-    println!("fetch_1m_d4_mb_s={:.0}", read.rate() * MIB as f64 / 1e6);
+    println!("fetch_1m_d{DEPTH}_mb_s={:.0}", read.rate() * MIB as f64 / 1e6);
+    read.print(&format!("fetch_1m_d{DEPTH}"));
     Ok(())
 }
 
@@ -144,8 +158,5 @@ fn small(driver: &mut Driver, limit: Duration) -> Result<(), String> {
     }
     let load = Load { depth: 64, count: 4_000_000, limit };
     driver.run(&load, |n| fetch(address(5, any(n, keys))))?.print("fetch_100_memory_d64");
-    match driver.store.check() {
-        Ok(()) => Ok(()),
-        Err(fault) => Err(format!("the target is damaged: {fault}")),
-    }
+    Ok(())
 }
