@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     sending: bool,
     /// Frames given to the store and not yet answered.
     pub(crate) in_flight: usize,
+    /// What was received may hold whole frames that were not taken; nothing is received before they are.
+    pub(crate) has_more: bool,
     /// No more is received; the connection ends when all is sent.
     closing: bool,
     /// The socket is of no use any more.
@@ -49,6 +51,7 @@ impl Connection {
             receiving: false,
             sending: false,
             in_flight: 0,
+            has_more: false,
             closing: false,
             broken: false,
         }
@@ -56,7 +59,7 @@ impl Connection {
 
     /// Memory for a receive, when one should be started now.
     pub(crate) fn start_receive(&mut self, spare: Option<Vec<u8>>) -> Option<Vec<u8>> {
-        if self.receiving || self.closing || self.broken || !self.has_room() {
+        if self.receiving || self.closing || self.broken || self.has_more || !self.has_room() {
             return None;
         }
         self.receiving = true;

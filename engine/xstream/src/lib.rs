@@ -9,6 +9,7 @@ mod connection;
 mod mailbox;
 mod pin;
 mod request;
+mod slab;
 mod target;
 
 pub use connection::MAX_IN_FLIGHT;

@@ -1,12 +1,12 @@
 //! Requests under way: frames whose operations wait for the store, and commands of the mailbox.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use store::{Reply, Token};
 use types::{Answer, Outcome, Status, Stretch};
 use wire::frame::{Kind, MAX_BODY_BYTES};
 use wire::operation::encode_answers;
+
+use crate::slab::Slab;
 
 /// Where the answer to a token goes.
 pub(crate) enum Origin {
@@ -39,40 +39,35 @@ pub(crate) struct Finished {
 /// All requests of one target.
 #[derive(Default)]
 pub(crate) struct Requests {
-    origins: HashMap<Token, Origin>,
-    frames: HashMap<u64, Waiting>,
-    next: u64,
+    origins: Slab<Origin>,
+    frames: Slab<Waiting>,
 }
 
 impl Requests {
     /// Registers a frame of `count` operations; its operations get tokens by [`Requests::token`].
     pub(crate) fn frame(&mut self, connection: u64, tag: u64, count: usize, bytes: usize) -> u64 {
-        let frame = self.number();
-        self.frames.insert(frame, Waiting { connection, tag, bytes, left: count, answers: vec![None; count] });
-        frame
+        self.frames.add(Waiting { connection, tag, bytes, left: count, answers: vec![None; count] })
     }
 
     /// A new token whose reply goes to `origin`.
     pub(crate) fn token(&mut self, origin: Origin) -> Token {
-        let token = Token(self.number());
-        self.origins.insert(token, origin);
-        token
+        Token(self.origins.add(origin))
     }
 
     /// Where the reply to `token` goes.
     pub(crate) fn take(&mut self, token: Token) -> Origin {
-        self.origins.remove(&token).expect("the store answers each token once")
+        self.origins.remove(token.0).expect("the store answers each token once")
     }
 
     /// Puts an answer into its frame; gives the frame when it was the last.
     pub(crate) fn answer(&mut self, frame: u64, index: usize, answer: Answer) -> Option<Finished> {
-        let waiting = self.frames.get_mut(&frame).expect("a frame waits until its last answer");
+        let waiting = self.frames.get_mut(frame).expect("a frame waits until its last answer");
         waiting.answers[index] = Some(answer);
         waiting.left -= 1;
         if waiting.left > 0 {
             return None;
         }
-        let waiting = self.frames.remove(&frame).expect("it was there just now");
+        let waiting = self.frames.remove(frame).expect("it was there just now");
         let mut answers: Vec<Answer> =
             waiting.answers.into_iter().map(|answer| answer.expect("none is left")).collect();
         bound(&mut answers);
@@ -87,11 +82,6 @@ impl Requests {
     /// True when nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.origins.is_empty()
-    }
-
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
     }
 }
 

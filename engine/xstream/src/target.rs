@@ -26,6 +26,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Bytes of requests in work at once on one target. Receiving pauses beyond it, so memory is bounded by this and one frame
 /// per connection.
 const MAX_WORK_BYTES: usize = 256 << 20;
+/// Operations taken from one connection before the ring is looked at again: with more, the device would wait for the processor, and the
+/// group that these make would not be under way while the next ones run.
+const TURN_OPERATIONS: usize = 64;
 /// How long a stopping target waits for its last answers and checkpoint.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -130,6 +133,8 @@ struct Loop<R> {
     next_connection: u64,
     /// Connections that may have something to do.
     touched: Vec<u64>,
+    /// Connections with whole frames for the next turn.
+    later: Vec<u64>,
     work_bytes: usize,
     /// Some connection was not served because of `MAX_WORK_BYTES`.
     paused: bool,
@@ -152,6 +157,7 @@ impl<R: Fn(Report)> Loop<R> {
             connections: HashMap::new(),
             next_connection: 0,
             touched: Vec::new(),
+            later: Vec::new(),
             work_bytes: 0,
             paused: false,
             spare: None,
@@ -165,7 +171,11 @@ impl<R: Fn(Report)> Loop<R> {
         let mut events = Vec::new();
         let mut last_tick = Instant::now();
         while !self.stopped {
-            let limit = if self.store.has_work() || self.stopping.is_some() { TICK } else { IDLE };
+            let limit = match () {
+                () if !self.later.is_empty() => Duration::ZERO,
+                () if self.store.has_work() || self.stopping.is_some() => TICK,
+                () => IDLE,
+            };
             if let Err(error) = self.ring.wait(limit, |event| events.push(event)) {
                 (self.report)(Report::Failed(format!("waiting on the ring failed: {error}")));
                 return;
@@ -173,6 +183,7 @@ impl<R: Fn(Report)> Loop<R> {
             for event in events.drain(..) {
                 self.take(event);
             }
+            self.touched.append(&mut self.later);
             self.read_inbox();
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
@@ -273,9 +284,17 @@ impl<R: Fn(Report)> Loop<R> {
         }
     }
 
-    /// Gives the whole frames of a connection to the store.
+    /// Gives the whole frames of a connection to the store, as many as one turn takes.
     fn take_frames(&mut self, number: u64) {
+        let mut taken = 0;
         loop {
+            if let Some(connection) = self.connections.get_mut(&number) {
+                connection.has_more = taken >= TURN_OPERATIONS;
+            }
+            if taken >= TURN_OPERATIONS {
+                self.later.push(number);
+                return;
+            }
             if self.work_bytes > MAX_WORK_BYTES {
                 self.paused = true;
                 return;
@@ -286,6 +305,7 @@ impl<R: Fn(Report)> Loop<R> {
                 Ok(None) => return,
                 Err(error) => return connection.refuse(&Refusal::new(Status::Protocol, error.to_string())),
             };
+            taken += usize::from(frame.header.count);
             if let Err(refusal) = self.take_request(number, frame)
                 && let Some(connection) = self.connections.get_mut(&number)
             {
