@@ -82,7 +82,7 @@ struct BuildLabels {
 type TargetCounter = (&'static str, &'static str, fn(&TargetStats) -> u64);
 
 /// Counters of a target, by name. The text format adds `_total`.
-const TARGET_COUNTERS: [TargetCounter; 14] = [
+const TARGET_COUNTERS: [TargetCounter; 18] = [
     ("engine_io_ops_update", "update operations", |stats| stats.updates),
     ("engine_io_ops_fetch", "fetch operations", |stats| stats.fetches),
     ("engine_io_ops_punch", "punch operations", |stats| stats.punches),
@@ -90,6 +90,10 @@ const TARGET_COUNTERS: [TargetCounter; 14] = [
     ("engine_io_bytes_written", "bytes written by clients", |stats| stats.bytes_written),
     ("engine_io_bytes_read", "bytes read by clients", |stats| stats.bytes_read),
     ("engine_checksum_errors", "checksums that did not match", |stats| stats.checksum_errors),
+    ("engine_values_marked", "values marked as damaged", |stats| stats.values_marked),
+    ("engine_scrub_bytes", "bytes of values compared by the scrubber", |stats| stats.scrubbed_bytes),
+    ("engine_scrub_passes", "passes of the scrubber over a pool", |stats| stats.scrub_passes),
+    ("engine_scrub_found", "damaged values that the scrubber found", |stats| stats.scrub_found),
     ("engine_device_errors", "device reads, writes and flushes that failed", |stats| stats.io_errors),
     ("engine_wal_commits", "groups made durable in the log", |stats| stats.wal_commits),
     ("engine_wal_bytes", "bytes written to the log", |stats| stats.wal_bytes),

@@ -1,5 +1,6 @@
 //! What a target is asked to do and what it answers.
 
+use crate::scrubbing::Scrubbing;
 use types::{Answer, ChecksumKind, ContainerId, Epoch, ObjectId, Operation, Place, PoolId, Status, TransactionId};
 
 /// Chosen by the caller, echoed with the reply.
@@ -28,6 +29,8 @@ pub enum Command {
     },
     /// Removes a pool with everything in it. A pool that is not there succeeds.
     PoolDestroy(PoolId),
+    /// Says how the values of a pool are scrubbed; a new pool's are not.
+    PoolScrub(PoolId, Scrubbing),
     /// Lists the pools.
     PoolList,
     /// Space of one pool.

@@ -63,6 +63,12 @@ pub struct Stats {
     pub checksum_errors: u64,
     /// Values marked as damaged: refused until they are written again or removed.
     pub marked: u64,
+    /// Bytes of values compared by the scrubber.
+    pub scrubbed_bytes: u64,
+    /// Times that it came to the end of a pool.
+    pub scrub_passes: u64,
+    /// Damaged values that it found.
+    pub scrub_found: u64,
     /// Device reads, writes and flushes that failed.
     pub io_errors: u64,
     /// Records removed by reclaim.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use store::Scrubbing;
 use types::{ChecksumKind, Place, PoolId, Rank};
 use wire::fault::Failure;
 use wire::proto::service::{
@@ -9,6 +10,7 @@ use wire::proto::service::{
 };
 
 use super::access::{Group, Peers, Targets};
+use super::scrubbing;
 use super::shard::Shards;
 
 /// The ranks of one pool as seen from its service rank.
@@ -52,6 +54,21 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
             }
         }
         self.destroy_pool_on(self.me.0).await
+    }
+
+    /// Tells every target how the pool is scrubbed.
+    pub(super) async fn scrub_pool(&self, scrubbing: Scrubbing) -> Result<(), Failure> {
+        let request = scrubbing::request(self.pool, scrubbing);
+        for rank in &self.ranks {
+            if *rank == self.me.0 {
+                Shards(self.targets).scrub_pool(self.pool, scrubbing).await?;
+            } else {
+                self.peer::<()>(*rank, Method::ShardPoolScrub, &request)
+                    .await
+                    .map_err(|failure| on_rank(*rank, failure))?;
+            }
+        }
+        Ok(())
     }
 
     /// Space of every target of every rank.

@@ -5,11 +5,12 @@ use prost::Message;
 use types::{ChecksumKind, ContainerId, Place, Status};
 use wire::fault::Failure;
 use wire::proto::drpc;
-use wire::proto::service::{Method, ShardContainerListResp, ShardContainerReq, ShardPoolReq};
+use wire::proto::service::{Method, ShardContainerListResp, ShardContainerReq, ShardPoolReq, ShardPoolScrubReq};
 
 use super::access::{Peers, Targets};
 use super::handles::Client;
 use super::pool::{PoolService, parse_pool};
+use super::scrubbing;
 use super::shard::Shards;
 
 impl<T: Targets, P: Peers> PoolService<T, P> {
@@ -41,6 +42,11 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             }
             Method::ShardPoolDestroy => encode(&self.shards().destroy_pool(shard_pool(body)?).await?),
             Method::ShardPoolQuery => encode(&self.shards().query_pool(shard_pool(body)?).await?),
+            Method::ShardPoolScrub => {
+                let request: ShardPoolScrubReq = decode(body)?;
+                let scrubbing = scrubbing::requested(&request)?;
+                encode(&self.shards().scrub_pool(parse_pool(&request.pool)?, scrubbing).await?)
+            }
             Method::ShardContainerCreate => {
                 let request: ShardContainerReq = decode(body)?;
                 let kind = request.checksum_kind;

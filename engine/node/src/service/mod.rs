@@ -18,6 +18,7 @@ mod pool;
 mod property;
 mod reconcile;
 mod record;
+mod scrubbing;
 mod shard;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
+use store::ScrubMode;
 use types::{ContainerId, PoolId, Rank, Reference, Status};
 use wire::fault::Failure;
 use wire::proto::drpc::{EnginePoolCreateReq, EnginePoolDestroyReq, EnginePoolPropReq};
@@ -13,6 +14,7 @@ use super::access::{Group, Peers, Targets};
 use super::collective::Collective;
 use super::handles::{Client, Handles};
 use super::record::{ContainerRecord, PoolRecord, Records};
+use super::scrubbing;
 use super::shard::Shards;
 
 /// Form of a pool's durable records and shards, shown as `pool_layout_ver`.
@@ -116,6 +118,10 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         }
         let collective = self.collective(pool, request.ranks.clone())?;
         collective.create_pool(request.scm_bytes, request.nvme_bytes).await?;
+        let scrubbing = scrubbing::of(&request.properties)?;
+        if scrubbing.mode != ScrubMode::Off {
+            collective.scrub_pool(scrubbing).await?;
+        }
         let record = PoolRecord {
             label: request.label.clone(),
             user: request.user.clone(),
@@ -244,6 +250,11 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
                 Some(known) => known.value.clone_from(&property.value),
                 None => record.properties.push(property.clone()),
             }
+        }
+        // The targets first: when one cannot be told, nothing says that it was.
+        if scrubbing::is_among(&request.properties) {
+            let scrubbing = scrubbing::of(&record.properties)?;
+            self.collective(pool, record.ranks.clone())?.scrub_pool(scrubbing).await?;
         }
         Records { targets: &self.targets, pool }.put_pool(record.clone()).await?;
         if let Some(entry) = self.pools().get_mut(&pool) {

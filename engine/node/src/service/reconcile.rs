@@ -8,10 +8,11 @@ use wire::fault::Failure;
 use super::access::{Peers, Targets};
 use super::pool::PoolService;
 use super::property;
+use super::scrubbing;
 
 impl<T: Targets, P: Peers> PoolService<T, P> {
     /// Brings the shards of every pool served here in line with its records: a container marked as destroying goes, a
-    /// shard without a record goes, a record without a shard gets one. Gives the first failure after trying all pools.
+    /// shard without a record goes, a record without a shard gets one, and every target scrubs the pool as its properties say. Gives the first failure after trying all pools.
     pub async fn reconcile(&self) -> Result<(), Failure> {
         let mut result = Ok(());
         for pool in self.served() {
@@ -35,8 +36,10 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         let expected: BTreeMap<ContainerId, ChecksumKind> = alive
             .map(|(id, record)| Ok((*id, property::checksum_kind(&record.properties)?)))
             .collect::<Result<_, Failure>>()?;
+        let scrubbing = scrubbing::of(&entry.record.properties)?;
         for rank in &entry.record.ranks {
             let one = self.collective(pool, vec![*rank])?;
+            one.scrub_pool(scrubbing).await?;
             let present: BTreeSet<ContainerId> =
                 one.list_containers(*rank).await?.iter().filter_map(|text| text.parse().ok()).collect();
             for container in present.iter().filter(|id| !entry.containers.contains_key(id)) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use store::{Command, Reply};
+use store::{Command, Reply, Scrubbing};
 use types::{ChecksumKind, ContainerId, Place, PoolId, Status};
 use wire::fault::Failure;
 use wire::proto::service::{ShardContainerResp, ShardPoolResp, ShardSpace};
@@ -25,6 +25,13 @@ impl<T: Targets> Shards<'_, T> {
                 }
                 return Err(Failure { message: format!("target {target}: {}", failure.message), ..failure });
             }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn scrub_pool(&self, pool: PoolId, scrubbing: Scrubbing) -> Result<(), Failure> {
+        for target in 0..self.0.count() {
+            self.change(target, Command::PoolScrub(pool, scrubbing)).await?;
         }
         Ok(())
     }

@@ -9,11 +9,11 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use prost::Message;
-use store::{Command, ContainerUse, PoolSpace, Reply};
+use store::{Command, ContainerUse, PoolSpace, Reply, ScrubMode, Scrubbing};
 use types::{Answer, ChecksumKind, Epoch, Level, Operation, Outcome, Place, PoolId, Rank, Scope, Segment, Status};
 use wire::fault::Failure;
 use wire::proto::drpc::{self, EnginePoolCreateReq, EnginePoolDestroyReq, EnginePoolPropReq, EnginePoolReq};
-use wire::proto::mgmt::{GroupMember, PoolQueryResp, Property};
+use wire::proto::mgmt::{GroupMember, PoolPropResp, PoolQueryResp, Property};
 use wire::proto::service::{
     ContainerCreateReq, ContainerInfo, ContainerListResp, ContainerReq, Method, PoolConnectReq, PoolConnectResp,
     PoolReq,
@@ -27,6 +27,7 @@ const TARGET_BYTES: u64 = 1000;
 #[derive(Default)]
 struct Target {
     pools: BTreeMap<PoolId, PoolSpace>,
+    scrubbing: BTreeMap<PoolId, Scrubbing>,
     containers: BTreeMap<Place, ChecksumKind>,
     values: BTreeMap<(Place, Vec<u8>), Bytes>,
 }
@@ -78,6 +79,10 @@ impl Memory {
                 target.pools.remove(&pool);
                 target.containers.retain(|place, _| place.pool != pool);
                 target.values.retain(|(place, _), _| place.pool != pool);
+                Reply::Done(Ok(()))
+            }
+            Command::PoolScrub(pool, scrubbing) => {
+                target.scrubbing.insert(pool, scrubbing);
                 Reply::Done(Ok(()))
             }
             Command::PoolList => Reply::Pools(target.pools.keys().copied().collect()),
@@ -363,6 +368,32 @@ fn every_shard_of_a_container_has_the_kind_of_checksums_it_was_made_with() {
     let open = ContainerReq { pool: "tank".into(), container: "digests".into(), force: false };
     let opened: ContainerInfo = pair.call(Method::ContainerOpen, &open).unwrap();
     assert!(opened.properties.iter().any(|property| property.name == "cksum" && property.value == "sha256"));
+}
+
+#[test]
+fn every_target_is_told_how_a_pool_is_scrubbed() {
+    let mut pair = Pair::new();
+    let property = |name: &str, value: &str| Property { name: name.into(), value: value.into() };
+    let properties = vec![property("scrub", "lazy"), property("scrub_freq", "60")];
+    let request = EnginePoolCreateReq { properties, ..pool_request(200) };
+    pair.local::<()>(drpc::Method::PoolCreate, &request).unwrap();
+    let told = |pair: &Pair| -> Vec<Option<Scrubbing>> {
+        let of = |memory: &Memory| -> Vec<Option<Scrubbing>> {
+            memory.targets.lock().unwrap().iter().map(|target| target.scrubbing.values().next().copied()).collect()
+        };
+        [of(&pair.first), of(&pair.second)].concat()
+    };
+    assert_eq!(told(&pair), [Some(Scrubbing { mode: ScrubMode::Lazy, period_s: 60 }); 4]);
+    let set =
+        EnginePoolPropReq { uuid: POOL.into(), properties: vec![property("scrub", "timed")], ..Default::default() };
+    pair.local::<PoolPropResp>(drpc::Method::PoolSetProp, &set).unwrap();
+    let timed = [Some(Scrubbing { mode: ScrubMode::Timed, period_s: 60 }); 4];
+    assert_eq!(told(&pair), timed);
+    // A target that lost the word gets it again.
+    pair.second.targets.lock().unwrap()[1].scrubbing.clear();
+    pair.restart();
+    now(pair.service.reconcile()).unwrap();
+    assert_eq!(told(&pair), timed);
 }
 
 #[test]

@@ -64,6 +64,10 @@ impl Store {
                 store.reclaim.dig();
                 Ok(buried)
             }),
+            Command::PoolScrub(pool, scrubbing) => self.administer(token, true, |store| {
+                let found = catalog::find_pool(&store.arena, *pool).ok_or(Status::Nonexistent)?;
+                Ok(found.set_scrubbing(&mut store.arena, *scrubbing))
+            }),
             Command::ContainerCreate(place, kind) => {
                 self.administer(token, false, |store| Ok(catalog::create_container(&mut store.arena, *place, *kind)?))
             }

@@ -94,6 +94,7 @@ impl Store {
             Command::Operate { place, operation } => self.operate(token, *place, operation),
             Command::PoolCreate { .. }
             | Command::PoolDestroy(_)
+            | Command::PoolScrub(..)
             | Command::ContainerCreate(..)
             | Command::ContainerDestroy(_)
             | Command::SnapshotAdd { .. }
@@ -347,6 +348,7 @@ fn changes(command: &Command) -> bool {
         }
         Command::PoolCreate { .. }
         | Command::PoolDestroy(_)
+        | Command::PoolScrub(..)
         | Command::ContainerCreate(..)
         | Command::ContainerDestroy(_)
         | Command::SnapshotAdd { .. }

@@ -43,6 +43,18 @@ struct Read {
 }
 
 impl Reads {
+    /// Numbers a read: what is freed from now on may be reused only after [`Reads::end`].
+    pub(super) fn begin(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.order.insert(number);
+        number
+    }
+
+    pub(super) fn end(&mut self, number: u64) {
+        self.order.remove(&number);
+    }
+
     /// The number that the next read will have.
     pub(super) fn next(&self) -> u64 {
         self.next
@@ -114,9 +126,7 @@ impl Store {
         if self.health != Health::Healthy && seen > self.log.durable_epoch() {
             return Err(Status::Io.into());
         }
-        let number = self.reads.next;
-        self.reads.next += 1;
-        self.reads.order.insert(number);
+        let number = self.reads.begin();
         self.reads.active.insert(number, read);
         if self.log.hold(seen, Waiter::Read(number)).is_some() {
             self.start_read(number);
@@ -206,7 +216,7 @@ impl Store {
 
     fn finish_read(&mut self, number: u64) {
         let Some(read) = self.reads.active.remove(&number) else { return };
-        self.reads.order.remove(&number);
+        self.reads.end(number);
         let token = read.token;
         let reply = match read.failure {
             Some(status) => Reply::Operated(Err(status)),

@@ -26,6 +26,8 @@ pub(super) enum Purpose {
     Data { group: u64, values: u32 },
     /// A stretch of a fetch, `again` when it did not match its checksum.
     Read { read: u64, piece: usize, again: bool },
+    /// A stretch of the scrubber, by its number among the reads.
+    Scrub { read: u64 },
     /// The log group in flight.
     Group,
     /// A flush of this slice that makes it durable.
@@ -179,6 +181,10 @@ impl Store {
             self.read_done(read, piece, again, done.result);
             return;
         }
+        if let Purpose::Scrub { read } = purpose {
+            self.scrub_done(read, done.result);
+            return;
+        }
         if let Err(error) = done.result {
             self.fail(purpose, &error);
             return;
@@ -201,14 +207,14 @@ impl Store {
                 }
             }
             Purpose::Checkpoint => self.checkpoint.completed(),
-            Purpose::Read { .. } => {}
+            Purpose::Read { .. } | Purpose::Scrub { .. } => {}
         }
     }
 
     fn fail(&mut self, purpose: Purpose, error: &std::io::Error) {
         self.stats.io_errors += 1;
         let role = match purpose {
-            Purpose::Data { .. } | Purpose::Read { .. } => Role::Data,
+            Purpose::Data { .. } | Purpose::Read { .. } | Purpose::Scrub { .. } => Role::Data,
             Purpose::Checkpoint => Role::Meta,
             Purpose::Group => Role::Wal,
             Purpose::GroupFlush(role) => role,

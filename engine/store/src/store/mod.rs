@@ -2,7 +2,7 @@
 //!
 //! `execute` runs commands, `administer` those about pools and containers, `transactions` prepares and resolves distributed ones,
 //! `fetch` follows reads of the data slice, `damage` marks values that do not match their checksums, `io` decides what the devices
-//! do next, `reclaim` frees what nobody can see any more. A command runs to its end when it is submitted, unless the log is full: then it and all
+//! do next, `reclaim` frees what nobody can see any more, `scrub` reads what nobody asks for. A command runs to its end when it is submitted, unless the log is full: then it and all
 //! after it wait in order. Replies wait for the log group that holds everything they tell.
 
 mod administer;
@@ -12,6 +12,7 @@ mod fetch;
 mod gather;
 mod io;
 mod reclaim;
+mod scrub;
 mod transactions;
 
 use std::collections::{HashMap, VecDeque};
@@ -81,6 +82,7 @@ fn open_faulting(
         seal_due: None,
         gather: gather::Gather::default(),
         marks: Vec::new(),
+        scrub: scrub::Scrub::default(),
         stats: Stats::default(),
     };
     Ok((store, report))
@@ -127,6 +129,7 @@ pub struct Store {
     gather: gather::Gather,
     /// Damaged values whose marks wait for room in the log.
     marks: Vec<damage::Finding>,
+    scrub: scrub::Scrub,
     stats: Stats,
 }
 
@@ -170,6 +173,7 @@ impl Store {
                 store.tick_checkpoint();
                 store.tick_reclaim();
                 store.make_marks();
+                store.tick_scrub();
                 store.tick_seal();
             }
             store.run_queue();
@@ -191,6 +195,7 @@ impl Store {
             || self.checkpointing.is_asked_for()
             || self.reclaim.is_busy()
             || !self.marks.is_empty()
+            || self.scrub.is_busy()
     }
 
     /// Whether the target takes changes.
