@@ -84,6 +84,17 @@ pub(crate) fn retire(arena: &mut Arena, extent: Extent) -> Result<(), Status> {
     Ok(())
 }
 
+/// Extents that went into limbo with a serial from `from` on.
+pub(crate) fn retired_since(arena: &Arena, from: u64) -> Vec<Extent> {
+    let mut retired = Vec::new();
+    let mut cursor = Cursor::seek(LIMBO, arena, &from.to_be_bytes());
+    while let Some(value) = cursor.value(arena) {
+        retired.push(Extent { start: le(&value[..8]), blocks: le(&value[8..]) });
+        cursor.next(arena);
+    }
+    retired
+}
+
 /// Moves up to `most` extents with a serial below `before` from limbo to the free map; returns how many.
 pub(crate) fn release(arena: &mut Arena, before: u64, most: usize) -> Result<usize, Status> {
     for done in 0..most {

@@ -46,6 +46,8 @@ probes! {
     PageIn,
     /// A page of the arena went.
     Eviction,
+    /// A value was written and given up again in one group.
+    Withdrawn,
     /// A checkpoint needed more than one batch.
     CheckpointBatch,
     /// A batch ended because no slot was free.

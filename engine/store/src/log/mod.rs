@@ -138,6 +138,20 @@ impl<Waiter> Log<Waiter> {
         self.open.sequence
     }
 
+    /// True when the open group has values in the data slice.
+    pub(crate) fn has_values(&self) -> bool {
+        !self.open.extents.is_empty()
+    }
+
+    /// Takes a value out of the open group that nothing refers to any more: replay must not ask for it.
+    pub(crate) fn withdraw(&mut self, offset: u64) {
+        let before = self.open.extents.len();
+        self.open.extents.retain(|extent| extent.offset != offset);
+        if self.open.extents.len() < before {
+            Probe::Withdrawn.hit();
+        }
+    }
+
     /// Lets `waiter` wait until `epoch` is durable; gives it back when it is.
     pub(crate) fn hold(&mut self, epoch: Epoch, waiter: Waiter) -> Option<Waiter> {
         if epoch <= self.durable_epoch {

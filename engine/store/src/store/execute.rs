@@ -149,6 +149,13 @@ impl Store {
         );
         let records = self.arena.commit(self.log.redo());
         let serial = crate::extents::next_serial(&self.arena);
+        if self.log.has_values() {
+            // What this group wrote and gave up again may be written anew while the group is still the last one.
+            for extent in crate::extents::retired_since(&self.arena, self.limbo.committed) {
+                self.log.withdraw(extent.start * media::BLOCK_BYTES as u64);
+            }
+        }
+        self.limbo.committed = serial;
         self.log.committed(records, epoch, serial);
     }
 

@@ -42,12 +42,14 @@ pub(super) struct LimboGate {
     durable: VecDeque<(u64, u64)>,
     /// Extents with a smaller serial may be reused.
     open_below: u64,
+    /// The serial after the last transaction.
+    pub(super) committed: u64,
 }
 
 impl LimboGate {
     /// The gate of a target that was just opened: everything in the arena is durable and nothing is being read.
     pub(super) fn new(serial: u64) -> LimboGate {
-        LimboGate { durable: VecDeque::new(), open_below: serial }
+        LimboGate { durable: VecDeque::new(), open_below: serial, committed: serial }
     }
 
     /// A group is durable that freed extents up to `serial`; reads from `first_read` on cannot refer to them.

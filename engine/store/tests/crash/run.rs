@@ -248,7 +248,7 @@ impl Run {
             self.now += SECOND / 100;
             self.store.tick(Epoch(self.now));
         }
-        panic!("a command is never answered");
+        panic!("a command is never answered: {:?} {:?}", self.store.stats(), self.store.health());
     }
 
     /// Lets time pass, long enough for a seal, the history window and all graves.

@@ -57,6 +57,8 @@ pub(super) struct Reclaim {
     fruitful: bool,
     /// When the last walk ended.
     ended: Option<Epoch>,
+    /// Up to when the last walk looked.
+    walked_to: Epoch,
     /// Containers with something that no walk has looked at yet, by record, and their newest change.
     changed: HashMap<u64, Epoch>,
     /// The newest change of a former life, until a walk looked at everything.
@@ -75,6 +77,7 @@ impl Reclaim {
             walk: None,
             fruitful: true,
             ended: None,
+            walked_to: Epoch::ZERO,
             changed: HashMap::new(),
             unwalked: Some(last),
         }
@@ -188,7 +191,9 @@ impl Store {
             self.empty_graves();
             return true;
         }
-        if self.reclaim.has_superseded() {
+        // What is prepared holds history back: another walk that ends where the last one did finds nothing.
+        let reaches_further = self.log.last_epoch().min(self.merged_most()) > self.reclaim.walked_to;
+        if self.reclaim.walk.is_some() || self.reclaim.has_superseded() && reaches_further {
             self.reclaim.asked = true;
             for _ in 0..SLICES_FOR_ROOM {
                 if self.reclaim.has_superseded() && self.admits() {
@@ -242,6 +247,12 @@ impl Store {
         self.reclaim.walk = Some(walk);
     }
 
+    /// The latest epoch that may be merged: what is prepared will enter history at its epoch, and what is discarded uncovers what was
+    /// before it.
+    fn merged_most(&self) -> Epoch {
+        self.transactions.history_to().min(self.reclaim.discards_from())
+    }
+
     /// Begins a walk when one is due; false when not.
     fn start_walk(&mut self) -> bool {
         let asked = std::mem::take(&mut self.reclaim.asked);
@@ -254,9 +265,8 @@ impl Store {
             return false;
         }
         let window = if asked { last } else { self.now.saturating_sub(self.settings.history) };
-        // What is prepared will enter history at its epoch, and what is discarded uncovers what was before it.
-        let held = self.transactions.history_to().min(self.reclaim.discards_from());
-        let bound = window.max(wanted.unwrap_or(Epoch::ZERO)).min(last).min(held);
+        let bound = window.max(wanted.unwrap_or(Epoch::ZERO)).min(last).min(self.merged_most());
+        self.reclaim.walked_to = bound;
         let places = self.places_to_walk(bound);
         let waiters = aggregations.into_iter().map(|(token, _)| token).collect();
         self.reclaim.walk = Some(Walk::new(bound, places, waiters));
