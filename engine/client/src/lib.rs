@@ -46,6 +46,7 @@ mod pool;
 mod query;
 mod retry;
 mod settings;
+mod snapshot;
 mod system;
 
 pub use container::{Container, ContainerOptions};
@@ -55,6 +56,7 @@ pub use object::{Names, Object};
 pub use pool::Pool;
 pub use query::{Extents, Found};
 pub use settings::Settings;
+pub use snapshot::Snapshot;
 pub use system::System;
 pub use wire::proto::mgmt::{PoolEntry, PoolQueryResp, Property};
 pub use wire::proto::service::ContainerInfo;

@@ -129,7 +129,12 @@ impl Object {
 
     /// One past the last byte of an array.
     pub async fn array_size(&self, dkey: &Key, akey: &Key) -> Result<u64, Error> {
-        let operation = Operation::ArraySize { address: self.address(dkey, akey), epoch: Epoch::MAX };
+        self.array_size_at(dkey, akey, Epoch::MAX).await
+    }
+
+    /// One past the last byte of an array as of an epoch.
+    pub async fn array_size_at(&self, dkey: &Key, akey: &Key, epoch: Epoch) -> Result<u64, Error> {
+        let operation = Operation::ArraySize { address: self.address(dkey, akey), epoch };
         match self.one(dkey, operation).await? {
             Outcome::Size(size) => Ok(size),
             other => Err(self.strange("size", &other)),
@@ -195,7 +200,7 @@ impl Object {
         self.changed(dkey, Operation::Punch { scope, condition: Condition::Always }).await
     }
 
-    /// Dkeys in byte order, strictly after `after` (empty: from the start), at most `limit`.
+    /// Dkeys in byte order, strictly after `after` (empty: from the start), at most `limit`. As of an epoch: [`Container::names`].
     ///
     /// ```no_run
     /// # async fn example(object: &daos_client::Object) -> Result<(), daos_client::Error> {

@@ -137,7 +137,7 @@ impl Pool {
         Ok(Container { pool: self.clone(), place, label: info.container_label, checksum_kind })
     }
 
-    async fn call<Resp: prost::Message + Default>(
+    pub(crate) async fn call<Resp: prost::Message + Default>(
         &self,
         method: Method,
         request: &impl prost::Message,

@@ -31,7 +31,19 @@ pub struct Found {
 impl Object {
     /// The visible stretches of an array that end after `from`, ascending, at most `limit`.
     pub async fn list_extents(&self, dkey: &Key, akey: &Key, from: u64, limit: u32) -> Result<Extents, Error> {
-        let operation = Operation::Extents { address: self.address(dkey, akey), from, limit, epoch: Epoch::MAX };
+        self.list_extents_at(dkey, akey, from, limit, Epoch::MAX).await
+    }
+
+    /// The same as of an epoch.
+    pub async fn list_extents_at(
+        &self,
+        dkey: &Key,
+        akey: &Key,
+        from: u64,
+        limit: u32,
+        epoch: Epoch,
+    ) -> Result<Extents, Error> {
+        let operation = Operation::Extents { address: self.address(dkey, akey), from, limit, epoch };
         match self.one(dkey, operation).await? {
             Outcome::Extents { record_bytes, stretches, more } => Ok(Extents { record_bytes, stretches, more }),
             other => Err(self.strange("list extents", &other)),
@@ -47,7 +59,19 @@ impl Object {
         depth: Depth,
         end: End,
     ) -> Result<Option<Found>, Error> {
-        let (object, epoch) = (self.id, Epoch::MAX);
+        self.query_key_at(dkey, akey, depth, end, Epoch::MAX).await
+    }
+
+    /// The same as of an epoch.
+    pub async fn query_key_at(
+        &self,
+        dkey: Option<&Key>,
+        akey: Option<&Key>,
+        depth: Depth,
+        end: End,
+        epoch: Epoch,
+    ) -> Result<Option<Found>, Error> {
+        let object = self.id;
         let operation = Operation::QueryKey { object, dkey: dkey.cloned(), akey: akey.cloned(), depth, end, epoch };
         let Some(dkey) = dkey else { return self.query_everywhere(operation, end).await };
         self.query_on(self.container.pool.map.target_of(object, dkey), operation).await

@@ -82,7 +82,7 @@ struct BuildLabels {
 type TargetCounter = (&'static str, &'static str, fn(&TargetStats) -> u64);
 
 /// Counters of a target, by name. The text format adds `_total`.
-const TARGET_COUNTERS: [TargetCounter; 18] = [
+const TARGET_COUNTERS: [TargetCounter; 25] = [
     ("engine_io_ops_update", "update operations", |stats| stats.updates),
     ("engine_io_ops_fetch", "fetch operations", |stats| stats.fetches),
     ("engine_io_ops_punch", "punch operations", |stats| stats.punches),
@@ -100,6 +100,13 @@ const TARGET_COUNTERS: [TargetCounter; 18] = [
     ("engine_checkpoints", "checkpoints", |stats| stats.checkpoints),
     ("engine_arena_page_ins", "metadata pages read back into memory", |stats| stats.page_ins),
     ("engine_arena_page_evictions", "metadata pages that left memory", |stats| stats.page_evictions),
+    ("engine_checkpoint_pages", "arena pages written by checkpoints", |stats| stats.checkpoint_pages),
+    ("engine_io_ops_refused", "changes refused for conditions, space or limits", |stats| stats.refusals),
+    ("engine_vos_aggregation_removed", "superseded records removed by merging of history", |stats| stats.reclaimed),
+    ("engine_vos_aggregation_merged_recs", "small extents joined by merging of history", |stats| stats.coalesced),
+    ("engine_vos_discarded", "records removed by discards", |stats| stats.discarded),
+    ("engine_dtx_prepared", "transactions prepared", |stats| stats.prepared),
+    ("engine_dtx_committed", "prepared transactions committed", |stats| stats.committed),
     ("engine_connections_accepted", "connections since start", |stats| stats.connections),
 ];
 

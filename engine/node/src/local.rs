@@ -111,6 +111,13 @@ impl Local {
                 page_ins: stats.store.page_ins,
                 page_evictions: stats.store.evictions,
                 arena_resident_bytes: stats.store.resident_bytes,
+                refusals: stats.store.refusals,
+                checkpoint_pages: stats.store.checkpoint_pages,
+                reclaimed: stats.store.reclaimed,
+                coalesced: stats.store.coalesced,
+                discarded: stats.store.discarded,
+                prepared: stats.store.prepared,
+                committed: stats.store.committed,
             });
         }
         Stats { targets, uptime_s: self.started.elapsed().as_secs() }

@@ -138,6 +138,8 @@ pub struct ContainerUse {
     pub data_bytes: u64,
     /// The first epoch as of which it can be read; zero while nothing of its history is gone.
     pub history_from: Epoch,
+    /// The target's hybrid time: nothing acknowledged so far has a later epoch, and as of it all history is there.
+    pub newest: Epoch,
     /// The kind of its checksums.
     pub checksum_kind: ChecksumKind,
 }

@@ -1,11 +1,12 @@
 //! `daos container`: the arguments, and containers as text and JSON.
 
 use clap::Subcommand;
-use client::{ContainerInfo, ContainerOptions, Property, System};
+use client::{Container, ContainerInfo, ContainerOptions, Property, System};
 use serde_json::{Value, json};
 use types::{Epoch, Label, Reference, Size, Status};
 use wire::fault::Failure;
 
+use super::snapshot::{self, Which};
 use crate::output::{PropertyName, Report, Setting, Table, properties_json, properties_report, utc_of_epoch};
 use crate::owner::{own_group, own_user};
 
@@ -59,6 +60,34 @@ pub enum Command {
         #[arg(value_delimiter = ',', value_name = "NAME")]
         names: Vec<PropertyName>,
     },
+    /// Take a snapshot: the container as it is now can be read until the snapshot is destroyed
+    CreateSnap {
+        /// Pool: label or UUID
+        pool: Reference,
+        /// Container: label or UUID
+        container: Reference,
+        /// Name of the snapshot: 1 to 127 of letters, digits and :._-
+        #[arg(short = 's', long = "snap", value_name = "NAME")]
+        name: Option<Label>,
+    },
+    /// List the snapshots of a container, oldest first
+    #[command(visible_alias = "list-snap")]
+    ListSnaps {
+        /// Pool: label or UUID
+        pool: Reference,
+        /// Container: label or UUID
+        container: Reference,
+    },
+    /// Destroy snapshots of a container
+    DestroySnap {
+        /// Pool: label or UUID
+        pool: Reference,
+        /// Container: label or UUID
+        container: Reference,
+        /// Which of them.
+        #[command(flatten)]
+        which: Which,
+    },
 }
 
 pub(super) async fn run(system: &System, command: Command) -> Result<Report, Failure> {
@@ -94,7 +123,18 @@ pub(super) async fn run(system: &System, command: Command) -> Result<Report, Fai
             let chosen = chosen(all, &names)?;
             Ok(properties_report(&format!("Properties of container {container}:"), &chosen))
         }
+        Command::CreateSnap { pool, container, name } => {
+            snapshot::create(&open(system, &pool, &container).await?, name).await
+        }
+        Command::ListSnaps { pool, container } => snapshot::list(&open(system, &pool, &container).await?).await,
+        Command::DestroySnap { pool, container, which } => {
+            snapshot::destroy(&open(system, &pool, &container).await?, &container, &which).await
+        }
     }
+}
+
+async fn open(system: &System, pool: &Reference, container: &Reference) -> Result<Container, Failure> {
+    Ok(system.open_pool(&pool.to_string()).await?.open_container(&container.to_string()).await?)
 }
 
 /// The properties that were asked for, in the order they were asked for.
@@ -153,6 +193,13 @@ fn query_report(info: &ContainerInfo) -> Report {
             if info.history_from == 0 { String::new() } else { Epoch(info.history_from).to_string() },
         ),
         ("Number of snapshots", info.num_snapshots.to_string()),
+        (
+            "Latest Persistent Snapshot",
+            match Epoch(info.latest_snapshot) {
+                Epoch::ZERO => String::new(),
+                epoch => format!("{epoch} ({})", utc_of_epoch(epoch)),
+            },
+        ),
         ("Health", info.health.clone()),
         ("Used", Size(info.used_bytes).to_string()),
     ];
@@ -241,6 +288,10 @@ mod tests {
 
     #[test]
     fn a_query_shows_what_is_known() {
+        let taken = ContainerInfo { num_snapshots: 2, latest_snapshot: 1 << 40, ..info() };
+        let report = query_report(&taken);
+        assert_eq!(report.response["num_snapshots"], 2);
+        assert!(text(report).contains("Latest Persistent Snapshot : 0x10000000000 (2021-01-01T00:01:08Z)\n"));
         let report = query_report(&info());
         assert_eq!(report.response["container_label"], "data");
         insta::assert_snapshot!(text(report), @r"

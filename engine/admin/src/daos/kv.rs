@@ -127,7 +127,7 @@ pub struct Get {
     /// How many bytes; up to the end of the array when absent
     #[arg(long, requires = "array")]
     pub length: Option<u64>,
-    /// As it was at this epoch, which put and rm print
+    /// As it was at this epoch, which put, rm and container create-snap print
     #[arg(long, value_parser = epoch, value_name = "EPOCH")]
     pub epoch: Option<Epoch>,
 }
@@ -150,7 +150,7 @@ pub struct List {
     /// At most this many; all when absent
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// As it was at this epoch, which put and rm print
+    /// As it was at this epoch, which put, rm and container create-snap print
     #[arg(long, value_parser = epoch, value_name = "EPOCH")]
     pub epoch: Option<Epoch>,
     /// The object and how keys are written.
@@ -230,12 +230,12 @@ pub(super) async fn run(
 }
 
 /// Epochs are typed as they are printed, `0x...`, or in decimal.
-fn epoch(text: &str) -> Result<Epoch, String> {
+pub(super) fn epoch(text: &str) -> Result<Epoch, String> {
     let number = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => text.parse(),
     };
-    number.map(Epoch).map_err(|_| format!("`{text}` is not an epoch: a number as put prints it, `0x...`"))
+    number.map(Epoch).map_err(|_| format!("`{text}` is not an epoch: a number as it is printed, `0x...`"))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod kv_list;
 mod kv_put;
 mod kv_remove;
 mod pool;
+mod snapshot;
 mod store;
 mod value;
 

@@ -20,6 +20,7 @@ use wire::proto::mgmt::{
 };
 use wire::proto::service::{
     ContainerCreateReq, ContainerListResp, ContainerReq, Method, PoolConnectReq, PoolConnectResp, PoolMap, PoolPropReq,
+    Snapshot, SnapshotCreateReq, SnapshotDestroyReq, SnapshotListResp,
 };
 
 use crate::engine::{self, Trick};
@@ -35,6 +36,8 @@ pub(crate) const OBJECT: ObjectId = ObjectId { hi: 7, lo: 1 };
 pub(crate) struct State {
     shards: BTreeMap<(u32, u32), Shard>,
     pub(crate) containers: Vec<ContainerInfo>,
+    /// Of the one container that tests take snapshots of, with the requests they were taken for.
+    pub(crate) snapshots: Vec<(Snapshot, String)>,
     uris: BTreeMap<u32, SocketAddr>,
     epoch: u64,
     /// Done with the next requests, one each.
@@ -144,6 +147,21 @@ impl Shared {
                 state.containers.remove(at);
                 Ok(Bytes::new())
             }
+            Method::ContainerSnapshotCreate => encoded(&state.take_snapshot(decoded(body))),
+            Method::ContainerSnapshotList => {
+                state.find(&decoded(body))?;
+                let snapshots = state.snapshots.iter().map(|(snapshot, _)| snapshot.clone()).collect();
+                encoded(&SnapshotListResp { snapshots })
+            }
+            Method::ContainerSnapshotDestroy => {
+                let request: SnapshotDestroyReq = decoded(body);
+                let before = state.snapshots.len();
+                state.snapshots.retain(|(snapshot, _)| !request.epochs.contains(&snapshot.epoch));
+                if state.snapshots.len() == before {
+                    return Err(Failure::new(Status::Nonexistent, "no such snapshot").with_resolution("list them"));
+                }
+                Ok(Bytes::new())
+            }
             other => panic!("a client does not call {other:?}"),
         }
     }
@@ -183,6 +201,17 @@ impl State {
             self.containers.iter().find(|info| info.container_uuid == container).map(|info| &info.properties);
         let cksum = properties.and_then(|all| all.iter().find(|property| property.name == "cksum"));
         cksum.map_or(ChecksumKind::Crc32c, |property| property.value.parse().unwrap())
+    }
+
+    fn take_snapshot(&mut self, request: SnapshotCreateReq) -> Snapshot {
+        if let Some((taken, _)) = self.snapshots.iter().find(|(_, repeated)| *repeated == request.request) {
+            return taken.clone();
+        }
+        let snapshot = Snapshot { epoch: self.epoch, name: request.name, destroying: false };
+        // Whatever comes later has a later epoch.
+        self.epoch += 1;
+        self.snapshots.push((snapshot.clone(), request.request));
+        snapshot
     }
 
     fn find(&self, request: &ContainerReq) -> Result<usize, Failure> {

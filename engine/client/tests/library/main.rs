@@ -10,4 +10,5 @@ mod lists;
 mod pools;
 mod ranks;
 mod shard;
+mod snapshots;
 mod values;

@@ -7,6 +7,7 @@ use types::{ChecksumKind, Place, PoolId, Rank};
 use wire::fault::Failure;
 use wire::proto::service::{
     Method, ShardContainerListResp, ShardContainerReq, ShardContainerResp, ShardPoolReq, ShardPoolResp,
+    ShardSnapshotReq,
 };
 
 use super::access::{Group, Peers, Targets};
@@ -111,7 +112,7 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
         Ok(())
     }
 
-    /// What the container uses on all ranks, and the epoch from which on its history is whole on all of them.
+    /// What the container uses on all ranks, the epoch from which on its history is whole on all of them, and their latest hybrid time.
     pub(super) async fn query_container(&self, place: Place) -> Result<ShardContainerResp, Failure> {
         let mut sum = ShardContainerResp::default();
         for rank in &self.ranks {
@@ -123,8 +124,33 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
             sum.scm_bytes += part.scm_bytes;
             sum.data_bytes += part.data_bytes;
             sum.history_from = sum.history_from.max(part.history_from);
+            sum.newest = sum.newest.max(part.newest);
         }
         Ok(sum)
+    }
+
+    /// Takes a snapshot on every shard.
+    pub(super) async fn add_snapshot(&self, place: Place, epoch: u64) -> Result<(), Failure> {
+        for rank in &self.ranks {
+            if *rank == self.me.0 {
+                Shards(self.targets).add_snapshots(place, &[epoch]).await.map_err(|failure| on_rank(*rank, failure))?;
+            } else {
+                self.snapshot_call(*rank, Method::ShardSnapshotAdd, place, vec![epoch]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets snapshots go on every shard.
+    pub(super) async fn remove_snapshots(&self, place: Place, epochs: Vec<u64>) -> Result<(), Failure> {
+        for rank in &self.ranks {
+            if *rank == self.me.0 {
+                Shards(self.targets).remove_snapshots(place, &epochs).await?;
+            } else {
+                self.snapshot_call(*rank, Method::ShardSnapshotRemove, place, epochs.clone()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Containers that have a shard on `rank`, as text.
@@ -153,6 +179,12 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
         place: Place,
     ) -> Result<R, Failure> {
         self.peer(rank, method, &shard_request(place)).await.map_err(|failure| on_rank(rank, failure))
+    }
+
+    async fn snapshot_call(&self, rank: u32, method: Method, place: Place, epochs: Vec<u64>) -> Result<(), Failure> {
+        let (pool, container) = (place.pool.to_string(), place.container.to_string());
+        let request = ShardSnapshotReq { pool, container, epochs };
+        self.peer::<()>(rank, method, &request).await.map_err(|failure| on_rank(rank, failure))
     }
 
     async fn peer<R: Message + Default>(

@@ -157,7 +157,7 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         Ok(())
     }
 
-    fn find_container(&self, request: &ContainerReq) -> Result<(Place, Entry, ContainerRecord), Failure> {
+    pub(super) fn find_container(&self, request: &ContainerReq) -> Result<(Place, Entry, ContainerRecord), Failure> {
         let (pool, entry) = self.find(&request.pool)?;
         let text = &request.container;
         let reference: Reference = text.parse().map_err(|error: types::LabelError| {
@@ -182,7 +182,10 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
 
     /// What is known of a container without asking its shards.
     fn info(&self, place: Place, record: &ContainerRecord) -> ContainerInfo {
+        let (num_snapshots, latest_snapshot) = super::snapshot::summary(record);
         ContainerInfo {
+            num_snapshots,
+            latest_snapshot,
             pool_uuid: place.pool.to_string(),
             container_uuid: place.container.to_string(),
             container_label: record.label.clone(),

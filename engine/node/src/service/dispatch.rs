@@ -5,7 +5,9 @@ use prost::Message;
 use types::{ChecksumKind, ContainerId, Place, Status};
 use wire::fault::Failure;
 use wire::proto::drpc;
-use wire::proto::service::{Method, ShardContainerListResp, ShardContainerReq, ShardPoolReq, ShardPoolScrubReq};
+use wire::proto::service::{
+    Method, ShardContainerListResp, ShardContainerReq, ShardPoolReq, ShardPoolScrubReq, ShardSnapshotReq,
+};
 
 use super::access::{Peers, Targets};
 use super::handles::Client;
@@ -35,6 +37,9 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             Method::ContainerList => encode(&self.list_containers(&decode(body)?)?),
             Method::ContainerDestroy => encode(&self.destroy_container(client, &decode(body)?).await?),
             Method::ContainerGetProp => encode(&self.container_properties(&decode(body)?)?),
+            Method::ContainerSnapshotCreate => encode(&self.create_snapshot(&decode(body)?).await?),
+            Method::ContainerSnapshotList => encode(&self.list_snapshots(&decode(body)?)?),
+            Method::ContainerSnapshotDestroy => encode(&self.destroy_snapshots(&decode(body)?).await?),
             Method::ShardPoolCreate => {
                 let request: ShardPoolReq = decode(body)?;
                 let pool = parse_pool(&request.pool)?;
@@ -62,6 +67,16 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             Method::ShardContainerList => {
                 let list = self.shards().list_containers(shard_pool(body)?).await?;
                 encode(&ShardContainerListResp { containers: list.iter().map(ToString::to_string).collect() })
+            }
+            Method::ShardSnapshotAdd => {
+                let request: ShardSnapshotReq = decode(body)?;
+                let place = parse_place(&request.pool, &request.container)?;
+                encode(&self.shards().add_snapshots(place, &request.epochs).await?)
+            }
+            Method::ShardSnapshotRemove => {
+                let request: ShardSnapshotReq = decode(body)?;
+                let place = parse_place(&request.pool, &request.container)?;
+                encode(&self.shards().remove_snapshots(place, &request.epochs).await?)
             }
             Method::Unspecified => Err(unknown(i32::from(method))),
         }
@@ -103,11 +118,14 @@ fn shard_place(body: Bytes) -> Result<Place, Failure> {
 }
 
 fn place_of(request: &ShardContainerReq) -> Result<Place, Failure> {
-    let container: ContainerId = request
-        .container
+    parse_place(&request.pool, &request.container)
+}
+
+fn parse_place(pool: &str, container: &str) -> Result<Place, Failure> {
+    let id: ContainerId = container
         .parse()
-        .map_err(|_| Failure::new(Status::Invalid, format!("`{}` is not a container UUID", request.container)))?;
-    Ok(Place { pool: parse_pool(&request.pool)?, container })
+        .map_err(|_| Failure::new(Status::Invalid, format!("`{container}` is not a container UUID")))?;
+    Ok(Place { pool: parse_pool(pool)?, container: id })
 }
 
 fn decode<M: Message + Default>(body: Bytes) -> Result<M, Failure> {

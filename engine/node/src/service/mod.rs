@@ -2,7 +2,7 @@
 //!
 //! One rank of a pool is its service rank. Its service keeps the pool's record and container table in a reserved
 //! container (`record`), changes the shards of all ranks in step (`collective`), and finishes after a restart what a
-//! crash interrupted (`reconcile`). Every rank executes shard calls on its own targets (`shard`). What clients have open is counted
+//! crash interrupted (`reconcile`). `snapshot` keeps snapshots of containers in step likewise. Every rank executes shard calls on its own targets (`shard`). What clients have open is counted
 //! while they are connected (`handles`). Targets and peers are
 //! arguments (`access`), so the whole service runs in tests over stores in memory.
 //!
@@ -20,6 +20,7 @@ mod reconcile;
 mod record;
 mod scrubbing;
 mod shard;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,8 @@ use types::{ChecksumKind, Label, Status};
 use wire::fault::Failure;
 use wire::proto::mgmt::Property;
 
+use super::snapshot::SNAPSHOTS_MOST;
+
 /// The property with the kind of checksums.
 const CKSUM: &str = "cksum";
 /// Its values.
@@ -22,7 +24,7 @@ const DEFINITIONS: &[(&str, &str, Values)] = &[
     ("rd_lvl", "node", Values::OneOf(&["node", "rank", "1", "2"])),
     ("layout_type", "unknown", Values::OneOf(&LAYOUTS)),
     ("layout_version", "1", Values::OneOf(&["1"])),
-    ("max_snapshot", "0", Values::OneOf(&["0"])),
+    ("max_snapshot", "0", Values::UpTo(SNAPSHOTS_MOST)),
     ("compression", "off", Values::OneOf(&["off"])),
     ("encryption", "off", Values::OneOf(&["off"])),
     ("dedup", "off", Values::OneOf(&["off"])),
@@ -37,6 +39,8 @@ const LAYOUTS: [&str; 9] = ["unknown", "POSIX", "HDF5", "PYTHON", "SPARK", "DATA
 #[derive(Clone, Copy)]
 enum Values {
     OneOf(&'static [&'static str]),
+    /// A number.
+    UpTo(usize),
     ReadOnly,
 }
 
@@ -108,6 +112,13 @@ fn check(name: &str, values: Values, given: &str) -> Result<String, Failure> {
         Values::ReadOnly => {
             return Err(Failure::new(Status::Invalid, format!("the property `{name}` is read-only")));
         }
+        Values::UpTo(most) => {
+            return match given.parse::<usize>() {
+                Ok(number) if number <= most => Ok(number.to_string()),
+                _ => Err(Failure::new(Status::Invalid, format!("`{given}` is no value of the property `{name}`"))
+                    .with_resolution(format!("use a number from 0 to {most}"))),
+            };
+        }
         Values::OneOf(allowed) => allowed,
     };
     match allowed.iter().find(|value| value.eq_ignore_ascii_case(given)) {
@@ -137,9 +148,12 @@ mod tests {
 
     #[test]
     fn what_is_given_replaces_the_default_and_aliases_are_known() {
-        let (label, all) = given(&[("label", "boxes"), ("type", "posix"), ("rf", "0"), ("rd_lvl", "1")]).unwrap();
+        let (label, all) =
+            given(&[("label", "boxes"), ("type", "posix"), ("rf", "0"), ("rd_lvl", "1"), ("max_snapshot", "07")])
+                .unwrap();
         assert_eq!(label.unwrap().as_str(), "boxes");
         let value = |name: &str| all.iter().find(|property| property.name == name).unwrap().value.as_str();
+        assert_eq!(value("max_snapshot"), "7");
         assert_eq!(
             (value("layout_type"), value("rd_fac"), value("rd_lvl"), value("cksum")),
             ("POSIX", "0", "rank", "crc32")
@@ -155,6 +169,8 @@ mod tests {
             ("dedup", "hash"),
             ("encryption", "aes"),
             ("status", "HEALTHY"),
+            ("max_snapshot", "4097"),
+            ("max_snapshot", "-1"),
             ("colour", "red"),
             ("label", "a b"),
         ] {

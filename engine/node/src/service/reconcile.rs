@@ -12,7 +12,8 @@ use super::scrubbing;
 
 impl<T: Targets, P: Peers> PoolService<T, P> {
     /// Brings the shards of every pool served here in line with its records: a container marked as destroying goes, a
-    /// shard without a record goes, a record without a shard gets one, and every target scrubs the pool as its properties say. Gives the first failure after trying all pools.
+    /// shard without a record goes, a record without a shard gets one, a snapshot that is not ready goes, and every target scrubs the pool as its
+    /// properties say. Gives the first failure after trying all pools.
     pub async fn reconcile(&self) -> Result<(), Failure> {
         let mut result = Ok(());
         for pool in self.served() {
@@ -50,6 +51,10 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             for (container, kind) in &expected {
                 one.create_container(Place { pool, container: *container }, *kind).await?;
             }
+        }
+        for (container, record) in entry.containers.iter().filter(|(_, record)| !record.destroying) {
+            let place = Place { pool, container: *container };
+            self.settle_snapshots(place, &entry.record.ranks, record.clone()).await?;
         }
         Ok(())
     }

@@ -25,8 +25,10 @@ const OBJECT: ObjectId = ObjectId { hi: 0, lo: 0 };
 const POOL_DKEY: &str = "pool";
 const CONTAINER_PREFIX: &str = "container/";
 const AKEY: &str = "record";
-/// Form of the records below.
-const RECORD_VERSION: u32 = 1;
+/// Form of a pool's record.
+const POOL_VERSION: u32 = 1;
+/// Form of a container's record: 2 has snapshots, and a program that knows only 1 would lose them.
+const CONTAINER_VERSION: u32 = 2;
 
 /// A pool.
 #[derive(Clone, PartialEq, Message)]
@@ -75,6 +77,36 @@ pub(super) struct ContainerRecord {
     pub(super) user: String,
     #[prost(string, tag = "7")]
     pub(super) group: String,
+    /// By ascending epoch.
+    #[prost(message, repeated, tag = "8")]
+    pub(super) snapshots: Vec<SnapshotRecord>,
+}
+
+/// A snapshot of a container.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SnapshotRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) epoch: u64,
+    /// Unique among the snapshots of the container that are ready; may be empty.
+    #[prost(string, tag = "2")]
+    pub(super) name: String,
+    /// The caller's name of the call that took it, by which a repeat is known.
+    #[prost(string, tag = "3")]
+    pub(super) request: String,
+    #[prost(enumeration = "SnapshotState", tag = "4")]
+    pub(super) state: i32,
+}
+
+/// How far a snapshot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum SnapshotState {
+    /// Every shard has it.
+    Ready = 0,
+    /// Some shards have it; nobody was told of it.
+    Creating = 1,
+    /// Some shards have it; it is to go.
+    Destroying = 2,
 }
 
 /// The reserved container of one pool.
@@ -99,7 +131,7 @@ impl<T: Targets> Records<'_, T> {
 
     /// Writes the pool's record.
     pub(super) async fn put_pool(&self, record: PoolRecord) -> Result<(), Failure> {
-        self.write(POOL_DKEY, PoolRecord { version: RECORD_VERSION, ..record }.encode_to_vec()).await
+        self.write(POOL_DKEY, PoolRecord { version: POOL_VERSION, ..record }.encode_to_vec()).await
     }
 
     /// All container records, by UUID.
@@ -132,7 +164,7 @@ impl<T: Targets> Records<'_, T> {
 
     /// Writes a container's record.
     pub(super) async fn put_container(&self, id: ContainerId, record: ContainerRecord) -> Result<(), Failure> {
-        let record = ContainerRecord { version: RECORD_VERSION, ..record };
+        let record = ContainerRecord { version: CONTAINER_VERSION, ..record };
         self.write(&format!("{CONTAINER_PREFIX}{id}"), record.encode_to_vec()).await
     }
 
@@ -160,11 +192,11 @@ impl<T: Targets> Records<'_, T> {
                 format!("the record `{dkey}` of pool {} does not decode: {error}", self.pool),
             )
         })?;
-        if record.version() > RECORD_VERSION {
-            let found = record.version();
+        let (found, newest) = (record.version(), M::NEWEST);
+        if found > newest {
             return Err(Failure::new(
                 Status::Protocol,
-                format!("the record `{dkey}` of pool {} has version {found}, newer than {RECORD_VERSION}", self.pool),
+                format!("the record `{dkey}` of pool {} has version {found}, newer than {newest}", self.pool),
             )
             .with_resolution("run the version of the engine that wrote it, or a newer one"));
         }
@@ -196,16 +228,20 @@ impl<T: Targets> Records<'_, T> {
 }
 
 trait Versioned {
+    /// The newest form that this program knows.
+    const NEWEST: u32;
     fn version(&self) -> u32;
 }
 
 impl Versioned for PoolRecord {
+    const NEWEST: u32 = POOL_VERSION;
     fn version(&self) -> u32 {
         self.version
     }
 }
 
 impl Versioned for ContainerRecord {
+    const NEWEST: u32 = CONTAINER_VERSION;
     fn version(&self) -> u32 {
         self.version
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use store::{Command, Reply, Scrubbing};
-use types::{ChecksumKind, ContainerId, Place, PoolId, Status};
+use types::{ChecksumKind, ContainerId, Epoch, Place, PoolId, Status};
 use wire::fault::Failure;
 use wire::proto::service::{ShardContainerResp, ShardPoolResp, ShardSpace};
 
@@ -84,11 +84,35 @@ impl<T: Targets> Shards<'_, T> {
                     sum.scm_bytes += used.scm_bytes;
                     sum.data_bytes += used.data_bytes;
                     sum.history_from = sum.history_from.max(used.history_from.0);
+                    sum.newest = sum.newest.max(used.newest.0);
                 }
                 other => return Err(unexpected(&other)),
             }
         }
         Ok(sum)
+    }
+
+    pub(super) async fn add_snapshots(&self, place: Place, epochs: &[u64]) -> Result<(), Failure> {
+        for target in 0..self.0.count() {
+            for epoch in epochs {
+                let added = self.change(target, Command::SnapshotAdd { place, epoch: Epoch(*epoch) }).await;
+                added.map_err(|failure| no_snapshot(target, &failure))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_snapshots(&self, place: Place, epochs: &[u64]) -> Result<(), Failure> {
+        for target in 0..self.0.count() {
+            for epoch in epochs {
+                match self.change(target, Command::SnapshotRemove { place, epoch: Epoch(*epoch) }).await {
+                    // Where the container is not, no snapshot of it is.
+                    Err(failure) if failure.status == Status::NoHandle => {}
+                    other => other?,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Containers with a shard on any target, without the reserved one.
@@ -121,5 +145,26 @@ impl<T: Targets> Shards<'_, T> {
             })?),
             other => Err(unexpected(&other)),
         }
+    }
+}
+
+/// Why a target did not take a snapshot, in words for whoever asked for one.
+pub(super) fn no_snapshot(target: u32, failure: &Failure) -> Failure {
+    let (text, resolution) = match failure.status {
+        Status::ClockSkew => (
+            "its clock is more than a minute behind that of another server",
+            "set the clocks of all servers by NTP (`chronyc tracking` shows by how much one is off), and try again",
+        ),
+        Status::NoSpace => (
+            "there is no room for a snapshot's entry",
+            "remove something, or destroy a snapshot that is not needed; `daos pool query` shows what is free",
+        ),
+        _ => (failure.message.as_str(), failure.resolution.as_str()),
+    };
+    Failure {
+        status: failure.status,
+        fault: failure.fault,
+        message: format!("target {target}: {text}"),
+        resolution: resolution.to_owned(),
     }
 }

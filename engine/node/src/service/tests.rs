@@ -1,6 +1,6 @@
 //! The service over targets in memory: two ranks, two targets each, and every crash point of a create and a destroy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,6 +21,8 @@ use wire::proto::service::{
 
 use super::{Client, Group, Peers, PoolService, Targets};
 
+mod snapshots;
+
 /// Bytes each target has to promise.
 const TARGET_BYTES: u64 = 1000;
 
@@ -29,6 +31,12 @@ struct Target {
     pools: BTreeMap<PoolId, PoolSpace>,
     scrubbing: BTreeMap<PoolId, Scrubbing>,
     containers: BTreeMap<Place, ChecksumKind>,
+    snapshots: BTreeSet<(Place, Epoch)>,
+    /// The latest epoch given; history older than `merged` is gone.
+    clock: Epoch,
+    merged: Epoch,
+    /// Merges that come between a question about the time and a snapshot.
+    merges: u32,
     values: BTreeMap<(Place, Vec<u8>), Bytes>,
 }
 
@@ -94,6 +102,15 @@ impl Memory {
             Command::ContainerCreate(..) => Reply::Done(Err(Status::Nonexistent)),
             Command::ContainerDestroy(place) => {
                 target.containers.remove(&place);
+                target.snapshots.retain(|(of, _)| *of != place);
+                Reply::Done(Ok(()))
+            }
+            Command::SnapshotAdd { place, epoch } => Reply::Done(target.add_snapshot(place, epoch)),
+            Command::SnapshotRemove { place, .. } if !target.containers.contains_key(&place) => {
+                Reply::Done(Err(Status::NoHandle))
+            }
+            Command::SnapshotRemove { place, epoch } => {
+                target.snapshots.remove(&(place, epoch));
                 Reply::Done(Ok(()))
             }
             Command::ContainerList(pool) => Reply::Containers(Ok(target
@@ -106,6 +123,7 @@ impl Memory {
                 scm_bytes: 1,
                 data_bytes: 2,
                 history_from: Epoch(u64::from(7 + index)),
+                newest: target.clock,
                 checksum_kind: ChecksumKind::Crc32c,
             })),
             Command::Operate { place, operation } => Reply::Operated(target.operate(place, operation)),
@@ -115,6 +133,24 @@ impl Memory {
 }
 
 impl Target {
+    fn add_snapshot(&mut self, place: Place, epoch: Epoch) -> Result<(), Status> {
+        if !self.containers.contains_key(&place) {
+            return Err(Status::NoHandle);
+        }
+        if self.merges > 0 {
+            self.merges -= 1;
+            self.clock = Epoch(self.clock.0.max(epoch.0) + 1);
+            self.merged = self.clock;
+        }
+        if epoch < self.merged {
+            return Err(Status::Restart);
+        }
+        // As the store does: the entry is a change too, and comes after the snapshot.
+        self.clock = Epoch(self.clock.0.max(epoch.0) + 1);
+        self.snapshots.insert((place, epoch));
+        Ok(())
+    }
+
     fn operate(&mut self, place: Place, operation: Operation) -> Answer {
         if !self.containers.contains_key(&place) {
             return Err(Status::NoHandle);

@@ -132,8 +132,9 @@ impl Store {
                 let found = self.container(*place).ok_or((Status::Nonexistent, last))?;
                 let (scm_bytes, data_bytes) = found.used(&self.arena);
                 let history_from = Epoch(found.history_from(&self.arena));
+                let newest = last.max(self.now);
                 let checksum_kind = found.checksum_kind(&self.arena);
-                Reply::ContainerUsed(Ok(ContainerUse { scm_bytes, data_bytes, history_from, checksum_kind }))
+                Reply::ContainerUsed(Ok(ContainerUse { scm_bytes, data_bytes, history_from, newest, checksum_kind }))
             }
             Command::SnapshotList(place) => {
                 let found = self.container(*place).ok_or((Status::NoHandle, last))?;
