@@ -23,13 +23,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Memory of this process alone, in huge pages where the kernel has them: the index of a large arena is searched all over, and with
-    /// pages of 4 KiB most steps would miss the processor's table of pages.
+    /// Memory of this process alone.
     pub fn anonymous(bytes: usize) -> io::Result<Memory> {
-        let memory = Memory::map(bytes, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)?;
-        // SAFETY: the range is a mapping of this value; the advice changes no contents. It may be refused, and then changes nothing.
-        unsafe { libc::madvise(memory.start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
-        Ok(memory)
+        Memory::map(bytes, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)
     }
 
     /// Memory in a file, which is made anew: what it held is gone.
