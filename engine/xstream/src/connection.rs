@@ -147,7 +147,8 @@ impl Connection {
             && (self.broken || (self.closing && self.outbound.is_empty() && !self.sending && self.in_flight == 0))
     }
 
-    fn has_room(&self) -> bool {
+    /// True when it may give more work.
+    pub(crate) fn has_room(&self) -> bool {
         self.in_flight < usize::from(MAX_IN_FLIGHT) && self.unsent <= MAX_UNSENT_BYTES
     }
 }

@@ -90,7 +90,8 @@ impl Requests {
 fn bound(answers: &mut [Answer]) {
     /// Fixed part of any answer.
     const FIXED_BYTES: usize = 64;
-    let mut total = 0;
+    // Every answer has its fixed part, whatever it is; so one without more always fits, and what is done is never told as refused.
+    let mut total = FIXED_BYTES * answers.len();
     for answer in answers {
         let variable = match answer {
             Ok(Outcome::Fetched(segments)) => segments
@@ -105,11 +106,10 @@ fn bound(answers: &mut [Answer]) {
             }
             Ok(Outcome::Changed(_) | Outcome::Size(_)) | Err(_) => 0,
         };
-        if total + FIXED_BYTES + variable > MAX_BODY_BYTES {
+        if total + variable <= MAX_BODY_BYTES {
+            total += variable;
+        } else if variable > 0 {
             *answer = Err(Status::TooBig);
-            total += FIXED_BYTES;
-        } else {
-            total += FIXED_BYTES + variable;
         }
     }
 }
@@ -147,5 +147,14 @@ mod tests {
         let mut answers = vec![large(types::MAX_VALUE_BYTES), large(types::MAX_VALUE_BYTES), large(100)];
         bound(&mut answers);
         assert!(answers[0].is_ok() && answers[1] == Err(Status::TooBig) && answers[2].is_ok());
+        // Full to the last byte, and then only answers that carry nothing: they are told, and the reply is within its limit.
+        let names = |length: usize| Ok(Outcome::Listed { names: vec![Bytes::from(vec![b'n'; length])], more: false });
+        let mut answers = vec![large(types::MAX_VALUE_BYTES)];
+        answers.extend((0..62).map(|n| Ok(Outcome::Changed(Epoch(n)))));
+        let left = MAX_BODY_BYTES - types::MAX_VALUE_BYTES - 64 * 64 - 64;
+        answers.extend(std::iter::repeat_n(names(4000), left / 4002));
+        bound(&mut answers);
+        assert!(answers[..63].iter().all(Result::is_ok));
+        assert!(encode_answers(&answers).length() <= MAX_BODY_BYTES);
     }
 }

@@ -257,7 +257,10 @@ impl<R: Fn(Report)> Loop<R> {
             touched.sort_unstable();
             touched.dedup();
             for number in &touched {
-                self.take_frames(*number);
+                // One turn in a round: whoever asks only for what is in memory must not keep the ring and the others waiting.
+                if !self.later.contains(number) {
+                    self.take_frames(*number);
+                }
             }
             while let Some(io) = self.store.take_io() {
                 let slice = match io.role {
@@ -295,11 +298,14 @@ impl<R: Fn(Report)> Loop<R> {
                 self.later.push(number);
                 return;
             }
-            if self.work_bytes > MAX_WORK_BYTES {
-                self.paused = true;
+            let is_paused = self.work_bytes > MAX_WORK_BYTES;
+            self.paused |= is_paused;
+            let Some(connection) = self.connections.get_mut(&number) else { return };
+            if is_paused || !connection.has_room() {
+                // What was received may hold whole frames; nothing is added to it before they are taken.
+                connection.has_more = true;
                 return;
             }
-            let Some(connection) = self.connections.get_mut(&number) else { return };
             let frame = match connection.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return,

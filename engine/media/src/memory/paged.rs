@@ -153,7 +153,8 @@ impl PagedMemory {
     }
 
     fn assert_pinned(&self, offset: usize, length: usize) {
-        let last = offset + length.max(1) - 1;
+        let end = offset.checked_add(length.max(1)).filter(|end| *end <= self.memory.length);
+        let last = end.expect("only what lies in the memory can be looked at") - 1;
         assert!((offset / PAGE..=last / PAGE).all(|page| self.is_pinned(page)), "only pinned pages can be looked at");
     }
 

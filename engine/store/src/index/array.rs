@@ -148,7 +148,12 @@ pub(crate) fn paint<'a>(mut overlaps: Vec<Overlap<'a>>, from: u64, to: u64) -> V
         };
         let end = overlaps[index].end().min(to).min(upcoming);
         match painted.last_mut() {
-            Some(last) if last.1 == at && last.2.epoch == overlaps[index].epoch => last.1 = end,
+            // Records of one transaction share their epoch, but not their start.
+            Some(last)
+                if last.1 == at && last.2.epoch == overlaps[index].epoch && last.2.start == overlaps[index].start =>
+            {
+                last.1 = end;
+            }
             _ => painted.push((at, end, overlaps[index])),
         }
         at = end;

@@ -39,6 +39,11 @@ impl Staged {
         &self.key.as_bytes()[..self.scope]
     }
 
+    /// True for the write of an extent.
+    pub(crate) fn extends(&self) -> bool {
+        self.key.as_bytes()[self.scope] == WRITTEN && !self.record.is_empty()
+    }
+
     /// The bytes of an array that change, when it is not the whole of something.
     pub(crate) fn range(&self) -> Option<(u64, u64)> {
         let key = self.key.as_bytes();

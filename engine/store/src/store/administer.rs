@@ -60,6 +60,7 @@ impl Store {
                 let buried = catalog::bury_pool(&mut store.arena, *pool)?;
                 let arena = &store.arena;
                 store.transactions.retain(|container| Some(container.pool(arena)) != found);
+                store.reclaim.forget_discards(|place| place.pool == *pool);
                 store.containers.clear();
                 store.reclaim.dig();
                 Ok(buried)
@@ -75,6 +76,7 @@ impl Store {
                 let found = store.container(*place);
                 let buried = catalog::bury_container(&mut store.arena, *place)?;
                 store.transactions.retain(|container| Some(container) != found);
+                store.reclaim.forget_discards(|other| other == *place);
                 store.containers.clear();
                 store.reclaim.dig();
                 Ok(buried)

@@ -77,7 +77,7 @@ impl Store {
                         _ => Reply::Done(Err(status)),
                     };
                     if self.health == Health::Healthy {
-                        self.reply_after(seen, token, reply);
+                        self.reply_after(seen.max(self.barrier), token, reply);
                     } else {
                         self.reply(token, reply);
                     }

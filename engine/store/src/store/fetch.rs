@@ -163,6 +163,7 @@ impl Store {
         let Some(read) = self.reads.active.get_mut(&number) else { return };
         let Source::Data(part) = &read.pieces[index].source else { return };
         let (offset, length) = (part.offset, part.length);
+        let mut damage = None;
         match result {
             Ok(Some(buffer)) => match check(part, &buffer) {
                 Ok(()) => {
@@ -184,7 +185,7 @@ impl Store {
                     let key = read.pieces[index].record.key(read.akey.clone()).as_bytes().to_vec();
                     let (offset, length) = (offset + at as u64, (length - at).min(CHECKSUM_CHUNK_BYTES) as u64);
                     let finding = Finding { place: read.place, key, inline: false, offset, length, scrubbed: false };
-                    self.found(finding);
+                    damage = Some(finding);
                 }
             },
             Ok(None) => self.read_failed(number, offset, String::from("no bytes came back")),
@@ -194,6 +195,10 @@ impl Store {
         read.missing -= 1;
         if read.missing == 0 {
             self.finish_read(number);
+        }
+        // Last: looking for what is to be marked may meet a page that cannot be read, and the answer must not be lost with it.
+        if let Some(finding) = damage {
+            self.found(finding);
         }
     }
 

@@ -81,6 +81,8 @@ impl Transactions {
 /// A change of a transaction, staged, with what is to be written to the data slice.
 struct Change {
     staged: Staged,
+    /// The record size that it, or one before it of the same array, fixes.
+    fixes: Option<[u8; 5]>,
     data: Bytes,
 }
 
@@ -98,6 +100,10 @@ impl Store {
             let answer = if there.0 == container { Ok(there.1) } else { Err(Status::Exists) };
             self.reply_after(last, token, Reply::Prepared(answer));
             return Ok(());
+        }
+        if prepared::find(&self.arena, transaction).is_some() {
+            // Of a container that is being taken down; the name is free when that is done.
+            return Err(Status::Busy.into());
         }
         for operation in operations {
             check_limits(operation)?;
@@ -120,7 +126,7 @@ impl Store {
         self.commit(epoch);
         let scopes = changes.iter().map(|change| change.staged.scope().to_vec()).collect();
         self.transactions.add(transaction, container, epoch, scopes);
-        for Change { staged, data } in changes {
+        for Change { staged, data, .. } in changes {
             if let Some(extent) = staged.extent {
                 self.write_data(extent, &data);
             }
@@ -141,12 +147,23 @@ impl Store {
         let refused = |status| (status, Epoch::ZERO);
         let mut changes: Vec<Change> = Vec::with_capacity(operations.len());
         for operation in operations {
-            let Some(change) = self.stage(container, epoch, operation)? else { continue };
+            let Some(mut change) = self.stage(container, epoch, operation)? else { continue };
             if self.transactions.hold(container, change.staged.scope()) {
                 return Err(refused(Status::Busy));
             }
             if changes.iter().any(|other| meet(&other.staged, &change.staged)) {
                 return Err(refused(Status::Invalid));
+            }
+            // The first write to an array fixes its record size for those beside it too.
+            if let Some(same) = changes.iter().find(|other| other.staged.scope() == change.staged.scope()) {
+                let size = |staged: &Staged| staged.record_size.as_ref().map(|(_, size)| *size);
+                if change.staged.extends() && same.staged.extends() && size(&change.staged) != same.fixes {
+                    return Err(refused(Status::Invalid));
+                }
+                change.fixes = size(&change.staged);
+                change.staged.record_size = None;
+            } else {
+                change.fixes = change.staged.record_size.as_ref().map(|(_, size)| *size);
             }
             changes.push(change);
             if self.arena.redo_bytes() > TRANSACTION_REDO_LIMIT {
@@ -167,11 +184,11 @@ impl Store {
             Operation::Update { address, shape, condition, checksums, data } => {
                 let how = (*shape, *condition);
                 let staged = index::stage_update(&mut self.arena, container, epoch, address, how, (checksums, data))?;
-                Ok(Some(Change { staged, data: data.clone() }))
+                Ok(Some(Change { staged, fixes: None, data: data.clone() }))
             }
             Operation::Punch { scope, condition } => {
                 let staged = index::stage_punch(&self.arena, container, epoch, scope, *condition)?;
-                Ok(staged.map(|staged| Change { staged, data: Bytes::new() }))
+                Ok(staged.map(|staged| Change { staged, fixes: None, data: Bytes::new() }))
             }
             _ => Err((Status::Invalid, Epoch::ZERO)),
         }

@@ -140,6 +140,42 @@ fn a_transaction_is_refused_as_a_whole() {
     prepare(&mut target, ONE, halves).unwrap();
     resolve(&mut target, Command::Commit(ONE)).unwrap();
     assert_eq!(target.size("d", "array", Epoch::MAX), Ok(20));
+    // Both have the epoch of their transaction, and are two records all the same.
+    let whole = [data(10, 1), data(10, 2)].concat();
+    assert_eq!(target.fetch_array("d", "array", (0, 20), Epoch::MAX), Ok(vec![(0, Bytes::from(whole))]));
+    let range = Scope::Range { address: address("d", "array"), offset: 0, length: 10 };
+    prepare(&mut target, TWO, vec![punch(range), update("d", "array", Shape::array(10), &data(10, 3))]).unwrap();
+    resolve(&mut target, Command::Commit(TWO)).unwrap();
+    assert_eq!(target.fetch_array("d", "array", (0, 20), Epoch::MAX), Ok(vec![(10, data(10, 3))]));
+    target.check();
+}
+
+#[test]
+fn the_extents_of_one_transaction_have_one_record_size() {
+    let mut target = Target::new();
+    let write = |offset, record_bytes| update("d", "a", Shape::Array { offset, record_bytes }, &data(16, offset));
+    assert_eq!(prepare(&mut target, ONE, vec![write(0, 8), write(16, 4)]), Err(Status::Invalid));
+    assert_eq!(prepare(&mut target, ONE, vec![write(0, 1), write(16, 4)]), Err(Status::Invalid));
+    prepare(&mut target, ONE, vec![write(0, 8), write(16, 8), write(32, 8)]).unwrap();
+    resolve(&mut target, Command::Commit(ONE)).unwrap();
+    target.check();
+    assert_eq!(target.update("d", "a", Shape::array(0), &data(16, 1)), Err(Status::Invalid));
+    target.punch(Scope::Akey(address("d", "a"))).unwrap();
+    resolve(&mut target, Command::Aggregate(Epoch::MAX)).unwrap();
+    target.check();
+}
+
+#[test]
+fn a_name_is_not_free_before_what_it_prepared_in_a_destroyed_container_is_gone() {
+    let mut target = Target::new();
+    prepare(&mut target, ONE, vec![update("d", "a", Shape::Single, &data(50_000, 2))]).unwrap();
+    resolve(&mut target, Command::ContainerDestroy(PLACE)).unwrap();
+    resolve(&mut target, Command::ContainerCreate(PLACE, ChecksumKind::Crc32c)).unwrap();
+    let again = vec![update("d", "b", Shape::Single, &data(10, 1))];
+    assert_eq!(prepare(&mut target, ONE, again.clone()), Err(Status::Busy));
+    target.settle();
+    target.check();
+    prepare(&mut target, ONE, again).unwrap();
     target.check();
 }
 

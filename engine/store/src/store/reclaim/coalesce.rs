@@ -100,7 +100,7 @@ impl Store {
         let prefix = candidates.prefix.clone();
         let mut less = 0;
         for run in candidates.runs(snapshots) {
-            if !self.log.admits() {
+            if !self.admits() {
                 return less;
             }
             self.arena.begin(false);

@@ -3,7 +3,7 @@
 use types::{Epoch, ObjectId, Place, Status};
 
 use super::super::Store;
-use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, remove};
+use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, Reclaim, remove};
 use crate::arena::Arena;
 use crate::catalog::{self, Container};
 use crate::command::{Reply, Token};
@@ -11,6 +11,7 @@ use crate::index::epoch_of;
 use crate::tree::Cursor;
 
 /// A discard under way.
+#[derive(Clone)]
 pub(in super::super) struct Discard {
     pub(super) token: Token,
     place: Place,
@@ -19,6 +20,8 @@ pub(in super::super) struct Discard {
     to: Epoch,
     /// The next key to look at.
     next: Vec<u8>,
+    /// Its container was destroyed.
+    is_gone: bool,
 }
 
 impl Discard {
@@ -29,7 +32,7 @@ impl Discard {
         (from, to): (Epoch, Epoch),
     ) -> Discard {
         let next = object.map(|object| object.to_bytes().to_vec()).unwrap_or_default();
-        Discard { token, place, object, from, to, next }
+        Discard { token, place, object, from, to, next, is_gone: false }
     }
 
     /// The next records to remove, and whether they are the last.
@@ -63,15 +66,14 @@ impl Store {
         self.reclaim.discards.push_back(discard);
     }
 
-    /// A slice of the oldest discard.
+    /// A slice of the oldest discard. It stays in its place meanwhile: a page that cannot be read must not take the token along.
     pub(super) fn discard_slice(&mut self) {
-        let Some(mut discard) = self.reclaim.discards.pop_front() else { return };
-        let Some(container) = catalog::find_container(&self.arena, discard.place) else {
-            return self.reply_after(self.log.last_epoch(), discard.token, Reply::Done(Err(Status::NoHandle)));
-        };
+        let Some(mut discard) = self.reclaim.discards.front().cloned() else { return };
+        let container = catalog::find_container(&self.arena, discard.place).filter(|_| !discard.is_gone);
+        let Some(container) = container else { return self.end_discard(Err(Status::NoHandle)) };
         let (doomed, ended) = discard.collect(&self.arena, container);
         let mut rest = &doomed[..];
-        while !rest.is_empty() && self.log.admits() {
+        while !rest.is_empty() && self.admits() {
             self.arena.begin(true);
             match remove(&mut self.arena, container, rest) {
                 Ok(removed) => {
@@ -83,15 +85,30 @@ impl Store {
                 }
                 Err(status) => {
                     self.arena.rollback();
-                    return self.reply_after(self.log.last_epoch(), discard.token, Reply::Done(Err(status)));
+                    return self.end_discard(Err(status));
                 }
             }
         }
-        if let Some(first) = rest.first() {
-            discard.next = first.clone();
-        } else if ended {
-            return self.reply_after(self.log.last_epoch(), discard.token, Reply::Done(Ok(())));
+        match rest.first() {
+            Some(first) => discard.next = first.clone(),
+            None if ended => return self.end_discard(Ok(())),
+            None => {}
         }
-        self.reclaim.discards.push_front(discard);
+        if let Some(front) = self.reclaim.discards.front_mut() {
+            *front = discard;
+        }
+    }
+
+    fn end_discard(&mut self, result: Result<(), Status>) {
+        if let Some(discard) = self.reclaim.discards.pop_front() {
+            self.reply_after(self.log.last_epoch(), discard.token, Reply::Done(result));
+        }
+    }
+}
+
+impl Reclaim {
+    /// What is destroyed is not discarded from, whatever is made anew at its place.
+    pub(in super::super) fn forget_discards(&mut self, of: impl Fn(Place) -> bool) {
+        self.discards.iter_mut().filter(|discard| of(discard.place)).for_each(|discard| discard.is_gone = true);
     }
 }

@@ -16,9 +16,10 @@ const LEAVES_PER_SLICE: usize = 16;
 const LEAF_REDO: u64 = 40 << 10;
 
 impl Store {
-    pub(super) fn empty_graves(&mut self) {
+    /// True when it got anywhere.
+    pub(super) fn empty_graves(&mut self) -> bool {
         if !self.admits() {
-            return;
+            return true;
         }
         self.arena.begin(true);
         for _ in 0..LEAVES_PER_SLICE {
@@ -33,7 +34,7 @@ impl Store {
             if free_some(&mut self.arena, serial, grave).is_err() {
                 // Not even the reserve had room for the bookkeeping; what was done in this slice is undone.
                 self.arena.rollback();
-                return;
+                return false;
             }
         }
         if self.arena.redo_bytes() > 0 {
@@ -45,6 +46,7 @@ impl Store {
                 self.queue.push_front((token, command));
             }
         }
+        true
     }
 }
 

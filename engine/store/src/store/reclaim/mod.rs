@@ -53,6 +53,8 @@ pub(super) struct Reclaim {
     /// The last removal that was to make room.
     emptying: Option<Epoch>,
     walk: Option<Walk>,
+    /// Who is answered at its end. Not in the walk: a page that cannot be read takes the walk along.
+    walk_waiters: Vec<Token>,
     /// The last walk found something, or there was none yet.
     fruitful: bool,
     /// When the last walk ended.
@@ -75,6 +77,7 @@ impl Reclaim {
             discards: VecDeque::new(),
             emptying: None,
             walk: None,
+            walk_waiters: Vec::new(),
             fruitful: true,
             ended: None,
             walked_to: Epoch::ZERO,
@@ -132,12 +135,13 @@ impl Reclaim {
     fn interrupt_walk(&mut self, last: Epoch) {
         let Some(walk) = self.walk.take() else { return };
         self.unwalked = Some(last);
-        self.aggregations.extend(walk.waiters.into_iter().map(|token| (token, walk.bound)));
+        let waiters = std::mem::take(&mut self.walk_waiters);
+        self.aggregations.extend(waiters.into_iter().map(|token| (token, walk.bound)));
     }
 
     /// Everybody who waits for something here, when the target died.
     fn take_waiters(&mut self) -> Vec<Token> {
-        let walkers = self.walk.as_mut().map(|walk| std::mem::take(&mut walk.waiters)).unwrap_or_default();
+        let walkers = std::mem::take(&mut self.walk_waiters);
         let parked = std::mem::take(&mut self.parked).into_iter().map(|(token, _)| token);
         let aggregations = std::mem::take(&mut self.aggregations).into_iter().map(|(token, _)| token);
         let discards = std::mem::take(&mut self.discards).into_iter().map(|discard| discard.token);
@@ -168,7 +172,7 @@ impl Store {
             }
             let before = self.stats.reclaimed;
             self.walk_history();
-            let waited_for = self.reclaim.walk.as_ref().is_some_and(|walk| !walk.waiters.is_empty());
+            let waited_for = !self.reclaim.walk_waiters.is_empty();
             if !waited_for && self.stats.reclaimed - before < REMOVALS_PER_SLICE as u64 / 2 {
                 return;
             }
@@ -187,8 +191,7 @@ impl Store {
         if !self.admits() {
             return true;
         }
-        if self.reclaim.graves {
-            self.empty_graves();
+        if self.reclaim.graves && self.empty_graves() {
             return true;
         }
         // What is prepared holds history back: another walk that ends where the last one did finds nothing.
@@ -231,7 +234,7 @@ impl Store {
             self.reclaim.ended = Some(self.now);
             self.reclaim.fruitful = walk.removed > 0;
             let last = self.log.last_epoch();
-            for token in walk.waiters {
+            for token in std::mem::take(&mut self.reclaim.walk_waiters) {
                 self.reply_after(last, token, Reply::Done(Ok(())));
             }
             return;
@@ -257,8 +260,7 @@ impl Store {
     fn start_walk(&mut self) -> bool {
         let asked = std::mem::take(&mut self.reclaim.asked);
         let last = self.log.last_epoch();
-        let aggregations = std::mem::take(&mut self.reclaim.aggregations);
-        let wanted = aggregations.iter().map(|(_, to)| *to).max();
+        let wanted = self.reclaim.aggregations.iter().map(|(_, to)| *to).max();
         let rested = |at: Epoch| self.now.saturating_sub(self.settings.history / 2) >= at;
         let due = asked || wanted.is_some() || self.reclaim.ended.is_none_or(rested);
         if !due || !(self.reclaim.has_superseded() || wanted.is_some()) {
@@ -268,8 +270,9 @@ impl Store {
         let bound = window.max(wanted.unwrap_or(Epoch::ZERO)).min(last).min(self.merged_most());
         self.reclaim.walked_to = bound;
         let places = self.places_to_walk(bound);
-        let waiters = aggregations.into_iter().map(|(token, _)| token).collect();
-        self.reclaim.walk = Some(Walk::new(bound, places, waiters));
+        let waiters = std::mem::take(&mut self.reclaim.aggregations).into_iter().map(|(token, _)| token);
+        self.reclaim.walk_waiters = waiters.collect();
+        self.reclaim.walk = Some(Walk::new(bound, places));
         true
     }
 

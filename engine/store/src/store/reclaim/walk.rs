@@ -11,7 +11,6 @@ use super::coalesce::{Candidate, Candidates};
 use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, remove};
 use crate::arena::Arena;
 use crate::catalog::Container;
-use crate::command::Token;
 use crate::extents::be;
 use crate::index::{
     IndexKey, PUNCHED, RECORD_SIZE, Record, SINGLE, TOMBSTONE, View, WRITTEN, epoch_of, hole_matters, level_of, resolve,
@@ -24,8 +23,6 @@ use crate::tree::Cursor;
 pub(super) struct Walk {
     pub(super) bound: Epoch,
     pub(super) places: Vec<Place>,
-    /// Who is answered at its end.
-    pub(super) waiters: Vec<Token>,
     pub(super) removed: u64,
     /// The next key to look at in the last of the places.
     from: Vec<u8>,
@@ -69,7 +66,7 @@ impl Store {
         let mut found = Found::default();
         let ended = walk.collect(&self.arena, container, &snapshots, &mut found);
         let mut rest = &found.doomed[..];
-        while !rest.is_empty() && self.log.admits() {
+        while !rest.is_empty() && self.admits() {
             self.arena.begin(true);
             container.set_history_from(&mut self.arena, walk.bound.0);
             let Ok(removed) = remove(&mut self.arena, container, rest) else {
@@ -95,11 +92,10 @@ impl Store {
 }
 
 impl Walk {
-    pub(super) fn new(bound: Epoch, places: Vec<Place>, waiters: Vec<Token>) -> Walk {
+    pub(super) fn new(bound: Epoch, places: Vec<Place>) -> Walk {
         Walk {
             bound,
             places,
-            waiters,
             removed: 0,
             from: Vec::new(),
             above: [None, None, None],
