@@ -48,11 +48,7 @@ pub(crate) fn check(operation: &Operation) -> Result<(), Error> {
 pub(crate) fn is_repeatable(operation: &Operation) -> bool {
     match operation {
         Operation::Update { condition, .. } | Operation::Punch { condition, .. } => *condition == Condition::Always,
-        Operation::Fetch { .. }
-        | Operation::List { .. }
-        | Operation::Extents { .. }
-        | Operation::QueryKey { .. }
-        | Operation::ArraySize { .. } => true,
+        _ => !operation.is_change(),
     }
 }
 

@@ -215,6 +215,20 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// True when it may change what the container holds.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Operation::Update { .. } | Operation::Punch { .. } => true,
+            Operation::Fetch { .. }
+            | Operation::List { .. }
+            | Operation::Extents { .. }
+            | Operation::QueryKey { .. }
+            | Operation::ArraySize { .. } => false,
+        }
+    }
+}
+
 /// A stretch of data in a fetch reply. What lies between segments is a hole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use media::{Event, FileSlice, Ring, Role};
 use nix::sys::socket::{Shutdown, shutdown};
 use store::{Command, Recovery, Reply, Store, Token};
-use types::{Clock, Epoch, Operation, Status};
+use types::{Clock, Epoch, Status};
 use wire::frame::{Frame, Kind};
 use wire::hello::Refusal;
 use wire::operation::Request;
@@ -341,17 +341,7 @@ impl<R: Fn(Report)> Loop<R> {
     }
 
     fn submit(&mut self, token: Token, command: Command) {
-        let changes = !matches!(
-            command,
-            Command::Operate {
-                operation: Operation::Fetch { .. }
-                    | Operation::List { .. }
-                    | Operation::Extents { .. }
-                    | Operation::QueryKey { .. }
-                    | Operation::ArraySize { .. },
-                ..
-            }
-        );
+        let changes = !matches!(&command, Command::Operate { operation, .. } if !operation.is_change());
         let wall = self.now();
         let now = if changes { self.clock.tick(wall) } else { wall };
         self.store.submit(token, command, now);

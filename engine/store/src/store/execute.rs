@@ -350,9 +350,7 @@ impl Store {
 
 fn changes(command: &Command) -> bool {
     match command {
-        Command::Operate { operation, .. } => {
-            matches!(operation, Operation::Update { .. } | Operation::Punch { .. })
-        }
+        Command::Operate { operation, .. } => operation.is_change(),
         Command::PoolCreate { .. }
         | Command::PoolDestroy(_)
         | Command::PoolScrub(..)

@@ -117,6 +117,17 @@ fn is_told(cluster: &Cluster, reason: &str) {
     still_works(cluster);
 }
 
+/// Nothing that was acknowledged is lost, more is taken, and the devices are clean.
+fn goes_on(cluster: &mut Cluster, load: &mut Load) {
+    load.verify();
+    load.begin(100);
+    load.stop();
+    load.verify();
+    still_works(cluster);
+    cluster.stop_server();
+    cluster.is_clean(0);
+}
+
 fn options() -> Options {
     Options { targets: 1, bdev_gib: 4, ..Options::default() }
 }
@@ -144,13 +155,7 @@ fn a_file_system_that_fails_under_load() {
     cluster.start_server();
     cluster.wait_joined();
     assert_eq!(cluster.member(0).unwrap().info, "", "the fault is over");
-    load.verify();
-    load.begin(100);
-    load.stop();
-    load.verify();
-    still_works(&cluster);
-    cluster.stop_server();
-    cluster.is_clean(0);
+    goes_on(&mut cluster, &mut load);
 }
 
 #[test]
@@ -170,13 +175,7 @@ fn a_block_device_that_takes_no_more_writes() {
     cluster.dmg(&["system", "stop"]).ok();
     cluster.dmg(&["system", "start"]).ok();
     cluster.wait_joined();
-    load.verify();
-    load.begin(100);
-    load.stop();
-    load.verify();
-    still_works(&cluster);
-    cluster.stop_server();
-    cluster.is_clean(0);
+    goes_on(&mut cluster, &mut load);
 }
 
 #[test]
@@ -221,11 +220,5 @@ fn a_full_file_system_under_the_device_file() {
     cluster.dmg(&["system", "stop"]).ok();
     cluster.dmg(&["system", "start"]).ok();
     cluster.wait_joined();
-    load.verify();
-    load.begin(100);
-    load.stop();
-    load.verify();
-    still_works(&cluster);
-    cluster.stop_server();
-    cluster.is_clean(0);
+    goes_on(&mut cluster, &mut load);
 }
