@@ -42,5 +42,6 @@ pub use probe::Probe;
 pub use recovery::format;
 pub use scrubbing::{ScrubMode, Scrubbing};
 pub use settings::{ArenaMemory, Devices, Geometry, Identity, MIN_LIMIT_BYTES, Paging, Residence, Settings};
+pub use snapshots::SNAPSHOTS_MOST;
 pub use store::{Store, open};
 pub use superblock::FORMAT_VERSION;

@@ -11,7 +11,7 @@ use crate::extents::be;
 use crate::tree::Cursor;
 
 /// Snapshots of one container: each may cost reclaim one more look at a superseded extent.
-pub(crate) const SNAPSHOTS_MOST: usize = 4096;
+pub const SNAPSHOTS_MOST: usize = 4096;
 
 const KEY_BYTES: usize = 17;
 

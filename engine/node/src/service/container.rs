@@ -70,13 +70,9 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             group: request.group.clone(),
             ..ContainerRecord::default()
         };
-        Records { targets: &self.targets, pool }.put_container(id, record.clone()).await?;
+        let record = self.keep_container(place, record).await?;
         self.handles.open_container(client, place);
-        let answer = self.info(place, &record);
-        self.remember(pool, |entry| {
-            entry.containers.insert(id, record);
-        });
-        Ok(answer)
+        Ok(self.info(place, &record))
     }
 
     /// A container with what it uses.
@@ -141,16 +137,11 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         entry: &Entry,
         record: ContainerRecord,
     ) -> Result<(), Failure> {
-        let records = Records { targets: &self.targets, pool: place.pool };
         if !record.destroying {
-            let marked = ContainerRecord { destroying: true, ..record };
-            records.put_container(place.container, marked.clone()).await?;
-            self.remember(place.pool, |entry| {
-                entry.containers.insert(place.container, marked);
-            });
+            self.keep_container(place, ContainerRecord { destroying: true, ..record }).await?;
         }
         self.collective(place.pool, entry.record.ranks.clone())?.destroy_container(place).await?;
-        records.remove_container(place.container).await?;
+        Records { targets: &self.targets, pool: place.pool }.remove_container(place.container).await?;
         self.remember(place.pool, |entry| {
             entry.containers.remove(&place.container);
         });
@@ -178,6 +169,19 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             )
             .with_resolution(format!("see `daos container list {}` for the containers of the pool", request.pool))),
         }
+    }
+
+    /// Writes a container's record, and remembers it.
+    pub(super) async fn keep_container(
+        &self,
+        place: Place,
+        record: ContainerRecord,
+    ) -> Result<ContainerRecord, Failure> {
+        Records { targets: &self.targets, pool: place.pool }.put_container(place.container, record.clone()).await?;
+        self.remember(place.pool, |entry| {
+            entry.containers.insert(place.container, record.clone());
+        });
+        Ok(record)
     }
 
     /// What is known of a container without asking its shards.

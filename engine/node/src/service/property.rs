@@ -3,11 +3,10 @@
 //! Only what this engine does may be asked for: data always has checksums and is checked by the server, nothing is
 //! redundant yet. A value that would promise more is refused instead of stored.
 
+use store::SNAPSHOTS_MOST;
 use types::{ChecksumKind, Label, Status};
 use wire::fault::Failure;
 use wire::proto::mgmt::Property;
-
-use super::snapshot::SNAPSHOTS_MOST;
 
 /// The property with the kind of checksums.
 const CKSUM: &str = "cksum";
@@ -91,12 +90,12 @@ pub(super) fn checksum_kind(properties: &[Property]) -> Result<ChecksumKind, Fai
     }
 }
 
+/// What a label is, for people.
+pub(super) const LABEL_RULE: &str = "choose 1 to 127 letters, digits and `:._-` that do not read as a UUID";
+
 /// A label, or a failure that says what a label is.
 pub(super) fn parse_label(text: &str) -> Result<Label, Failure> {
-    text.parse::<Label>().map_err(|error| {
-        Failure::new(Status::Invalid, error.to_string())
-            .with_resolution("choose 1 to 127 letters, digits and `:._-` that do not read as a UUID")
-    })
+    text.parse::<Label>().map_err(|error| Failure::new(Status::Invalid, error.to_string()).with_resolution(LABEL_RULE))
 }
 
 fn definition(name: &str) -> Result<(&'static str, &'static str, Values), Failure> {

@@ -7,16 +7,15 @@
 //! The epoch is the latest hybrid time of all shards, asked after the call came: nothing acknowledged before it has a later
 //! epoch, and each shard that has the snapshot gives later epochs to later changes. A change under way meanwhile is in it or not.
 
+use store::SNAPSHOTS_MOST;
 use types::{Label, Place, Status};
 use wire::fault::Failure;
 use wire::proto::service::{ContainerReq, Snapshot, SnapshotCreateReq, SnapshotDestroyReq, SnapshotListResp};
 
 use super::access::{Peers, Targets};
 use super::pool::PoolService;
-use super::record::{ContainerRecord, Records, SnapshotRecord, SnapshotState};
-
-/// Snapshots of one container: the limit of its shards (engine/docs/store.md).
-pub(super) const SNAPSHOTS_MOST: usize = 4096;
+use super::property::LABEL_RULE;
+use super::record::{ContainerRecord, SnapshotRecord, SnapshotState};
 
 /// Epochs tried. One is lost when a shard, short of space, merges its history past the epoch between two messages: twice in a row is rare.
 const TRIES: usize = 8;
@@ -123,15 +122,6 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
         self.keep_container(place, record).await?;
         Ok(answer)
     }
-
-    /// Writes a container's record, and remembers it.
-    async fn keep_container(&self, place: Place, record: ContainerRecord) -> Result<ContainerRecord, Failure> {
-        Records { targets: &self.targets, pool: place.pool }.put_container(place.container, record.clone()).await?;
-        self.remember(place.pool, |entry| {
-            entry.containers.insert(place.container, record.clone());
-        });
-        Ok(record)
-    }
 }
 
 /// How many snapshots a container has, and the epoch of the newest; zero without one.
@@ -145,8 +135,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     name.parse::<Label>().map(|_| ()).map_err(|error| {
-        Failure::new(Status::Invalid, format!("`{name}` cannot name a snapshot: {error}"))
-            .with_resolution("choose 1 to 127 letters, digits and `:._-` that do not read as a UUID")
+        Failure::new(Status::Invalid, format!("`{name}` cannot name a snapshot: {error}")).with_resolution(LABEL_RULE)
     })
 }
 

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use bytes::Bytes;
-use types::{Epoch, Key, ObjectId, Selection, Status};
+use types::{Checksums, Epoch, Key, ObjectId, Selection, Status};
 
 use super::array;
 use super::key::{IndexKey, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, class_of, epoch_of};
@@ -63,8 +63,8 @@ impl RecordAt {
 /// Where a stretch comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The arena; checked.
-    Inline(Bytes),
+    /// The arena; checked. With the stored checksums, when it is the whole of the value.
+    Inline(Bytes, Option<Checksums>),
     /// The data slice; to be read and checked.
     Data(DataPart),
 }
@@ -253,7 +253,9 @@ fn piece(
                 let (offset, length) = (arena.offset_of(bytes), bytes.len() as u64);
                 return Err((Status::Checksum, Some(InlineDamage { record: at, offset, length })));
             }
-            Source::Inline(Bytes::copy_from_slice(&bytes[from as usize..to as usize]))
+            let wanted = &bytes[from as usize..to as usize];
+            let whole = wanted.len() == bytes.len();
+            Source::Inline(Bytes::copy_from_slice(wanted), whole.then(|| checksums.to_owned()))
         }
         Record::Data { length, block, checksums, .. } => Source::Data(DataPart::of(length, block, checksums, from, to)),
         Record::Hole { .. } | Record::Size { .. } => unreachable!("only extents are left when an array is resolved"),

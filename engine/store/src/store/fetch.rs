@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
 use media::{Buffer, IoKind, Role};
-use types::{Address, CHECKSUM_CHUNK_BYTES, ChecksumKind, Epoch, Outcome, Place, Segment, Selection, Status};
+use types::{
+    Address, CHECKSUM_CHUNK_BYTES, ChecksumKind, Checksums, Epoch, Outcome, Place, Segment, Selection, Status,
+};
 
 use super::damage::Finding;
 use super::execute::Stop;
@@ -109,7 +111,7 @@ impl Store {
         let parts: Vec<Option<Bytes>> = pieces
             .iter()
             .map(|piece| match &piece.source {
-                Source::Inline(bytes) => Some(bytes.clone()),
+                Source::Inline(bytes, _) => Some(bytes.clone()),
                 Source::Data(_) => None,
             })
             .collect();
@@ -143,7 +145,7 @@ impl Store {
             .enumerate()
             .filter_map(|(index, piece)| match &piece.source {
                 Source::Data(part) => Some((index, part.offset, part.length)),
-                Source::Inline(_) => None,
+                Source::Inline(..) => None,
             })
             .collect();
         for (piece, offset, length) in wanted {
@@ -234,30 +236,71 @@ impl Store {
     fn assemble(&mut self, read: Read) -> Reply {
         let Read { kind, pieces, parts, .. } = read;
         let mut segments: Vec<Segment> = Vec::with_capacity(pieces.len());
-        let mut joining: Option<(u64, BytesMut)> = None;
+        let mut last: Option<Small> = None;
         for (piece, part) in pieces.into_iter().zip(parts) {
             let bytes = part.expect("every piece has its bytes");
             self.stats.bytes_read += bytes.len() as u64;
-            if let Some((start, joined)) = &mut joining {
-                if *start + joined.len() as u64 == piece.offset
-                    && (bytes.len() < JOIN_BYTES || joined.len() < JOIN_BYTES)
-                {
-                    joined.extend_from_slice(&bytes);
-                    continue;
+            if let Some(small) = &mut last
+                && small.end() == piece.offset
+                && (bytes.len() < JOIN_BYTES || small.bytes().len() < JOIN_BYTES)
+            {
+                small.join(&bytes);
+                continue;
+            }
+            segments.extend(last.take().map(|small| small.into_segment(kind)));
+            let offset = piece.offset;
+            match stored_checksums(piece, bytes.len()) {
+                Some(checksums) if bytes.len() < JOIN_BYTES => {
+                    last = Some(Small::Stored(Segment { offset, checksums, data: bytes }));
                 }
-                let (start, joined) = joining.take().expect("it was there");
-                segments.push(segment(kind, start, joined.freeze()));
-            }
-            if bytes.len() < JOIN_BYTES {
-                joining = Some((piece.offset, BytesMut::from(&bytes[..])));
-            } else {
-                segments.push(whole(kind, &piece, bytes));
+                None if bytes.len() < JOIN_BYTES => last = Some(Small::Copied(offset, BytesMut::from(&bytes[..]))),
+                Some(checksums) => segments.push(Segment { offset, checksums, data: bytes }),
+                None => segments.push(segment(kind, offset, bytes)),
             }
         }
-        if let Some((start, joined)) = joining {
-            segments.push(segment(kind, start, joined.freeze()));
-        }
+        segments.extend(last.map(|small| small.into_segment(kind)));
         Reply::Operated(Ok(Outcome::Fetched(segments)))
+    }
+}
+
+/// A small stretch that the next one may be joined to. Most stay alone, and are given as they were found.
+enum Small {
+    /// A whole value with its stored checksums.
+    Stored(Segment),
+    /// From this offset on. A part is copied, so that a few bytes do not hold on to all that was read for them.
+    Copied(u64, BytesMut),
+}
+
+impl Small {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Small::Stored(segment) => &segment.data,
+            Small::Copied(_, bytes) => bytes,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        let (Small::Stored(Segment { offset, .. }) | Small::Copied(offset, _)) = self;
+        offset + self.bytes().len() as u64
+    }
+
+    fn join(&mut self, more: &[u8]) {
+        match self {
+            Small::Stored(segment) => {
+                let mut bytes = BytesMut::with_capacity(segment.data.len() + more.len());
+                bytes.extend_from_slice(&segment.data);
+                bytes.extend_from_slice(more);
+                *self = Small::Copied(segment.offset, bytes);
+            }
+            Small::Copied(_, bytes) => bytes.extend_from_slice(more),
+        }
+    }
+
+    fn into_segment(self, kind: ChecksumKind) -> Segment {
+        match self {
+            Small::Stored(segment) => segment,
+            Small::Copied(offset, bytes) => segment(kind, offset, bytes.freeze()),
+        }
     }
 }
 
@@ -265,13 +308,11 @@ fn segment(kind: ChecksumKind, offset: u64, data: Bytes) -> Segment {
     Segment { offset, checksums: erasure::checksums(kind, &data), data }
 }
 
-/// A segment of one piece; stored checksums are handed on where they cover the same bytes.
-fn whole(kind: ChecksumKind, piece: &Piece, data: Bytes) -> Segment {
-    match &piece.source {
-        Source::Data(DataPart { skip: 0, length, checksums, .. }) if *length == data.len() => {
-            Segment { offset: piece.offset, checksums: checksums.clone(), data }
-        }
-        _ => segment(kind, piece.offset, data),
+/// The stored checksums of a piece, where they cover its `length` bytes and no others.
+fn stored_checksums(piece: Piece, length: usize) -> Option<Checksums> {
+    match piece.source {
+        Source::Inline(_, checksums) => checksums,
+        Source::Data(part) => (part.skip == 0 && part.length == length).then_some(part.checksums),
     }
 }
 
