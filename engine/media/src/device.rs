@@ -23,7 +23,8 @@ impl Role {
 /// One role's slice of a device, as seen by one target: byte 0 is the first byte of the slice.
 ///
 /// Offsets and buffer lengths are multiples of [`crate::BLOCK_BYTES`]. A write is durable only after a later `flush`
-/// returns. After a failed flush nothing is known about earlier writes: the owner must stop using the device.
+/// returns. After a failed flush nothing is known about earlier writes: the owner must stop using the device, and no other
+/// slice of it can be flushed any more.
 pub trait Device: Send {
     /// Bytes in the slice.
     fn length(&self) -> u64;

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 
@@ -50,6 +51,8 @@ pub struct OpenDevice {
     length: u64,
     direct: bool,
     mapping: Option<Mapping>,
+    /// A flush failed. The system tells that once, to whoever flushed; what others wrote may be lost with it.
+    lost: AtomicBool,
 }
 
 impl OpenDevice {
@@ -127,7 +130,7 @@ impl OpenDevice {
             Err((_, error)) => return Err(failed("lock", error.into())),
         };
         let length = length_of(&file).map_err(|source| failed("measure", source))?;
-        Ok(OpenDevice { file, path: path.to_owned(), length, direct, mapping: None })
+        Ok(OpenDevice { file, path: path.to_owned(), length, direct, mapping: None, lost: AtomicBool::new(false) })
     }
 
     /// Where it is.
@@ -167,14 +170,32 @@ impl OpenDevice {
     }
 
     /// Makes all completed writes durable; those of the calling thread, when the device is mapped.
+    ///
+    /// After one failure every flush of the device fails, whoever asks and whatever the system says then.
     pub fn sync(&self) -> io::Result<()> {
         match &self.mapping {
             Some(mapping) => {
                 mapping.flush();
                 Ok(())
             }
-            None => self.file.sync_data(),
+            None => self.flushed(self.file.sync_data()),
         }
+    }
+
+    /// What a flush that the system answered with `result` means: of use only when none failed before.
+    pub(crate) fn flushed<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        let done = result.inspect_err(|error| {
+            // One that was called off did not begin.
+            if error.raw_os_error() != Some(libc::ECANCELED) {
+                self.lost.store(true, Ordering::SeqCst);
+            }
+        })?;
+        if self.lost.load(Ordering::SeqCst) {
+            let text =
+                format!("an earlier flush of `{}` failed, so what it wrote before is in doubt", self.path.display());
+            return Err(io::Error::other(text));
+        }
+        Ok(done)
     }
 
     /// A part of it, as a device of its own.
@@ -269,6 +290,18 @@ mod tests {
         assert_eq!((&read[..5], &read[4096..4102]), (&b"first"[..], &b"second"[..]));
         assert!(first.write(8192, &Buffer::padded(b"x")).is_err());
         assert!(first.read(u64::MAX - 1, &mut read).is_err());
+    }
+
+    #[test]
+    fn after_a_failed_flush_no_slice_of_the_device_can_flush() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = Arc::new(OpenDevice::create(&folder.path().join("bdev"), 64 << 10).unwrap());
+        let mut other = device.slice(4096, 8192);
+        other.flush().unwrap();
+        let told = device.flushed::<()>(Err(io::Error::from_raw_os_error(libc::EIO))).unwrap_err();
+        assert_eq!(told.raw_os_error(), Some(libc::EIO));
+        let after = other.flush().unwrap_err().to_string();
+        assert!(after.contains("an earlier flush") && after.contains("bdev"), "{after}");
     }
 
     #[test]

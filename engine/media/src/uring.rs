@@ -29,7 +29,7 @@ const DROP_WAITS: usize = 100;
 enum Slot {
     Read { id: u64, buffer: Buffer, _slice: FileSlice },
     Write { id: u64, buffer: Buffer, _slice: FileSlice },
-    Flush { id: u64, _slice: FileSlice },
+    Flush { id: u64, slice: FileSlice },
     Receive { token: u64, buffer: ReceiveBuffer, _socket: Arc<OwnedFd> },
     Send { token: u64, chunks: VecDeque<bytes::Bytes>, message: Box<Message>, _socket: Arc<OwnedFd> },
     Wake { counter: Box<[u8; 8]> },
@@ -118,7 +118,7 @@ impl Uring {
             }
             IoKind::Flush => {
                 let entry = opcode::Fsync::new(descriptor).flags(types::FsyncFlags::DATASYNC).build();
-                (entry, Slot::Flush { id, _slice: slice })
+                (entry, Slot::Flush { id, slice })
             }
         };
         self.submit(entry, slot);
@@ -207,7 +207,9 @@ impl Uring {
                 let result = whole(buffer.len(), io::ErrorKind::WriteZero).map(|()| Some(buffer));
                 Event::Device(Done { id, result })
             }
-            Slot::Flush { id, .. } => Event::Device(Done { id, result: outcome.map(|_| None) }),
+            Slot::Flush { id, slice } => {
+                Event::Device(Done { id, result: slice.device().flushed(outcome).map(|_| None) })
+            }
             Slot::Receive { token, buffer, .. } => Event::Received { token, result: outcome, buffer },
             Slot::Send { token, chunks, message, .. } => {
                 drop(message);
