@@ -122,6 +122,9 @@ impl Uring {
             }
         };
         self.submit(entry, slot);
+        // One by one: the device is at the first while the next ones are made. Those that are given together are held back by the kernel until all
+        // are there, and then neither the device nor the processor has work while the other has.
+        self.submit_backlog();
     }
 
     /// Receives up to the length of `buffer`.
@@ -236,6 +239,14 @@ impl Uring {
         self.slots[index] = Some(slot);
         self.in_flight += 1;
         self.backlog.push_back(entry.user_data(index as u64));
+    }
+
+    /// Gives what is held back to the kernel, as far as it takes it now; the rest follows at the next wait.
+    fn submit_backlog(&mut self) {
+        if !self.backlog.is_empty() {
+            self.push_backlog();
+            let _ = self.ring.submit();
+        }
     }
 
     fn push_backlog(&mut self) {

@@ -96,7 +96,11 @@ fn fetch(address: Address) -> Operation {
 
 /// Any of `count` numbers, one after the other.
 fn any(n: u64, count: u64) -> u64 {
-    n.wrapping_mul(0xd134_2543_de82_ef95).rotate_left(29) % count
+    // SplitMix64: as if drawn, and the same each time.
+    let mut mixed = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) % count
 }
 
 /// 1 MiB at a time, as much under way as fio has.
@@ -150,7 +154,7 @@ fn blocks(driver: &mut Driver, limit: Duration) -> Result<(), String> {
 fn small(driver: &mut Driver, limit: Duration) -> Result<(), String> {
     let value = Value::new(100);
     let mut keys = 0;
-    for (object, depth) in [(7, 1), (6, 64), (5, 256)] {
+    for (object, depth) in [(7, 1), (6, 64), (8, 256), (5, 512)] {
         let load = Load { depth, count: 1_000_000, limit };
         let measured = driver.run(&load, |n| value.update(address(object, n), Shape::Single))?;
         keys = measured.done;
