@@ -68,7 +68,8 @@ impl Driven {
         true
     }
 
-    fn device(&mut self, io: &Io) -> &mut dyn Device {
+    /// The device of a command.
+    pub fn device(&mut self, io: &Io) -> &mut dyn Device {
         match io.role {
             Role::Wal => &mut *self.devices.wal,
             Role::Meta => &mut *self.devices.meta,

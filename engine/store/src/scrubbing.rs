@@ -3,8 +3,8 @@
 use crate::arena::Arena;
 use crate::catalog::Pool;
 
-const POOL_SCRUB_MODE_AT: u64 = 56;
-const POOL_SCRUB_PERIOD_AT: u64 = 60;
+pub(crate) const POOL_SCRUB_MODE_AT: u64 = 56;
+pub(crate) const POOL_SCRUB_PERIOD_AT: u64 = 60;
 
 /// When the scrubber reads a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -471,3 +471,42 @@ fn each_kind_of_operation_counts_under_its_own_name() {
     assert_eq!((stats.updates, stats.reads, stats.lists, stats.punches), (1, 2, 3, 2), "{stats:?}");
     assert_eq!((stats.bytes_written, stats.bytes_read, stats.checksum_errors), (100, 100, 1), "{stats:?}");
 }
+
+#[test]
+fn many_small_changes_do_not_multiply_what_a_fetch_reads() {
+    let mut target = Target::new();
+    let length = 512 << 10;
+    let mut wanted = data(length, 1).to_vec();
+    target.update("d", "a", ARRAY, &Bytes::from(wanted.clone())).unwrap();
+    for start in (64..length).step_by(256) {
+        let small = data(32, start as u64);
+        target.update("d", "a", Shape::array(start as u64), &small).unwrap();
+        wanted[start..start + small.len()].copy_from_slice(&small);
+    }
+    target.reopen();
+    let fetch = Operation::Fetch {
+        address: address("d", "a"),
+        selection: Selection::Array { offset: 0, length: length as u64 },
+        epoch: Epoch::MAX,
+    };
+    let (read, _, answers) = target.watch_reads(std::slice::from_ref(&fetch));
+    assert!(read >= length && read <= 2 * length, "{read} bytes read for {length}");
+    let Ok(Outcome::Fetched(segments)) = &answers[0] else { panic!("{answers:?}") };
+    let found: Vec<u8> = segments.iter().flat_map(|segment| segment.data.to_vec()).collect();
+    assert!(found == wanted, "the newest bytes everywhere");
+    target.check();
+}
+
+#[test]
+fn reads_beyond_a_bound_wait_for_their_turn() {
+    let mut target = Target::with(geometry(16 * MIB, 32 * MIB, 160 * MIB), 12 * MIB, 160 * MIB);
+    let large = data(MAX_VALUE_BYTES, 5);
+    target.update("d", "a", Shape::Single, &large).unwrap();
+    let fetch = Operation::Fetch { address: address("d", "a"), selection: Selection::Single, epoch: Epoch::MAX };
+    let (read, at_once, answers) = target.watch_reads(&vec![fetch; 7]);
+    assert_eq!((read, at_once), (7 * MAX_VALUE_BYTES, 2 * MAX_VALUE_BYTES));
+    for answer in answers {
+        let Ok(Outcome::Fetched(segments)) = answer else { panic!("a fetch was refused") };
+        assert!(segments.len() == 1 && segments[0].data == large);
+    }
+}

@@ -22,15 +22,26 @@ pub(crate) enum Origin {
 struct Waiting {
     connection: u64,
     tag: u64,
+    /// Of the request and of the answers so far.
     bytes: usize,
+    /// What the reply can still carry.
+    room: usize,
     left: usize,
     answers: Vec<Option<Answer>>,
+}
+
+/// What became of an answer.
+pub(crate) struct Answered {
+    /// Bytes that it keeps in memory until its frame is complete.
+    pub(crate) kept: usize,
+    /// The frame, when this was its last answer.
+    pub(crate) finished: Option<Finished>,
 }
 
 /// A frame whose answers are complete.
 pub(crate) struct Finished {
     pub(crate) connection: u64,
-    /// Bytes of the request, which no longer count as in flight.
+    /// Bytes of the request and of what was kept of its answers, which no longer count as in flight.
     pub(crate) bytes: usize,
     /// The reply frame.
     pub(crate) chunks: Vec<Bytes>,
@@ -46,7 +57,9 @@ pub(crate) struct Requests {
 impl Requests {
     /// Registers a frame of `count` operations; its operations get tokens by [`Requests::token`].
     pub(crate) fn frame(&mut self, connection: u64, tag: u64, count: usize, bytes: usize) -> u64 {
-        self.frames.add(Waiting { connection, tag, bytes, left: count, answers: vec![None; count] })
+        // Every answer has its fixed part, whatever it is; so one without more always fits, and what is done is never told as refused.
+        let room = MAX_BODY_BYTES.saturating_sub(FIXED_BYTES * count);
+        self.frames.add(Waiting { connection, tag, bytes, room, left: count, answers: vec![None; count] })
     }
 
     /// A new token whose reply goes to `origin`.
@@ -59,24 +72,30 @@ impl Requests {
         self.origins.remove(token.0).expect("the store answers each token once")
     }
 
-    /// Puts an answer into its frame; gives the frame when it was the last.
-    pub(crate) fn answer(&mut self, frame: u64, index: usize, answer: Answer) -> Option<Finished> {
+    /// Puts an answer into its frame.
+    ///
+    /// Several fetches of one frame may find more than a reply can carry: those that no longer fit are answered with
+    /// [`Status::TooBig`] and can be asked for on their own.
+    pub(crate) fn answer(&mut self, frame: u64, index: usize, answer: Answer) -> Answered {
         let waiting = self.frames.get_mut(frame).expect("a frame waits until its last answer");
+        let carried = carried(&answer);
+        let (answer, kept) = if carried <= waiting.room { (answer, carried) } else { (Err(Status::TooBig), 0) };
+        waiting.room -= kept;
+        waiting.bytes += kept;
         waiting.answers[index] = Some(answer);
         waiting.left -= 1;
         if waiting.left > 0 {
-            return None;
+            return Answered { kept, finished: None };
         }
         let waiting = self.frames.remove(frame).expect("it was there just now");
-        let mut answers: Vec<Answer> =
-            waiting.answers.into_iter().map(|answer| answer.expect("none is left")).collect();
-        bound(&mut answers);
+        let answers: Vec<Answer> = waiting.answers.into_iter().map(|answer| answer.expect("none is left")).collect();
         let count = answers.len() as u16;
-        Some(Finished {
+        let finished = Finished {
             connection: waiting.connection,
             bytes: waiting.bytes,
             chunks: encode_answers(&answers).into_frame(Kind::Reply, waiting.tag, count),
-        })
+        };
+        Answered { kept, finished: Some(finished) }
     }
 
     /// True when nothing waits.
@@ -85,32 +104,22 @@ impl Requests {
     }
 }
 
-/// Several fetches of one frame may find more than a reply can carry: those that no longer fit are answered with
-/// [`Status::TooBig`] and can be asked for on their own.
-fn bound(answers: &mut [Answer]) {
-    /// Fixed part of any answer.
-    const FIXED_BYTES: usize = 64;
-    // Every answer has its fixed part, whatever it is; so one without more always fits, and what is done is never told as refused.
-    let mut total = FIXED_BYTES * answers.len();
-    for answer in answers {
-        let variable = match answer {
-            Ok(Outcome::Fetched(segments)) => segments
-                .iter()
-                .map(|segment| FIXED_BYTES + segment.checksums.as_bytes().len() + segment.data.len())
-                .sum(),
-            Ok(Outcome::Listed { names, .. }) => names.iter().map(|name| 2 + name.len()).sum(),
-            Ok(Outcome::Extents { stretches, .. }) => stretches.len() * size_of::<Stretch>(),
-            Ok(Outcome::Found { dkey, akey, .. }) => {
-                let names = [dkey, akey].into_iter().flatten();
-                size_of::<Stretch>() + names.map(|name| 2 + name.len()).sum::<usize>()
-            }
-            Ok(Outcome::Changed(_) | Outcome::Size(_)) | Err(_) => 0,
-        };
-        if total + variable <= MAX_BODY_BYTES {
-            total += variable;
-        } else if variable > 0 {
-            *answer = Err(Status::TooBig);
+/// Fixed part of any answer.
+const FIXED_BYTES: usize = 64;
+
+/// Bytes of a reply that an answer takes beyond its fixed part.
+fn carried(answer: &Answer) -> usize {
+    match answer {
+        Ok(Outcome::Fetched(segments)) => {
+            segments.iter().map(|segment| FIXED_BYTES + segment.checksums.as_bytes().len() + segment.data.len()).sum()
         }
+        Ok(Outcome::Listed { names, .. }) => names.iter().map(|name| 2 + name.len()).sum(),
+        Ok(Outcome::Extents { stretches, .. }) => stretches.len() * size_of::<Stretch>(),
+        Ok(Outcome::Found { dkey, akey, .. }) => {
+            let names = [dkey, akey].into_iter().flatten();
+            size_of::<Stretch>() + names.map(|name| 2 + name.len()).sum::<usize>()
+        }
+        Ok(Outcome::Changed(_) | Outcome::Size(_)) | Err(_) => 0,
     }
 }
 
@@ -125,9 +134,9 @@ mod tests {
         let frame = requests.frame(9, 77, 2, 500);
         let tokens: Vec<Token> = (0..2).map(|index| requests.token(Origin::Frame { frame, index })).collect();
         assert!(matches!(requests.take(tokens[1]), Origin::Frame { index: 1, .. }));
-        assert!(requests.answer(frame, 1, Err(Status::Busy)).is_none());
+        assert!(requests.answer(frame, 1, Err(Status::Busy)).finished.is_none());
         assert!(matches!(requests.take(tokens[0]), Origin::Frame { index: 0, .. }));
-        let finished = requests.answer(frame, 0, Ok(Outcome::Changed(Epoch(3)))).unwrap();
+        let finished = requests.answer(frame, 0, Ok(Outcome::Changed(Epoch(3)))).finished.unwrap();
         assert_eq!((finished.connection, finished.bytes), (9, 500));
         let bytes = Bytes::from(finished.chunks.concat());
         let answers = wire::operation::decode_answers(bytes.slice(wire::frame::HEADER_BYTES..), 2).unwrap();
@@ -144,17 +153,33 @@ mod tests {
                 data: Bytes::from(vec![0; length]),
             }]))
         };
-        let mut answers = vec![large(types::MAX_VALUE_BYTES), large(types::MAX_VALUE_BYTES), large(100)];
-        bound(&mut answers);
+        let reply = |answers: Vec<Answer>| {
+            let mut requests = Requests::default();
+            let frame = requests.frame(1, 1, answers.len(), 500);
+            let mut kept = 500;
+            for (index, answer) in answers.into_iter().enumerate() {
+                let answered = requests.answer(frame, index, answer);
+                kept += answered.kept;
+                if let Some(finished) = answered.finished {
+                    assert_eq!(finished.bytes, kept, "all that was kept is let go");
+                    return Bytes::from(finished.chunks.concat()).slice(wire::frame::HEADER_BYTES..);
+                }
+            }
+            unreachable!("the last answer ends it")
+        };
+        let body = reply(vec![large(types::MAX_VALUE_BYTES), large(types::MAX_VALUE_BYTES), large(100)]);
+        let answers = wire::operation::decode_answers(body, 3).unwrap();
         assert!(answers[0].is_ok() && answers[1] == Err(Status::TooBig) && answers[2].is_ok());
         // Full to the last byte, and then only answers that carry nothing: they are told, and the reply is within its limit.
-        let names = |length: usize| Ok(Outcome::Listed { names: vec![Bytes::from(vec![b'n'; length])], more: false });
+        const NAME: usize = 4000;
+        let names = |count| Ok(Outcome::Listed { names: vec![Bytes::from(vec![b'n'; NAME]); count], more: false });
         let mut answers = vec![large(types::MAX_VALUE_BYTES)];
-        answers.extend((0..62).map(|n| Ok(Outcome::Changed(Epoch(n)))));
-        let left = MAX_BODY_BYTES - types::MAX_VALUE_BYTES - 64 * 64 - 64;
-        answers.extend(std::iter::repeat_n(names(4000), left / 4002));
-        bound(&mut answers);
-        assert!(answers[..63].iter().all(Result::is_ok));
-        assert!(encode_answers(&answers).length() <= MAX_BODY_BYTES);
+        answers.extend((0..31).map(|n| Ok(Outcome::Changed(Epoch(n)))));
+        let left = MAX_BODY_BYTES - types::MAX_VALUE_BYTES - FIXED_BYTES * 65;
+        answers.extend((0..32).map(|_| names(left / 32 / (2 + NAME))));
+        let count = answers.len() as u16;
+        let body = reply(answers);
+        assert!(body.len() <= MAX_BODY_BYTES);
+        assert!(wire::operation::decode_answers(body, count).unwrap().iter().all(Result::is_ok));
     }
 }

@@ -23,7 +23,7 @@ use crate::request::{Origin, Requests};
 const TICK: Duration = Duration::from_millis(5);
 /// The longest sleep without any work.
 const IDLE: Duration = Duration::from_secs(1);
-/// Bytes of requests in work at once on one target. Receiving pauses beyond it, so memory is bounded by this and one frame
+/// Bytes of requests in work, and of answers that wait for the others of their frame, at once on one target. Receiving pauses beyond it, so memory is bounded by this and one frame
 /// per connection.
 const MAX_WORK_BYTES: usize = 256 << 20;
 /// Operations taken from one connection before the ring is looked at again: with more, the device would wait for the processor, and the
@@ -357,7 +357,9 @@ impl<R: Fn(Report)> Loop<R> {
                     // Only `Operate` commands come from frames.
                     other => unreachable!("an operation was answered with {other:?}"),
                 };
-                let Some(finished) = self.requests.answer(frame, index, answer) else { return };
+                let answered = self.requests.answer(frame, index, answer);
+                self.work_bytes += answered.kept;
+                let Some(finished) = answered.finished else { return };
                 self.work_bytes -= finished.bytes;
                 if self.paused && self.work_bytes <= MAX_WORK_BYTES {
                     self.paused = false;

@@ -20,13 +20,15 @@ use crate::arena::header::{
     PROMISED_DATA_AT, SERIAL_AT, VERSION_AT,
 };
 use crate::catalog::{
-    CATALOG, CONTAINER_DKEY_TOMBSTONES_AT, CONTAINER_HISTORY_AT, CONTAINER_OBJECT_TOMBSTONES_AT, CONTAINER_POOL_AT,
-    CONTAINER_RECORD_SIZES_AT, CONTAINER_ROOT_AT, CONTAINER_USED_ARENA_AT, CONTAINER_USED_DATA_AT,
-    POOL_PROMISED_ARENA_AT, POOL_PROMISED_DATA_AT, POOL_SERIAL_AT, POOL_USED_ARENA_AT, POOL_USED_DATA_AT,
+    CATALOG, CONTAINER_CHECKSUM_KIND_AT, CONTAINER_DKEY_TOMBSTONES_AT, CONTAINER_HISTORY_AT,
+    CONTAINER_OBJECT_TOMBSTONES_AT, CONTAINER_POOL_AT, CONTAINER_RECORD_SIZES_AT, CONTAINER_ROOT_AT,
+    CONTAINER_USED_ARENA_AT, CONTAINER_USED_DATA_AT, POOL_PROMISED_ARENA_AT, POOL_PROMISED_DATA_AT, POOL_SERIAL_AT,
+    POOL_USED_ARENA_AT, POOL_USED_DATA_AT,
 };
 use crate::checkpoint::{Layout, NO_SLOT};
 use crate::extents::{BY_OFFSET, Extent, LIMBO};
 use crate::index::Record;
+use crate::scrubbing::{POOL_SCRUB_MODE_AT, POOL_SCRUB_PERIOD_AT};
 use crate::settings::Devices;
 use crate::superblock::{FORMAT_VERSION, Superblock, fragment};
 
@@ -316,6 +318,8 @@ fn pool_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<Item> 
         ("promised_data_bytes", number(POOL_PROMISED_DATA_AT)),
         ("used_arena_bytes", number(POOL_USED_ARENA_AT)),
         ("used_data_bytes", number(POOL_USED_DATA_AT)),
+        ("scrub", Value::Number((image.u32_at(record + POOL_SCRUB_MODE_AT) & 0xff).into())),
+        ("scrub_period_s", Value::Number(image.u32_at(record + POOL_SCRUB_PERIOD_AT).into())),
     ])
 }
 
@@ -337,6 +341,7 @@ fn container_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<I
         ("object_tombstones", number(CONTAINER_OBJECT_TOMBSTONES_AT)),
         ("dkey_tombstones", number(CONTAINER_DKEY_TOMBSTONES_AT)),
         ("record_sizes", number(CONTAINER_RECORD_SIZES_AT)),
+        ("checksum_kind", Value::Number((image.u32_at(record + CONTAINER_CHECKSUM_KIND_AT) & 0xff).into())),
         ("history_from", Value::Hex(image.u64_at(record + CONTAINER_HISTORY_AT))),
     ])
 }

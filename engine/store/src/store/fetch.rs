@@ -1,86 +1,22 @@
 //! Fetches: what is read from the data slice, checked, and put together.
 
-use std::collections::HashMap;
-
 use bytes::{Bytes, BytesMut};
 use media::{Buffer, IoKind, Role};
-use types::{
-    Address, CHECKSUM_CHUNK_BYTES, ChecksumKind, Checksums, Epoch, Outcome, Place, Segment, Selection, Status,
-};
+use types::{Address, CHECKSUM_CHUNK_BYTES, ChecksumKind, Checksums, Epoch, Outcome, Segment, Selection, Status};
 
 use super::damage::Finding;
 use super::execute::Stop;
 use super::io::Purpose;
+use super::reads::Read;
 use super::{Store, Waiter};
 use crate::catalog::Container;
 use crate::command::{Reply, Token};
 use crate::health::{Event, Health};
-use crate::index::{DataPart, IndexKey, InlineDamage, Piece, Source, View};
+use crate::index::{DataPart, InlineDamage, Piece, Source, View};
 use crate::probe::Probe;
 
 /// Stretches below this that lie side by side become one segment: copying them costs less than carrying them apart.
 const JOIN_BYTES: usize = CHECKSUM_CHUNK_BYTES;
-
-/// Reads under way.
-#[derive(Default)]
-pub(super) struct Reads {
-    next: u64,
-    active: HashMap<u64, Read>,
-    /// Numbers of active reads, to find the oldest.
-    order: std::collections::BTreeSet<u64>,
-}
-
-struct Read {
-    token: Token,
-    place: Place,
-    /// The prefix of the akey in the index.
-    akey: IndexKey,
-    /// The kind of checksums that the segments get.
-    kind: ChecksumKind,
-    pieces: Vec<Piece>,
-    /// The bytes of each piece, once there.
-    parts: Vec<Option<Bytes>>,
-    missing: usize,
-    failure: Option<Status>,
-}
-
-impl Reads {
-    /// Numbers a read: what is freed from now on may be reused only after [`Reads::end`].
-    pub(super) fn begin(&mut self) -> u64 {
-        let number = self.next;
-        self.next += 1;
-        self.order.insert(number);
-        number
-    }
-
-    pub(super) fn end(&mut self, number: u64) {
-        self.order.remove(&number);
-    }
-
-    /// The number that the next read will have.
-    pub(super) fn next(&self) -> u64 {
-        self.next
-    }
-
-    /// True while a read is under way.
-    pub(super) fn is_busy(&self) -> bool {
-        !self.order.is_empty()
-    }
-
-    /// The oldest read under way, or the next one.
-    pub(super) fn oldest(&self) -> u64 {
-        self.order.first().copied().unwrap_or(self.next)
-    }
-}
-
-/// A buffer that a reply shares without copying.
-struct Owned(Buffer);
-
-impl AsRef<[u8]> for Owned {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
 
 impl Store {
     pub(super) fn fetch(
@@ -108,17 +44,9 @@ impl Store {
             }
         };
         let from_data = pieces.iter().any(|piece| matches!(piece.source, Source::Data(_)));
-        let parts: Vec<Option<Bytes>> = pieces
-            .iter()
-            .map(|piece| match &piece.source {
-                Source::Inline(bytes, _) => Some(bytes.clone()),
-                Source::Data(_) => None,
-            })
-            .collect();
-        let missing = parts.iter().filter(|part| part.is_none()).count();
         let kind = container.checksum_kind(&self.arena);
         let place = container.place(&self.arena);
-        let read = Read { token, place, akey, kind, pieces, parts, missing, failure: None };
+        let read = Read::new(token, place, akey, kind, pieces);
         if !from_data {
             let reply = self.assemble(read);
             self.reply_read(seen, token, reply);
@@ -128,76 +56,65 @@ impl Store {
         if self.health != Health::Healthy && seen > self.log.durable_epoch() {
             return Err(Status::Io.into());
         }
-        let number = self.reads.begin();
-        self.reads.active.insert(number, read);
+        let number = self.reads.add(read);
         if self.log.hold(seen, Waiter::Read(number)).is_some() {
             self.start_read(number);
         }
         Ok(())
     }
 
-    /// Emits the device reads of a fetch.
+    /// Begins the device reads of a fetch.
     pub(super) fn start_read(&mut self, number: u64) {
-        let Some(read) = self.reads.active.get(&number) else { return };
-        let wanted: Vec<(usize, u64, usize)> = read
-            .pieces
-            .iter()
-            .enumerate()
-            .filter_map(|(index, piece)| match &piece.source {
-                Source::Data(part) => Some((index, part.offset, part.length)),
-                Source::Inline(..) => None,
-            })
-            .collect();
-        for (piece, offset, length) in wanted {
-            let command = IoKind::Read { offset, buffer: Buffer::used(length) };
-            self.emit(Role::Data, command, Purpose::Read { read: number, piece, again: false });
+        self.reads.ask(number);
+        self.load_more();
+    }
+
+    /// Emits device reads that were asked for, as many as may be under way at once.
+    fn load_more(&mut self) {
+        while let Some((read, load, offset, length)) = self.reads.next_load() {
+            self.emit_load(read, load, false, (offset, length));
         }
     }
 
+    fn emit_load(&mut self, read: u64, load: usize, again: bool, (offset, length): (u64, usize)) {
+        let command = IoKind::Read { offset, buffer: Buffer::used(length) };
+        self.emit(Role::Data, command, Purpose::Read { read, load, again });
+    }
+
     /// A device read of a fetch completed. What does not match its checksum is read once more: the damage may have been on the way.
-    pub(super) fn read_done(
-        &mut self,
-        number: u64,
-        index: usize,
-        again: bool,
-        result: std::io::Result<Option<Buffer>>,
-    ) {
+    pub(super) fn read_done(&mut self, number: u64, load: usize, again: bool, result: std::io::Result<Option<Buffer>>) {
         let Some(read) = self.reads.active.get_mut(&number) else { return };
-        let Source::Data(part) = &read.pieces[index].source else { return };
+        let part = read.part_of(load);
         let (offset, length) = (part.offset, part.length);
         let mut damage = None;
         match result {
             Ok(Some(buffer)) => match check(part, &buffer) {
                 Ok(()) => {
-                    let wanted = part.skip..part.skip + read.pieces[index].length as usize;
-                    read.parts[index] = Some(Bytes::from_owner(Owned(buffer)).slice(wanted));
+                    read.loaded(load, buffer);
                     if again {
                         self.event(Event::Unsteady { offset, length: length as u64 });
                     }
                 }
                 Err(_) if !again => {
                     Probe::ReadAgain.hit();
-                    let command = IoKind::Read { offset, buffer: Buffer::used(length) };
-                    self.emit(Role::Data, command, Purpose::Read { read: number, piece: index, again: true });
+                    self.emit_load(number, load, true, (offset, length));
                     return;
                 }
                 Err(at) => {
                     Probe::ChecksumRefused.hit();
                     read.failure = Some(Status::Checksum);
-                    let key = read.pieces[index].record.key(read.akey.clone()).as_bytes().to_vec();
+                    let (place, key) = (read.place, read.record_of(load));
                     let (offset, length) = (offset + at as u64, (length - at).min(CHECKSUM_CHUNK_BYTES) as u64);
-                    let finding = Finding { place: read.place, key, inline: false, offset, length, scrubbed: false };
-                    damage = Some(finding);
+                    damage = Some(Finding { place, key, inline: false, offset, length, scrubbed: false });
                 }
             },
             Ok(None) => self.read_failed(number, offset, String::from("no bytes came back")),
             Err(error) => self.read_failed(number, offset, error.to_string()),
         }
-        let Some(read) = self.reads.active.get_mut(&number) else { return };
-        read.missing -= 1;
-        if read.missing == 0 {
+        if self.reads.load_done(number, length) {
             self.finish_read(number);
         }
+        self.load_more();
         // Last: looking for what is to be marked may meet a page that cannot be read, and the answer must not be lost with it.
         if let Some(finding) = damage {
             self.found(finding);

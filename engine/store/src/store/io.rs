@@ -24,8 +24,8 @@ const RELEASES_PER_TRANSACTION: usize = 16;
 pub(super) enum Purpose {
     /// So many values of this log group.
     Data { group: u64, values: u32 },
-    /// A stretch of a fetch, `again` when it did not match its checksum.
-    Read { read: u64, piece: usize, again: bool },
+    /// A device read of a fetch, `again` when it did not match its checksum.
+    Read { read: u64, load: usize, again: bool },
     /// A stretch of the scrubber, by its number among the reads.
     Scrub { read: u64 },
     /// The log group in flight.
@@ -179,8 +179,8 @@ impl Store {
     /// Takes the result of a device command.
     pub(super) fn completed(&mut self, done: Done) {
         let Some(purpose) = self.purposes.remove(&done.id) else { return };
-        if let Purpose::Read { read, piece, again } = purpose {
-            self.read_done(read, piece, again, done.result);
+        if let Purpose::Read { read, load, again } = purpose {
+            self.read_done(read, load, again, done.result);
             return;
         }
         if let Purpose::Scrub { read } = purpose {

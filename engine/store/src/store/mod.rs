@@ -11,6 +11,7 @@ mod execute;
 mod fetch;
 mod gather;
 mod io;
+mod reads;
 mod reclaim;
 mod scrub;
 mod transactions;
@@ -77,7 +78,7 @@ fn open_faulting(
         next_io: 0,
         replies: VecDeque::new(),
         events: VecDeque::new(),
-        reads: fetch::Reads::default(),
+        reads: reads::Reads::default(),
         checkpointing: io::Checkpointing::default(),
         seal_due: None,
         gather: gather::Gather::default(),
@@ -117,7 +118,7 @@ pub struct Store {
     next_io: u64,
     replies: VecDeque<(Token, Reply)>,
     events: VecDeque<Event>,
-    reads: fetch::Reads,
+    reads: reads::Reads,
     limbo: io::LimboGate,
     checkpointing: io::Checkpointing,
     reclaim: reclaim::Reclaim,

@@ -9,7 +9,7 @@ use daos_store::{
     Command, Devices, Driven, Geometry, Identity, Paging, Recovery, Reply, Residence, Settings, format,
     meta_bytes_needed,
 };
-use media::{Device, Mem, Memory, PagedMemory};
+use media::{Device, IoKind, Mem, Memory, PagedMemory, execute};
 use types::{
     Address, Answer, ChecksumKind, Checksums, Condition, ContainerId, Epoch, Key, Level, ObjectId, Operation, Outcome,
     Place, PoolId, Scope, Selection, Shape, Status, TargetIndex,
@@ -172,6 +172,45 @@ impl Target {
             Reply::Operated(answer) => answer,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Fetches given together: bytes read of the data slice, the most that were under way at once when the device answers only after it
+    /// got all commands there are, and the answers in their order.
+    pub(crate) fn watch_reads(&mut self, fetches: &[Operation]) -> (usize, usize, Vec<Answer>) {
+        self.now = Epoch(self.now.0 + 1000);
+        let tokens: Vec<_> = fetches
+            .iter()
+            .map(|operation| {
+                let operation = operation.clone();
+                self.driven.submit(Command::Operate { place: PLACE, operation }, self.now)
+            })
+            .collect();
+        let (mut read, mut most, mut answers) = (0, 0, std::collections::HashMap::new());
+        loop {
+            let commands: Vec<_> = std::iter::from_fn(|| self.driven.store.take_io()).collect();
+            let bytes: usize = commands
+                .iter()
+                .map(|io| match &io.kind {
+                    IoKind::Read { buffer, .. } => buffer.len(),
+                    _ => 0,
+                })
+                .sum();
+            (read, most) = (read + bytes, most.max(bytes));
+            let idle = commands.is_empty();
+            for io in commands {
+                let done = execute(self.driven.device(&io), io);
+                self.driven.store.complete(done);
+            }
+            answers.extend(std::iter::from_fn(|| self.driven.store.take_reply()));
+            if idle {
+                break;
+            }
+        }
+        let answer = |token| match answers.remove(&token) {
+            Some(Reply::Operated(answer)) => answer,
+            other => panic!("{other:?}"),
+        };
+        (read, most, tokens.into_iter().map(answer).collect())
     }
 
     pub(crate) fn update(&mut self, dkey: &str, akey: &str, shape: Shape, data: &Bytes) -> Result<Epoch, Status> {
