@@ -109,6 +109,10 @@ impl Store {
         if epoch.0 > self.now.0.saturating_add(epoch_units(SKEW_MOST)) {
             return Err(Status::ClockSkew.into());
         }
+        // Its commit would change what the snapshot shows.
+        if self.transactions.any_before(container, epoch) {
+            return Err(Status::Busy.into());
+        }
         // Whatever comes later has a later epoch.
         self.clock.observe(epoch);
         Ok(snapshots::add(&mut self.arena, container, epoch)?)

@@ -110,6 +110,10 @@ impl Store {
                 if from.0.saturating_sub(1) < container.history_from(&self.arena) {
                     return Err(Status::Restart.into());
                 }
+                // What is prepared was checked against what is there.
+                if self.transactions.hold_in(container, *object) {
+                    return Err(Status::Busy.into());
+                }
                 self.discard(Discard::new(token, *place, *object, (*from, *to)));
                 Ok(())
             }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use types::{Epoch, Operation, Place, Status, TransactionId};
+use types::{Epoch, ObjectId, Operation, Place, Status, TransactionId};
 
 use super::Store;
 use super::execute::{Stop, check_limits};
@@ -67,6 +67,18 @@ impl Transactions {
         oldest.map_or(Epoch::MAX, |epoch| Epoch(epoch.0.saturating_sub(1)))
     }
 
+    /// True when something of the container, or only of this object of it, is about to change.
+    pub(super) fn hold_in(&self, container: Container, object: Option<ObjectId>) -> bool {
+        let scope = object.map_or(Vec::new(), |object| object.to_bytes().to_vec());
+        let mut held = self.held.range((container.0, scope.clone())..);
+        held.next().is_some_and(|((record, held), _)| *record == container.0 && held.starts_with(&scope))
+    }
+
+    /// True when a transaction of the container, not resolved, has this epoch or an earlier one.
+    pub(super) fn any_before(&self, container: Container, epoch: Epoch) -> bool {
+        self.open.values().any(|(of, at)| *of == container && *at <= epoch)
+    }
+
     /// True when something at, above or below `scope` is about to change.
     pub(super) fn hold(&self, container: Container, scope: &[u8]) -> bool {
         if self.held.is_empty() {
@@ -103,6 +115,10 @@ impl Store {
         }
         if prepared::find(&self.arena, transaction).is_some() {
             // Of a container that is being taken down; the name is free when that is done.
+            return Err(Status::Busy.into());
+        }
+        // What it found and relies on would go.
+        if self.reclaim.discards_of(place) {
             return Err(Status::Busy.into());
         }
         for operation in operations {

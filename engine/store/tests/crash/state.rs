@@ -81,6 +81,10 @@ impl State {
             Command::PoolCreate { .. } => self.other_pool = true,
             Command::PoolDestroy(_) => self.other_pool = false,
             Command::SnapshotAdd { epoch, .. } => {
+                let is_new = !self.snapshots.contains_key(&epoch.0);
+                if is_new && self.prepared.values().any(|(at, _)| *at <= epoch.0) {
+                    return Ends::Refused(Status::Busy);
+                }
                 let values = self.as_of(epoch.0);
                 self.snapshots.insert(epoch.0, values);
             }
@@ -106,6 +110,9 @@ impl State {
                 self.prepared.remove(transaction);
             }
             Command::Discard { from, to, .. } => {
+                if !self.prepared.is_empty() {
+                    return Ends::Refused(Status::Busy);
+                }
                 self.history.retain(|(epoch, _)| !(from.0..=to.0).contains(epoch));
                 self.replay();
             }

@@ -163,7 +163,16 @@ pub(crate) fn reclaim_of_history_and_graves(part: &'static str) -> Figures {
         &[Step::Large, Step::Stretch, Step::Medium, Step::Recreate, Step::Pool],
         &[Step::Large, Step::Recreate, Step::Stretch, Step::Recreate, Step::Small],
         &[Step::Append, Step::Append, Step::Snapshot, Step::Append, Step::Append, Step::Aggregate, Step::Unsnapshot],
-        &[Step::Small, Step::Prepare, Step::Snapshot, Step::Large, Step::Commit, Step::Aggregate, Step::Discard],
+        &[
+            Step::Small,
+            Step::Prepare,
+            Step::Snapshot,
+            Step::Large,
+            Step::Commit,
+            Step::Snapshot,
+            Step::Aggregate,
+            Step::Discard,
+        ],
     ];
     for seed in 0..if LONG { 20 } else { 2 } {
         for (n, round) in rounds.iter().enumerate() {

@@ -81,7 +81,13 @@ impl Run {
 
     pub(crate) fn snapshot(&mut self) {
         let epoch = self.known_epoch().unwrap_or(self.target.now);
-        self.done(Command::SnapshotAdd { place: PLACE, epoch });
+        let add = Command::SnapshotAdd { place: PLACE, epoch };
+        let is_new = !self.past.snapshots.contains(&epoch);
+        if is_new && self.past.prepared.as_ref().is_some_and(|prepared| prepared.epoch <= epoch) {
+            assert_eq!(self.target.run(add), Reply::Done(Err(Status::Busy)), "its commit would change the snapshot");
+            return;
+        }
+        self.done(add);
         self.past.snapshots.insert(epoch);
         self.past.counts.snapshots += 1;
         if self.past.snapshots.len() > 3 {
@@ -102,14 +108,17 @@ impl Run {
 
     /// Takes back everything from some epoch on, in one object or all.
     pub(crate) fn discard(&mut self) {
-        // What is prepared may have relied on it.
-        if self.past.prepared.is_some() {
-            return;
-        }
         let Some(from) = self.known_epoch().filter(|from| *from > self.history_from) else { return };
         let object = [None, Some(OBJECTS[0]), Some(OBJECTS[1])][self.random.random_range(0..3)];
-        let to = self.target.now;
-        self.done(Command::Discard { place: PLACE, object, from, to });
+        let discard = Command::Discard { place: PLACE, object, from, to: self.target.now };
+        let holds = |prepared: &Prepared| {
+            object.is_none_or(|object| prepared.changes.iter().any(|(names, _)| names.0 == object))
+        };
+        if self.past.prepared.as_ref().is_some_and(holds) {
+            assert_eq!(self.target.run(discard), Reply::Done(Err(Status::Busy)), "what is prepared relies on it");
+            return;
+        }
+        self.done(discard);
         self.past.counts.discards += 1;
         for (names, events) in &mut self.model.history {
             if object.is_none_or(|object| names.0 == object) {

@@ -107,6 +107,11 @@ impl Store {
 }
 
 impl Reclaim {
+    /// True while something is discarded from a container.
+    pub(in super::super) fn discards_of(&self, place: Place) -> bool {
+        self.discards.iter().any(|discard| discard.place == place && !discard.is_gone)
+    }
+
     /// What is destroyed is not discarded from, whatever is made anew at its place.
     pub(in super::super) fn forget_discards(&mut self, of: impl Fn(Place) -> bool) {
         self.discards.iter_mut().filter(|discard| of(discard.place)).for_each(|discard| discard.is_gone = true);
