@@ -23,8 +23,9 @@ pub fn profile_folder() -> PathBuf {
 }
 
 fn build() -> PathBuf {
-    // All targets, as scripts/test builds them: a smaller selection would resolve other features and build anew.
-    let mut arguments = vec!["--all-targets"];
+    // All targets, as scripts/test builds them: a smaller selection would resolve other features and build anew. With optimisation, as long suites run, nobody
+    // else builds them.
+    let mut arguments = vec![if profile_folder().ends_with("release") { "--bins" } else { "--all-targets" }];
     if cfg!(feature = "ofi") {
         arguments.extend(["--features", "daos-admin/ofi,daos-control/ofi,daos-node/ofi,system-suite/ofi"]);
     }
