@@ -78,16 +78,12 @@ impl<'a> Prepared<'a> {
 
     /// An upper bound of what entering the index may add to the log: a split leaf for each record, and some levels above.
     pub(crate) fn redo_bytes(&self) -> u64 {
-        redo_bytes(self.changes().count(), self.bytes.len())
+        // A page that was just split has room, so no more than one path is split to the root, and otherwise one leaf for each record: its new
+        // half, the shifted slots of its parent, and its own header.
+        const PATH: u64 = 64 << 10;
+        const LEAF: u64 = 6 << 10;
+        PATH + self.changes().count() as u64 * LEAF + 2 * self.bytes.len() as u64
     }
-}
-
-/// The bound for `changes` records of `bytes` in all. A page that was just split has room, so no more than one path is split to the
-/// root, and otherwise one leaf for each record: its new half, the shifted slots of its parent, and its own header.
-pub(crate) fn redo_bytes(changes: usize, bytes: usize) -> u64 {
-    const PATH: u64 = 64 << 10;
-    const LEAF: u64 = 6 << 10;
-    PATH + changes as u64 * LEAF + 2 * bytes as u64
 }
 
 /// All of them, with their ids.

@@ -10,6 +10,7 @@ mod mailbox;
 mod pin;
 mod request;
 mod slab;
+mod steady;
 mod target;
 
 pub use connection::MAX_IN_FLIGHT;

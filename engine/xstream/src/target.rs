@@ -18,6 +18,7 @@ use crate::connection::Connection;
 use crate::mailbox::{Mailbox, Message, Report, TargetStats};
 use crate::pin::pin;
 use crate::request::{Origin, Requests};
+use crate::steady::Steady;
 
 /// How often the store is told the time while it has work.
 const TICK: Duration = Duration::from_millis(5);
@@ -128,6 +129,7 @@ struct Loop<R> {
     inbox: mpsc::Receiver<Message>,
     report: R,
     clock: Clock,
+    steady: Steady,
     requests: Requests,
     connections: HashMap<u64, Connection>,
     next_connection: u64,
@@ -153,6 +155,7 @@ impl<R: Fn(Report)> Loop<R> {
             inbox,
             report,
             clock: Clock::after(opened.recovery.last_epoch),
+            steady: Steady::default(),
             requests: Requests::default(),
             connections: HashMap::new(),
             next_connection: 0,
@@ -186,6 +189,7 @@ impl<R: Fn(Report)> Loop<R> {
             self.touched.append(&mut self.later);
             self.read_inbox();
             if last_tick.elapsed() >= TICK {
+                self.steady.passed(Epoch::from_system_time(SystemTime::now()), last_tick.elapsed());
                 last_tick = Instant::now();
                 let now = self.now();
                 self.store.tick(now);
@@ -196,7 +200,7 @@ impl<R: Fn(Report)> Loop<R> {
     }
 
     fn now(&self) -> Epoch {
-        Epoch::from_system_time(SystemTime::now())
+        self.steady.time(Epoch::from_system_time(SystemTime::now()))
     }
 
     fn take(&mut self, event: Event) {

@@ -38,7 +38,13 @@ pub(crate) const ARRAY_END: u64 = 1 << 63;
 /// The first stretch of an array that is searched for its last byte; each further one is twice as long.
 const SIZE_WINDOW: u64 = 1 << 20;
 
-/// Calls `each` with every record of `tag` that overlaps `from..to`, newer than `floor` and not after the view.
+/// True for a key of this class and start below `prefix`.
+fn is_extent_at(key: &[u8], prefix: &[u8], class: u8, start: u64) -> bool {
+    key.strip_prefix(prefix).is_some_and(|rest| rest[0] == class && crate::extents::be(&rest[1..9]) == start)
+}
+
+/// Calls `each` with every record of `tag` that overlaps `from..to`, newer than `floor` and not after the view; those that a newer
+/// one with the same start hides there may be left out.
 pub(crate) fn overlapping<'a>(
     view: &View<'a>,
     prefix: &mut IndexKey,
@@ -68,14 +74,30 @@ pub(crate) fn overlapping<'a>(
                 break;
             }
             let epoch = epoch_of(key);
-            if epoch > floor && epoch <= view.as_of {
+            // Where the next record that may have a part is, when some with this start have none.
+            let skip = if epoch > view.as_of {
+                Some((start, view.as_of))
+            } else if epoch <= floor {
+                Some((start + 1, Epoch::MAX))
+            } else {
                 let record = Record::decode(cursor.value(view.arena).expect("it has a key"));
-                if start + record.length() > from {
+                let end = start + record.length();
+                if end > from {
                     view.saw(epoch);
                     each(Overlap { epoch, start, record });
                 }
-            }
+                // Older ones of this class and start are hidden by it.
+                (end >= to.min(start + reach)).then_some((start + 1, Epoch::MAX))
+            };
             cursor.next(view.arena);
+            if let Some((start_at, epoch_at)) = skip
+                && cursor
+                    .key(view.arena)
+                    .is_some_and(|key| is_extent_at(key, &prefix.as_bytes()[..class_at], class, start))
+            {
+                prefix.cut(class_at).extent(class, start_at).epoch(epoch_at);
+                cursor = Cursor::seek(view.tree(), view.arena, prefix.as_bytes());
+            }
         }
         // Go on with the next class that has records.
         let next = match found_class {

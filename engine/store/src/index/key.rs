@@ -18,7 +18,7 @@
 //! Epochs are inverted, so the newest comes first. The class of an extent is the logarithm of its length rounded up:
 //! what overlaps a range starts within 2^class before it, so each class is one bounded scan.
 
-use types::{Address, Epoch, Key, ObjectId};
+use types::{Address, Epoch, Key, ObjectId, Scope};
 
 /// Everything at this level that is a tombstone.
 pub(crate) const TOMBSTONE: u8 = 1;
@@ -203,6 +203,17 @@ pub(crate) fn scope_of(key: &[u8]) -> &[u8] {
 pub(crate) fn levels_of(scope: &[u8]) -> impl Iterator<Item = usize> + use<'_> {
     let next = |end: &usize| (*end < scope.len()).then(|| end_of_name(scope, *end + 1));
     std::iter::successors(Some(OBJECT_BYTES), next)
+}
+
+/// The prefix of everything that a punch of `scope` may remove; of a range, that of its akey.
+pub(crate) fn prefix_of(scope: &Scope) -> IndexKey {
+    match scope {
+        Scope::Object(object) => IndexKey::object(*object),
+        Scope::Dkey(object, dkey) => IndexKey::dkey(*object, dkey),
+        Scope::Akey(address) | Scope::Range { address, .. } => {
+            IndexKey::dkey(address.object, &address.dkey).akey(address.object, &address.akey)
+        }
+    }
 }
 
 /// The level of a record and its tag there.

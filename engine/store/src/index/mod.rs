@@ -15,7 +15,7 @@ pub(crate) use array::{ARRAY_END, hole_matters, resolve, size as array_size};
 pub(crate) use change::{Refusal, Staged, enter, put, stage_extent, stage_punch, stage_update};
 pub(crate) use key::{
     IndexKey, OBJECT_BYTES, PUNCHED, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, address_of, class_of, epoch_of, kind_of,
-    level_of, levels_of, scope_of,
+    level_of, levels_of, prefix_of, scope_of,
 };
 pub(crate) use list::{Names, list};
 pub(crate) use query::{Query, extents};

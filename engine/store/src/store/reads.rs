@@ -1,8 +1,8 @@
 //! What fetches read of the data slice, and in which order.
 //!
 //! A stretch of an extent is read with all the checksum chunks that it touches. Small changes cut a large extent into many stretches: those
-//! within the same chunks share one read. Reads wait in the order of their fetches while many bytes are under way, so that
-//! a few commands cannot take all memory.
+//! within the same chunks share one read. While many bytes are under way the reads of all fetches wait, one of each in turn, so that
+//! a few commands take neither all memory nor all of the device.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -23,8 +23,8 @@ pub(super) struct Reads {
     pub(super) active: HashMap<u64, Read>,
     /// Numbers of active reads, to find the oldest.
     order: BTreeSet<u64>,
-    /// Device reads asked for and not emitted: which of which fetch.
-    waiting: VecDeque<(u64, usize)>,
+    /// Fetches with device reads that were not emitted: each in its turn, so that a large one does not keep the others.
+    waiting: VecDeque<u64>,
     loading_bytes: usize,
 }
 
@@ -40,6 +40,8 @@ pub(super) struct Read {
     /// The bytes of each piece, once there.
     pub(super) parts: Vec<Option<Bytes>>,
     loads: Vec<Load>,
+    /// The first that was not emitted.
+    next_load: usize,
     /// Loads that are not done.
     missing: usize,
     pub(super) failure: Option<Status>,
@@ -101,18 +103,23 @@ impl Reads {
         let Some(read) = self.active.get_mut(&number) else { return };
         read.loads = loads(&read.pieces);
         read.missing = read.loads.len();
-        self.waiting.extend((0..read.missing).map(|load| (number, load)));
+        self.waiting.push_back(number);
     }
 
     /// The next device read to be emitted: whose it is, where, and how long. `None` while enough is under way.
     pub(super) fn next_load(&mut self) -> Option<(u64, usize, u64, usize)> {
-        let &(number, load) = self.waiting.front()?;
-        let part = self.active.get(&number).expect("a fetch stays until all its loads are done").part_of(load);
+        let &number = self.waiting.front()?;
+        let read = self.active.get_mut(&number).expect("a fetch stays until all its loads are done");
+        let load = read.next_load;
+        let part = read.part_of(load);
         let (offset, length) = (part.offset, part.length);
         if self.loading_bytes > 0 && self.loading_bytes + length > LOADING_BYTES_MOST {
             return None;
         }
+        read.next_load += 1;
+        let has_more = read.next_load < read.loads.len();
         self.waiting.pop_front();
+        self.waiting.extend(has_more.then_some(number));
         self.loading_bytes += length;
         Some((number, load, offset, length))
     }
@@ -135,7 +142,7 @@ impl Read {
                 Source::Data(_) => None,
             })
             .collect();
-        Read { token, place, akey, kind, pieces, parts, loads: Vec::new(), missing: 0, failure: None }
+        Read { token, place, akey, kind, pieces, parts, loads: Vec::new(), next_load: 0, missing: 0, failure: None }
     }
 
     /// What a load reads.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use types::{Epoch, ObjectId, Operation, Place, Status, TransactionId};
 
 use super::Store;
-use super::execute::{Stop, check_limits};
+use super::execute::{Stop, check_limits, relied_on};
 use crate::arena::{Arena, TRANSACTION_REDO_LIMIT};
 use crate::catalog::{self, Container};
 use crate::command::{Reply, Token};
@@ -163,10 +163,18 @@ impl Store {
         let refused = |status| (status, Epoch::ZERO);
         let mut changes: Vec<Change> = Vec::with_capacity(operations.len());
         for operation in operations {
-            let Some(mut change) = self.stage(container, epoch, operation)? else { continue };
-            if self.transactions.hold(container, change.staged.scope()) {
+            let staged = self.stage(container, epoch, operation)?;
+            let is_held = match operation {
+                Operation::Punch { scope, .. } => self.transactions.hold(container, index::prefix_of(scope).as_bytes()),
+                Operation::Update { condition, .. } => staged.as_ref().is_some_and(|change| {
+                    self.transactions.hold(container, relied_on(change.staged.scope(), *condition))
+                }),
+                _ => false,
+            };
+            if is_held {
                 return Err(refused(Status::Busy));
             }
+            let Some(mut change) = staged else { continue };
             if changes.iter().any(|other| meet(&other.staged, &change.staged)) {
                 return Err(refused(Status::Invalid));
             }
@@ -186,13 +194,12 @@ impl Store {
                 return Err(refused(Status::TooBig));
             }
         }
-        let bytes = changes.iter().map(|one| one.staged.key.len() + one.staged.record.len()).sum();
-        if prepared::redo_bytes(2 * changes.len(), bytes) > self.log.transaction_bytes_most() {
-            return Err(refused(Status::TooBig));
-        }
         let staged: Vec<&Staged> = changes.iter().map(|change| &change.staged).collect();
         prepared::prepare(&mut self.arena, container, transaction, epoch, &staged).map_err(refused)?;
-        if self.arena.redo_bytes() > TRANSACTION_REDO_LIMIT { Err(refused(Status::TooBig)) } else { Ok(changes) }
+        let to_resolve = prepared::find(&self.arena, transaction).map_or(0, |prepared| prepared.redo_bytes());
+        let is_too_big =
+            to_resolve > self.log.transaction_bytes_most() || self.arena.redo_bytes() > TRANSACTION_REDO_LIMIT;
+        if is_too_big { Err(refused(Status::TooBig)) } else { Ok(changes) }
     }
 
     fn stage(&mut self, container: Container, epoch: Epoch, operation: &Operation) -> Result<Option<Change>, Refusal> {

@@ -37,8 +37,6 @@ pub(crate) enum Ends {
     Made,
     /// It is refused.
     Refused(Status),
-    /// It finds nothing to change and says so, or is refused because of what is left of the past there.
-    NothingOr(Status),
 }
 
 impl State {
@@ -131,9 +129,8 @@ impl State {
         let finds_nothing =
             matches!(operation, Operation::Punch { scope, .. } if !values.keys().any(|at| covers(scope, at)));
         match (finds_nothing, is_held) {
-            (true, true) => Ends::NothingOr(Status::Busy),
+            (_, true) => Ends::Refused(Status::Busy),
             (true, false) => Ends::Made,
-            (false, true) => Ends::Refused(Status::Busy),
             (false, false) => {
                 change(values, operation);
                 self.history.push((epoch, Arc::new(operation.clone())));

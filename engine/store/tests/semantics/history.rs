@@ -212,3 +212,56 @@ fn a_joined_extent_is_read_from_the_device_only_when_it_is_there() {
     }
     assert!(!given.is_empty() && given.iter().all(|io| !matches!(io.kind, media::IoKind::Read { .. })), "{given:?}");
 }
+
+#[test]
+fn a_discard_leaves_the_record_size_of_an_array_that_outlives_it() {
+    let mut target = Target::new();
+    let shape = |offset| Shape::Array { offset, record_bytes: 8 };
+    let first = target.update("d", "a", shape(0), &data(64, 1)).unwrap();
+    target.update("d", "a", shape(64), &data(64, 2)).unwrap();
+    done(&mut target, Command::Discard { place: PLACE, object: None, from: first, to: first }).unwrap();
+    let parts = target.fetch_array("d", "a", (0, 128), Epoch::MAX).unwrap();
+    assert_eq!(parts, [(64, data(64, 2))]);
+    target.update("d", "a", shape(128), &data(8, 3)).unwrap();
+    assert_eq!(target.update("d", "a", Shape::array(0), &data(1, 3)), Err(Status::Invalid));
+    target.check();
+}
+
+#[test]
+fn a_discard_takes_nothing_that_came_after_it() {
+    let mut target = Target::new();
+    let first = target.update("d", "a", Shape::Single, &data(64, 1)).unwrap();
+    let now = Epoch(target.now.0 + 1000);
+    target.driven.submit(Command::Discard { place: PLACE, object: None, from: first, to: Epoch::MAX }, now);
+    let second = data(64, 2);
+    target.now = Epoch(target.now.0 + 2000);
+    target.update("d", "b", Shape::Single, &second).unwrap();
+    while target.driven.store.take_reply().is_none() {
+        target.driven.settle(target.now);
+    }
+    assert_eq!(target.fetch_single("d", "a"), Err(Status::Nonexistent));
+    assert_eq!(target.fetch_single("d", "b").unwrap(), second);
+    target.check();
+}
+
+#[test]
+fn every_version_of_a_hot_stretch_is_read_at_its_epoch() {
+    let mut target = Target::new();
+    let mut versions = Vec::new();
+    for n in 0..300 {
+        // One stretch again and again; now and then a shorter one and one that begins earlier, of the same class and of others.
+        let (offset, length) = [(4096, 64), (4096, 33), (4090, 64), (4096, 64), (4096, 200)][n % 5];
+        let bytes = data(length, n as u64);
+        let epoch = target.update("d", "a", Shape::array(offset), &bytes).unwrap();
+        versions.push((epoch, offset, bytes));
+    }
+    let mut expected = std::collections::BTreeMap::new();
+    for (epoch, offset, bytes) in versions {
+        expected.extend((offset..).zip(bytes.iter().copied()));
+        let parts = target.fetch_array("d", "a", (4000, 500), epoch).unwrap();
+        let found: std::collections::BTreeMap<u64, u8> =
+            parts.iter().flat_map(|(offset, bytes)| (*offset..).zip(bytes.iter().copied())).collect();
+        assert_eq!(found, expected);
+    }
+    target.check();
+}

@@ -210,3 +210,19 @@ fn history_is_not_merged_past_what_is_prepared() {
     }
     target.check();
 }
+
+#[test]
+fn a_condition_on_a_dkey_sees_what_is_prepared_in_it() {
+    let mut target = Target::new();
+    let value = data(10, 1);
+    let id = TransactionId(Uuid::from_u128(9));
+    prepare(&mut target, id, vec![update("d", "x", Shape::Single, &value)]).unwrap();
+    let create = |target: &mut Target| target.update_if("d", "y", Shape::Single, Condition::DkeyAbsent, &value);
+    assert_eq!(create(&mut target), Err(Status::Busy), "both would have made it");
+    target.update("d", "z", Shape::Single, &value).unwrap();
+    assert_eq!(create(&mut target), Err(Status::Exists));
+    assert_eq!(target.punch(Scope::Akey(address("d", "x"))), Err(Status::Busy), "a punch that finds nothing yet");
+    resolve(&mut target, Command::Abort(id)).unwrap();
+    target.punch(Scope::Akey(address("d", "x"))).unwrap();
+    target.check();
+}

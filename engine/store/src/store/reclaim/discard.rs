@@ -7,7 +7,7 @@ use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, Reclaim, remove};
 use crate::arena::Arena;
 use crate::catalog::{self, Container};
 use crate::command::{Reply, Token};
-use crate::index::epoch_of;
+use crate::index::{RECORD_SIZE, WRITTEN, epoch_of, level_of};
 use crate::tree::Cursor;
 
 /// A discard under way.
@@ -20,6 +20,8 @@ pub(in super::super) struct Discard {
     to: Epoch,
     /// The next key to look at.
     next: Vec<u8>,
+    /// The akey of the last extent met that stays because it is newer: its array keeps its record size.
+    outlived: Vec<u8>,
     /// Its container was destroyed.
     is_gone: bool,
 }
@@ -32,7 +34,7 @@ impl Discard {
         (from, to): (Epoch, Epoch),
     ) -> Discard {
         let next = object.map(|object| object.to_bytes().to_vec()).unwrap_or_default();
-        Discard { token, place, object, from, to, next, is_gone: false }
+        Discard { token, place, object, from, to, next, outlived: Vec::new(), is_gone: false }
     }
 
     /// The next records to remove, and whether they are the last.
@@ -47,7 +49,12 @@ impl Discard {
             if doomed.len() >= REMOVALS_PER_SLICE {
                 break;
             }
-            if (self.from..=self.to).contains(&epoch_of(key)) {
+            let (epoch, (_, end)) = (epoch_of(key), level_of(key));
+            if key[end] == WRITTEN && epoch > self.to && self.outlived != key[..end] {
+                self.outlived = key[..end].to_vec();
+            }
+            let is_needed = key[end] == RECORD_SIZE && self.outlived == key[..end];
+            if (self.from..=self.to).contains(&epoch) && !is_needed {
                 doomed.push(key.to_vec());
             }
             cursor.next(arena);
