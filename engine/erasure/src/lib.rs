@@ -9,6 +9,9 @@ mod isal;
 mod kernel;
 mod parity;
 
+use std::array;
+use std::sync::LazyLock;
+
 use sha2::{Digest, Sha256};
 use types::{CHECKSUM_CHUNK_BYTES, ChecksumKind, ChecksumSlice, Checksums};
 
@@ -80,11 +83,26 @@ pub fn whole_crc32c<'a>(data: &[u8], checksums: impl Into<ChecksumSlice<'a>>) ->
         return crc32c(data);
     }
     let crcs = checksums.iter().map(|crc| u32::from_le_bytes(crc.try_into().expect("a CRC32C has four bytes")));
-    let chunks = data.chunks(CHECKSUM_CHUNK_BYTES).zip(crcs);
-    let joined = chunks
-        .map(|(chunk, crc)| (crc, chunk.len()))
-        .reduce(|(whole, _), (crc, length)| (join_crc32c(whole, crc, length as u64), length));
+    let chunks = data.chunks(CHECKSUM_CHUNK_BYTES).zip(crcs).map(|(chunk, crc)| (crc, chunk.len()));
+    let joined = chunks.reduce(|(whole, _), (crc, length)| match length {
+        CHECKSUM_CHUNK_BYTES => (past_a_chunk(whole) ^ crc, length),
+        _ => (join_crc32c(whole, crc, length as u64), length),
+    });
     joined.map_or(0, |(whole, _)| whole)
+}
+
+/// What a CRC32C becomes when a chunk follows, without the chunk's own. Linear in its bits, so four tables do what [`join_crc32c`] takes
+/// microseconds for.
+fn past_a_chunk(crc: u32) -> u32 {
+    static TABLES: LazyLock<[[u32; 256]; 4]> = LazyLock::new(|| {
+        let bits: [u32; 32] = array::from_fn(|bit| join_crc32c(1 << bit, 0, CHECKSUM_CHUNK_BYTES as u64));
+        let of = |byte: usize, value: usize| {
+            (0..8).filter(|bit| value >> bit & 1 == 1).fold(0, |sum, bit| sum ^ bits[8 * byte + bit])
+        };
+        array::from_fn(|byte| array::from_fn(|value| of(byte, value)))
+    });
+    let tables = &*TABLES;
+    (0..4).fold(0, |sum, byte| sum ^ tables[byte][(crc >> (8 * byte)) as usize & 0xff])
 }
 
 #[cfg(test)]

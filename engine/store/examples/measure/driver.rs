@@ -14,6 +14,8 @@ pub(crate) const CONTAINER: types::Place =
     types::Place { pool: PoolId(Uuid::from_u128(1)), container: ContainerId(Uuid::from_u128(2)) };
 /// Operations submitted before the ring is looked at.
 const TURN_OPERATIONS: usize = 64;
+/// Bytes of values submitted before the ring is looked at: what the engine receives at once.
+const TURN_BYTES: usize = 1 << 20;
 /// How often the engine tells its store the time.
 const TICK: Duration = Duration::from_millis(5);
 /// Epochs of one nanosecond.
@@ -170,12 +172,19 @@ impl Driver {
             }
             let epoch = self.now();
             // As many at a time as the engine takes from a connection.
+            let mut bytes = 0;
             for _ in 0..TURN_OPERATIONS {
                 let Some(place) = free.pop_if(|_| next < wanted) else { break };
                 begun[place as usize] = now;
-                let command = Command::Operate { place: CONTAINER, operation: make(next) };
-                self.store.submit(Token(place), command, epoch);
+                let operation = make(next);
+                if let Operation::Update { data, .. } = &operation {
+                    bytes += data.len();
+                }
+                self.store.submit(Token(place), Command::Operate { place: CONTAINER, operation }, epoch);
                 next += 1;
+                if bytes >= TURN_BYTES {
+                    break;
+                }
             }
             let (before, idle) = (done, free.is_empty() || next == wanted);
             while done < wanted {
