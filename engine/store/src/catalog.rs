@@ -17,12 +17,15 @@ use types::{ChecksumKind, ContainerId, Place, PoolId, Status};
 use uuid::Uuid;
 
 use crate::arena::header::{CATALOG_AT, PROMISED_ARENA_AT, PROMISED_DATA_AT, SERIAL_AT};
-use crate::arena::{Arena, PAGE_BYTES, header, pages, reserve_pages};
+use crate::arena::{Arena, Need, PAGE_BYTES, header, pages, reserve_pages};
 use crate::command::{PoolSpace, Space};
 use crate::extents;
 use crate::index::{RECORD_SIZE, TOMBSTONE, kind_of};
 use crate::probe::Probe;
 use crate::tree::{Cursor, Tree};
+
+/// What punches may take beyond the promise of a small pool; of a large one it is a sixteenth.
+const REMOVAL_BYTES_LEAST: u64 = 64 << 10;
 
 pub(crate) const CATALOG: Tree = Tree { root_at: CATALOG_AT };
 
@@ -161,17 +164,20 @@ impl Container {
         }
     }
 
-    /// Books bytes on the container and its pool. [`Status::NoSpace`] when a growth exceeds the pool's promise and is
-    /// not `urgent`.
-    pub(crate) fn book(self, arena: &mut Arena, arena_bytes: i64, data_bytes: i64, urgent: bool) -> Result<(), Status> {
+    /// Books bytes on the container and its pool. [`Status::NoSpace`] when a growth exceeds what the pool's promise is for this need.
+    pub(crate) fn book(self, arena: &mut Arena, arena_bytes: i64, data_bytes: i64, need: Need) -> Result<(), Status> {
         let pool = self.pool(arena);
         add(arena, self.0 + CONTAINER_USED_ARENA_AT, arena_bytes);
         add(arena, self.0 + CONTAINER_USED_DATA_AT, data_bytes);
         add(arena, pool.0 + POOL_USED_ARENA_AT, arena_bytes);
         add(arena, pool.0 + POOL_USED_DATA_AT, data_bytes);
         let (promised, used) = (pool.promised(arena), pool.used(arena));
-        let over = (arena_bytes > 0 && used.0 > promised.0) || (data_bytes > 0 && used.1 > promised.1);
-        if over && !urgent {
+        let most = |promised: u64| match need {
+            Need::Usual => promised,
+            Need::Removal => promised + (promised / 16).max(REMOVAL_BYTES_LEAST),
+            Need::Sure => u64::MAX,
+        };
+        if (arena_bytes > 0 && used.0 > most(promised.0)) || (data_bytes > 0 && used.1 > most(promised.1)) {
             Probe::PromiseExceeded.hit();
             return Err(Status::NoSpace);
         }

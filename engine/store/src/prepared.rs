@@ -15,7 +15,7 @@
 
 use types::{Epoch, Status, TransactionId};
 
-use crate::arena::Arena;
+use crate::arena::{Arena, Need};
 use crate::catalog::{CATALOG, Container, PREPARED};
 use crate::extents::{self, Extent, le};
 use crate::index::{self, Record, Staged};
@@ -137,7 +137,7 @@ pub(crate) fn prepare(
         arena,
         booked as i64,
         (blocks * media::BLOCK_BYTES as u64) as i64,
-        changes.iter().all(|one| one.urgent),
+        if changes.iter().all(|one| one.need == Need::Removal) { Need::Removal } else { Need::Usual },
     )
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn commit(arena: &mut Arena, transaction: TransactionId) -> Result<()
         index::put(arena, container, key, record)?;
     }
     let grown = arena.charge() - before;
-    container.book(arena, grown - booked as i64, 0, true)
+    container.book(arena, grown - booked as i64, 0, Need::Sure)
 }
 
 /// Frees what the changes of a transaction hold; false when there is no such transaction.
@@ -162,7 +162,7 @@ pub(crate) fn abort(arena: &mut Arena, transaction: TransactionId) -> Result<boo
             extents::retire(arena, extent)?;
         }
     }
-    container.book(arena, -(booked as i64), -((blocks * media::BLOCK_BYTES as u64) as i64), true)?;
+    container.book(arena, -(booked as i64), -((blocks * media::BLOCK_BYTES as u64) as i64), Need::Sure)?;
     Ok(true)
 }
 

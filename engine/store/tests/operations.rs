@@ -510,3 +510,21 @@ fn reads_beyond_a_bound_wait_for_their_turn() {
         assert!(segments.len() == 1 && segments[0].data == large);
     }
 }
+
+#[test]
+fn punches_end_where_a_pool_ends_and_what_is_destroyed_still_goes() {
+    // History is kept, so nothing that a punch hides is freed meanwhile.
+    let mut target = Target::with(geometry(16 * MIB, 4 * MIB, 64 * MIB), MIB, 16 * MIB);
+    target.update("d", "a", ARRAY, &data(1 << 20, 1)).unwrap();
+    let hole = |n: u64| Scope::Range { address: address("d", "a"), offset: 2 * n, length: 1 };
+    let refused = (0..1 << 19).find(|n| target.punch(hole(*n)).is_err()).expect("no pool holds so many holes");
+    assert_eq!(target.punch(hole(refused)), Err(Status::NoSpace));
+    let Reply::PoolSpace(Ok(space)) = target.run(Command::PoolQuery(PLACE.pool)) else { panic!("there is a pool") };
+    assert_eq!(space.scm_free, 0);
+    target.check();
+    assert_eq!(target.run(Command::ContainerDestroy(PLACE)), Reply::Done(Ok(())));
+    target.settle();
+    let Reply::PoolSpace(Ok(space)) = target.run(Command::PoolQuery(PLACE.pool)) else { panic!("there is a pool") };
+    assert_eq!((space.scm_free, space.data_free), (MIB, 16 * MIB));
+    target.check();
+}

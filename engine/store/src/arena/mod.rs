@@ -54,7 +54,7 @@ pub(crate) struct Arena {
     charge: i64,
     freed: bool,
     reserve_pages: u64,
-    may_use_reserve: bool,
+    need: Need,
 }
 
 impl Arena {
@@ -72,7 +72,7 @@ impl Arena {
             charge: 0,
             freed: false,
             reserve_pages: reserve_pages(pages),
-            may_use_reserve: false,
+            need: Need::Usual,
         }
     }
 
@@ -174,11 +174,11 @@ impl Arena {
         self.dirty.mark(offset, length as u64);
     }
 
-    /// Starts a transaction. `urgent` ones (those that free space in the end) may use the reserve.
-    pub(crate) fn begin(&mut self, urgent: bool) {
+    /// Starts a transaction.
+    pub(crate) fn begin(&mut self, need: Need) {
         debug_assert!(self.written.is_empty(), "one transaction at a time");
         self.unpin();
-        self.may_use_reserve = urgent;
+        self.need = need;
         self.charge = 0;
         self.freed = false;
     }
@@ -329,9 +329,25 @@ impl Arena {
     }
 
     pub(crate) fn leaves_reserve(&self, free_pages: u64, wanted: u64) -> bool {
-        let keep = if self.may_use_reserve { 0 } else { self.reserve_pages };
+        let keep = match self.need {
+            Need::Usual => self.reserve_pages,
+            Need::Removal => self.reserve_pages / 2,
+            Need::Sure => 0,
+        };
         free_pages >= wanted + keep
     }
+}
+
+/// How much a transaction is needed: what it may use of the reserve, and of a pool that is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing of either.
+    Usual,
+    /// Half of the reserve, and a little more than was promised: a client's punch frees space in the end, but takes some first, and nobody keeps a
+    /// client from asking for very many.
+    Removal,
+    /// All: what frees space now, or was promised.
+    Sure,
 }
 
 /// What is kept so that punches, destroys and reclaim always work: 1/32 of the arena, at least one transaction's worth of pages.

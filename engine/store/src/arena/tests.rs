@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 
 use super::header::FREE_PAGES_AT;
 use super::pages::{Descriptor, Kind};
-use super::{Arena, PAGE_BYTES, slab};
+use super::{Arena, Need, PAGE_BYTES, slab};
 use crate::tree::new_arena;
 
 fn fill(arena: &mut Arena, offset: u64, bytes: usize, mark: u8) {
@@ -20,7 +20,7 @@ fn memory_never_overlaps_and_all_of_it_comes_back() {
         let free_at_first = arena.u64_at(FREE_PAGES_AT);
         let mut live: Vec<(u64, usize, u8)> = Vec::new();
         for round in 0..400u32 {
-            arena.begin(random.random_bool(0.5));
+            arena.begin([Need::Usual, Need::Removal, Need::Sure][random.random_range(0..3)]);
             let mut attempt = live.clone();
             let mut charged = 0;
             let mut full = false;
@@ -56,7 +56,7 @@ fn memory_never_overlaps_and_all_of_it_comes_back() {
         for &(offset, bytes, mark) in &live {
             assert!(arena.bytes(offset, bytes).iter().all(|&byte| byte == mark), "contents changed");
         }
-        arena.begin(true);
+        arena.begin(Need::Sure);
         live.iter().for_each(|&(offset, bytes, _)| arena.free(offset, bytes));
         arena.commit(&mut Vec::new());
         assert_eq!(arena.u64_at(FREE_PAGES_AT), free_at_first);
@@ -70,7 +70,7 @@ fn memory_never_overlaps_and_all_of_it_comes_back() {
 #[test]
 fn redo_records_are_joined_and_hold_the_last_bytes() {
     let mut arena = new_arena(1 << 20);
-    arena.begin(true);
+    arena.begin(Need::Sure);
     arena.write(90_000, b"aaaa");
     arena.write(90_002, b"bb");
     arena.write(90_010, b"c");
@@ -86,7 +86,7 @@ fn redo_records_are_joined_and_hold_the_last_bytes() {
 #[should_panic(expected = "memory is freed as it was allocated")]
 fn freeing_twice_stops_the_target() {
     let mut arena = new_arena(1 << 20);
-    arena.begin(true);
+    arena.begin(Need::Sure);
     let at = arena.allocate(100).unwrap();
     arena.allocate(100).unwrap();
     arena.free(at, 100);

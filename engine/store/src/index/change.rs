@@ -9,7 +9,7 @@ use super::key::{IndexKey, PUNCHED, RECORD_SIZE, SINGLE, TOMBSTONE, WRITTEN, cla
 use super::list::{dkey_holds, object_holds};
 use super::record::{DATA_THRESHOLD, Record, encode_data, encode_hole, encode_inline, encode_size, is_counted};
 use super::view::{Held, View};
-use crate::arena::Arena;
+use crate::arena::{Arena, Need};
 use crate::catalog::Container;
 use crate::extents::{self, Extent};
 use crate::log::WrittenExtent;
@@ -29,8 +29,8 @@ pub(crate) struct Staged {
     pub(crate) extent: Option<WrittenExtent>,
     /// Bytes of the prefix that names the object, dkey or akey that changes.
     pub(crate) scope: usize,
-    /// A punch, which frees space in the end and may exceed the pool's promise.
-    pub(crate) urgent: bool,
+    /// A punch frees space in the end.
+    pub(crate) need: Need,
 }
 
 impl Staged {
@@ -138,7 +138,7 @@ pub(crate) fn stage_update(
         Shape::Single => key.tag(SINGLE).epoch(epoch),
         Shape::Array { offset, .. } => key.tag(WRITTEN).extent(class_of(data.len() as u64), offset).epoch(epoch),
     };
-    Ok(Staged { key, record, record_size, extent, scope, urgent: false })
+    Ok(Staged { key, record, record_size, extent, scope, need: Need::Usual })
 }
 
 /// Stages an extent that takes the place of others.
@@ -152,7 +152,7 @@ pub(crate) fn stage_extent(
     let (record, extent) = store_value(arena, checksums, data)?;
     let mut key = IndexKey::prefix(prefix);
     key.tag(WRITTEN).extent(class_of(data.len() as u64), offset).epoch(epoch);
-    Ok(Staged { key, record, record_size: None, extent, scope: prefix.len(), urgent: false })
+    Ok(Staged { key, record, record_size: None, extent, scope: prefix.len(), need: Need::Usual })
 }
 
 /// The record of a value, with its bytes in it or in an extent of the data slice that is taken for it.
@@ -258,7 +258,7 @@ fn punched(view: &View<'_>, epoch: Epoch, scope: &Scope, condition: Condition) -
         None => key.tag(TOMBSTONE).epoch(epoch),
         Some((offset, length)) => key.tag(PUNCHED).extent(class_of(length), offset).epoch(epoch),
     };
-    Ok(Some(Staged { key, record, record_size: None, extent: None, scope, urgent: true }))
+    Ok(Some(Staged { key, record, record_size: None, extent: None, scope, need: Need::Removal }))
 }
 
 fn check_punch(condition: Condition, holds: impl FnOnce() -> bool) -> Result<(), Status> {
@@ -279,7 +279,7 @@ pub(crate) fn enter(arena: &mut Arena, container: Container, staged: &Staged) ->
     put(arena, container, staged.key.as_bytes(), &staged.record)?;
     let grown = arena.charge() - before;
     let blocks = staged.extent.map_or(0, |extent| extents::blocks_for(extent.length as usize));
-    container.book(arena, grown, (blocks * media::BLOCK_BYTES as u64) as i64, staged.urgent)
+    container.book(arena, grown, (blocks * media::BLOCK_BYTES as u64) as i64, staged.need)
 }
 
 /// Puts one record into the index; its memory is the caller's to book.

@@ -8,7 +8,7 @@ pub use format::format;
 
 use media::{BLOCK_BYTES, Buffer, Device, Role};
 
-use crate::arena::{Arena, FaultCause, PAGE_BYTES, PageFault, PageMap, header};
+use crate::arena::{Arena, FaultCause, Need, PAGE_BYTES, PageFault, PageMap, header};
 use crate::catalog::CATALOG;
 use crate::checkpoint::{Checkpoint, Layout, meta_bytes_least};
 use crate::error::{OpenError, Slice};
@@ -133,7 +133,7 @@ fn write(device: &mut dyn Device, role: Role, offset: u64, buffer: &Buffer) -> R
 
 /// Builds the arena of a target that was just formatted.
 fn initialise(arena: &mut Arena, identity: &Identity, data_bytes: u64, redo: &mut Vec<u8>) -> Result<u32, OpenError> {
-    arena.begin(true);
+    arena.begin(Need::Sure);
     header::initialise(arena, identity);
     let filled = extents::initialise(arena, data_bytes / BLOCK_BYTES as u64);
     filled.map_err(|_| OpenError::Arena { offset: 0, reason: String::from("it is too small for its own trees") })?;

@@ -7,6 +7,7 @@ use types::{Epoch, Place, Status};
 use super::Store;
 use super::execute::Stop;
 use super::io::epoch_units;
+use crate::arena::Need;
 use crate::catalog::{self, Container};
 use crate::command::{Command, ContainerUse, Reply, Token};
 use crate::snapshots;
@@ -19,10 +20,10 @@ impl Store {
     fn administer(
         &mut self,
         token: Token,
-        urgent: bool,
+        need: Need,
         body: impl FnOnce(&mut Store) -> Result<bool, Stop>,
     ) -> Result<(), Stop> {
-        self.arena.begin(urgent);
+        self.arena.begin(need);
         match body(self) {
             Ok(true) => {
                 let epoch = self.clock.tick(self.now);
@@ -48,14 +49,14 @@ impl Store {
     /// Runs a change of pools, containers or snapshots.
     pub(super) fn change_catalog(&mut self, token: Token, command: &Command) -> Result<(), Stop> {
         match command {
-            Command::PoolCreate { pool, scm_bytes, data_bytes } => self.administer(token, false, |store| {
+            Command::PoolCreate { pool, scm_bytes, data_bytes } => self.administer(token, Need::Usual, |store| {
                 match catalog::create_pool(&mut store.arena, *pool, *scm_bytes, *data_bytes) {
                     // What is being taken down will give its promise back.
                     Err(Status::NoSpace) if store.reclaim.has_graves() => Err(Stop::AfterGraves),
                     other => other.map_err(Stop::from),
                 }
             }),
-            Command::PoolDestroy(pool) => self.administer(token, true, |store| {
+            Command::PoolDestroy(pool) => self.administer(token, Need::Sure, |store| {
                 let found = catalog::find_pool(&store.arena, *pool);
                 let buried = catalog::bury_pool(&mut store.arena, *pool)?;
                 let arena = &store.arena;
@@ -65,14 +66,14 @@ impl Store {
                 store.reclaim.dig();
                 Ok(buried)
             }),
-            Command::PoolScrub(pool, scrubbing) => self.administer(token, true, |store| {
+            Command::PoolScrub(pool, scrubbing) => self.administer(token, Need::Sure, |store| {
                 let found = catalog::find_pool(&store.arena, *pool).ok_or(Status::Nonexistent)?;
                 Ok(found.set_scrubbing(&mut store.arena, *scrubbing))
             }),
-            Command::ContainerCreate(place, kind) => {
-                self.administer(token, false, |store| Ok(catalog::create_container(&mut store.arena, *place, *kind)?))
-            }
-            Command::ContainerDestroy(place) => self.administer(token, true, |store| {
+            Command::ContainerCreate(place, kind) => self.administer(token, Need::Usual, |store| {
+                Ok(catalog::create_container(&mut store.arena, *place, *kind)?)
+            }),
+            Command::ContainerDestroy(place) => self.administer(token, Need::Sure, |store| {
                 let found = store.container(*place);
                 let buried = catalog::bury_container(&mut store.arena, *place)?;
                 store.transactions.retain(|container| Some(container) != found);
@@ -81,11 +82,11 @@ impl Store {
                 store.reclaim.dig();
                 Ok(buried)
             }),
-            Command::SnapshotAdd { place, epoch } => self.administer(token, false, |store| {
+            Command::SnapshotAdd { place, epoch } => self.administer(token, Need::Usual, |store| {
                 let container = store.container_to_change(*place)?;
                 store.add_snapshot(container, *epoch)
             }),
-            Command::SnapshotRemove { place, epoch } => self.administer(token, true, |store| {
+            Command::SnapshotRemove { place, epoch } => self.administer(token, Need::Sure, |store| {
                 let container = store.container_to_change(*place)?;
                 // What only it saw can go.
                 store.reclaim.changed(container, store.log.last_epoch());

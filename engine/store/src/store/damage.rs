@@ -6,6 +6,7 @@
 use types::Place;
 
 use super::Store;
+use crate::arena::Need;
 use crate::health::{Damage, Event, Health};
 use crate::index::{Record, address_of, damaged_tag, epoch_of};
 use crate::probe::Probe;
@@ -105,7 +106,7 @@ impl Store {
     fn mark(&mut self, tag_at: u64) {
         Probe::Marked.hit();
         let tag = damaged_tag(self.arena.bytes(tag_at, 1)[0]);
-        self.arena.begin(true);
+        self.arena.begin(Need::Sure);
         self.arena.write(tag_at, &[tag]);
         let epoch = self.clock.tick(self.now);
         self.commit(epoch);

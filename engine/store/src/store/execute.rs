@@ -8,7 +8,7 @@ use types::{
 
 use super::Store;
 use super::reclaim::Discard;
-use crate::arena::{TRANSACTION_REDO_LIMIT, catch_fault};
+use crate::arena::{Need, TRANSACTION_REDO_LIMIT, catch_fault};
 use crate::catalog::{self, Container};
 use crate::command::{Command, Reply, Token};
 use crate::health::Health;
@@ -285,7 +285,7 @@ impl Store {
         data: &Bytes,
     ) -> Result<(), Stop> {
         let epoch = self.clock.tick(self.now);
-        self.arena.begin(false);
+        self.arena.begin(Need::Usual);
         let staged = self.stage_update(container, epoch, address, how, (checksums, data));
         let staged = match staged {
             Ok(staged) => staged,
@@ -342,9 +342,12 @@ impl Store {
             self.reply_after(seen, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
             return Ok(());
         };
-        self.arena.begin(true);
+        self.arena.begin(Need::Removal);
         if let Err(status) = index::enter(&mut self.arena, container, &staged) {
             self.arena.rollback();
+            if status == Status::NoSpace && self.make_room(false) {
+                return Err(Stop::Later);
+            }
             return Err(status.into());
         }
         self.commit(epoch);

@@ -8,7 +8,7 @@ use types::Epoch;
 
 use super::gather::Stretch;
 use super::{Store, Waiter};
-use crate::arena::TRANSACTION_REDO_LIMIT;
+use crate::arena::{Need, TRANSACTION_REDO_LIMIT};
 use crate::checkpoint::Step;
 use crate::command::{Reply, Token};
 use crate::extents;
@@ -230,7 +230,7 @@ impl Store {
             return false;
         }
         let before = self.limbo.below(self.reads.oldest());
-        self.arena.begin(true);
+        self.arena.begin(Need::Sure);
         match extents::release(&mut self.arena, before, RELEASES_PER_TRANSACTION) {
             Ok(moved) if moved > 0 => {
                 debug_assert!(self.arena.redo_bytes() <= TRANSACTION_REDO_LIMIT, "releases are few");

@@ -10,7 +10,7 @@ use types::{Epoch, ObjectId, Operation, Place, Status, TransactionId};
 
 use super::Store;
 use super::execute::{Stop, check_limits, relied_on};
-use crate::arena::{Arena, TRANSACTION_REDO_LIMIT};
+use crate::arena::{Arena, Need, TRANSACTION_REDO_LIMIT};
 use crate::catalog::{self, Container};
 use crate::command::{Reply, Token};
 use crate::index::{self, Refusal, Staged, levels_of};
@@ -128,7 +128,7 @@ impl Store {
             }
         }
         let epoch = self.clock.tick(self.now);
-        self.arena.begin(false);
+        self.arena.begin(Need::Usual);
         let changes = match self.stage_all(container, transaction, epoch, operations) {
             Ok(changes) => changes,
             Err((status, seen)) => {
@@ -229,7 +229,7 @@ impl Store {
         if !self.log.admits_bytes(redo) {
             return Err(Stop::Later);
         }
-        self.arena.begin(true);
+        self.arena.begin(Need::Sure);
         let resolved = match keep {
             true => prepared::commit(&mut self.arena, transaction),
             false => prepared::abort(&mut self.arena, transaction).map(|_| ()),

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::{Cursor, Tree};
-use crate::arena::Arena;
+use crate::arena::{Arena, Need};
 use crate::arena::header::{CATALOG_AT, initialise};
 use crate::settings::Identity;
 
@@ -14,7 +14,7 @@ const TREE: Tree = Tree { root_at: CATALOG_AT };
 
 pub(crate) fn new_arena(bytes: usize) -> Arena {
     let mut arena = Arena::new(Box::new(vec![0; bytes]).into());
-    arena.begin(true);
+    arena.begin(Need::Sure);
     let identity = Identity { engine: uuid::Uuid::from_u128(1), target: types::TargetIndex(0) };
     initialise(&mut arena, &identity);
     arena.commit(&mut Vec::new());
@@ -80,7 +80,7 @@ fn random_histories_match_a_btreemap_through_commits_and_rollbacks() {
         replayed.restore(0, arena.bytes(0, 4096), false);
         let mut model = Model::new();
         for _ in 0..120 {
-            arena.begin(true);
+            arena.begin(Need::Sure);
             let mut attempt = model.clone();
             for _ in 0..random.random_range(1..6) {
                 random_change(&mut arena, &mut attempt, &mut random);
@@ -100,10 +100,10 @@ fn random_histories_match_a_btreemap_through_commits_and_rollbacks() {
         assert_eq!(contents(&replayed), model);
         // Everything goes, and nothing is left.
         let mut seen = 0;
-        arena.begin(true);
+        arena.begin(Need::Sure);
         while TREE.drop_first_leaf(&mut arena, |_, _| seen += 1) {
             arena.commit(&mut Vec::new());
-            arena.begin(true);
+            arena.begin(Need::Sure);
         }
         arena.commit(&mut Vec::new());
         assert_eq!((seen, TREE.root(&arena)), (model.len(), 0));
@@ -128,7 +128,7 @@ fn ascending_keys_fill_their_pages() {
     let mut arena = new_arena(8 << 20);
     let mut bytes = 0;
     for n in 0..10_000u64 {
-        arena.begin(true);
+        arena.begin(Need::Sure);
         let key = n.to_be_bytes();
         TREE.put(&mut arena, &key, &[7; 92]).unwrap();
         bytes += key.len() + 92;
@@ -146,7 +146,7 @@ fn a_full_arena_refuses_and_the_rollback_is_exact() {
     let mut model = Model::new();
     let mut refused = 0;
     for n in 0..4000u64 {
-        arena.begin(false);
+        arena.begin(Need::Usual);
         let key = (n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_be_bytes().to_vec();
         match TREE.put(&mut arena, &key, &[1; 700]) {
             Ok(()) => {
@@ -164,7 +164,7 @@ fn a_full_arena_refuses_and_the_rollback_is_exact() {
     assert_eq!(contents(&arena), model);
     // The reserve is still there for what frees space.
     let key = model.keys().next().unwrap().clone();
-    arena.begin(true);
+    arena.begin(Need::Sure);
     TREE.put(&mut arena, b"tombstone", &[2; 700]).unwrap();
     TREE.remove(&mut arena, &key);
     arena.commit(&mut Vec::new());
@@ -180,7 +180,7 @@ fn the_largest_transactions_stay_within_the_limit() {
         let mut key = vec![0; 16_500];
         key.extend_from_slice(&random.random::<u32>().to_be_bytes());
         key.extend_from_slice(&n.to_be_bytes());
-        arena.begin(true);
+        arena.begin(Need::Sure);
         TREE.put(&mut arena, &key, &[1; 4104]).unwrap();
         most = most.max(arena.redo_bytes());
         arena.commit(&mut Vec::new());

@@ -10,6 +10,7 @@ use types::{CHECKSUM_CHUNK_BYTES, Epoch, Status};
 use super::super::Store;
 use super::super::damage::Finding;
 use super::remove;
+use crate::arena::Need;
 use crate::catalog::Container;
 use crate::index::{self, IndexKey, Record, WRITTEN, class_of};
 use crate::log::WrittenExtent;
@@ -103,7 +104,7 @@ impl Store {
             if !self.admits() {
                 return less;
             }
-            self.arena.begin(false);
+            self.arena.begin(Need::Usual);
             container.set_history_from(&mut self.arena, bound.0);
             match self.join(container, &prefix, &run) {
                 Ok(written) => {

@@ -4,7 +4,7 @@ use types::{Epoch, ObjectId, Place, Status};
 
 use super::super::Store;
 use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, Reclaim, remove};
-use crate::arena::Arena;
+use crate::arena::{Arena, Need};
 use crate::catalog::{self, Container};
 use crate::command::{Reply, Token};
 use crate::index::{RECORD_SIZE, WRITTEN, epoch_of, level_of};
@@ -81,7 +81,7 @@ impl Store {
         let (doomed, ended) = discard.collect(&self.arena, container);
         let mut rest = &doomed[..];
         while !rest.is_empty() && self.admits() {
-            self.arena.begin(true);
+            self.arena.begin(Need::Sure);
             match remove(&mut self.arena, container, rest) {
                 Ok(removed) => {
                     rest = &rest[removed..];

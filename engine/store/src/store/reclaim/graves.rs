@@ -3,7 +3,7 @@
 use types::Status;
 
 use super::super::Store;
-use crate::arena::{Arena, TRANSACTION_REDO_LIMIT};
+use crate::arena::{Arena, Need, TRANSACTION_REDO_LIMIT};
 use crate::catalog::{self, Container, Grave};
 use crate::extents::{self, Extent};
 use crate::index::Record;
@@ -21,7 +21,7 @@ impl Store {
         if !self.admits() {
             return true;
         }
-        self.arena.begin(true);
+        self.arena.begin(Need::Sure);
         for _ in 0..LEAVES_PER_SLICE {
             if self.arena.redo_bytes() + LEAF_REDO > TRANSACTION_REDO_LIMIT {
                 break;
@@ -101,6 +101,6 @@ fn drop_leaf(arena: &mut Arena, container: Container) -> Result<bool, Status> {
         blocks += extent.blocks;
         extents::retire(arena, extent)?;
     }
-    container.book(arena, grown, -((blocks * media::BLOCK_BYTES as u64) as i64), true)?;
+    container.book(arena, grown, -((blocks * media::BLOCK_BYTES as u64) as i64), Need::Sure)?;
     Ok(dropped)
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use types::{Epoch, Place, Status};
 
 use super::Store;
-use crate::arena::{Arena, TRANSACTION_REDO_LIMIT};
+use crate::arena::{Arena, Need, TRANSACTION_REDO_LIMIT};
 use crate::catalog::{self, Container};
 use crate::command::{Command, Reply, Token};
 use crate::extents;
@@ -319,6 +319,6 @@ fn remove(arena: &mut Arena, container: Container, doomed: &[Vec<u8>]) -> Result
             extents::retire(arena, extent)?;
         }
     }
-    container.book(arena, grown, -((blocks * media::BLOCK_BYTES as u64) as i64), true)?;
+    container.book(arena, grown, -((blocks * media::BLOCK_BYTES as u64) as i64), Need::Sure)?;
     Ok(removed)
 }

@@ -9,7 +9,7 @@ use types::{Epoch, Place};
 use super::super::Store;
 use super::coalesce::{Candidate, Candidates};
 use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, remove};
-use crate::arena::Arena;
+use crate::arena::{Arena, Need};
 use crate::catalog::Container;
 use crate::extents::be;
 use crate::index::{
@@ -67,7 +67,7 @@ impl Store {
         let ended = walk.collect(&self.arena, container, &snapshots, &mut found);
         let mut rest = &found.doomed[..];
         while !rest.is_empty() && self.admits() {
-            self.arena.begin(true);
+            self.arena.begin(Need::Sure);
             container.set_history_from(&mut self.arena, walk.bound.0);
             let Ok(removed) = remove(&mut self.arena, container, rest) else {
                 self.arena.rollback();
