@@ -10,7 +10,7 @@ fn twenty_gib_in_two_gib_of_memory() {
     let plan = Large {
         bdev_gib: 38,
         ratio: 12,
-        small: 3_000_000,
+        small: 3_600_000,
         small_bytes: 1200,
         big: 16_384,
         big_bytes: 1 << 20,
