@@ -6,8 +6,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::{Cursor, Tree};
-use crate::arena::{Arena, Need};
 use crate::arena::header::{CATALOG_AT, initialise};
+use crate::arena::{Arena, Need};
 use crate::settings::Identity;
 
 const TREE: Tree = Tree { root_at: CATALOG_AT };
