@@ -15,9 +15,11 @@ use crate::{Cluster, Options, pattern, runtime};
 const MIB: u64 = 1 << 20;
 /// Operations under way at once.
 const DEPTH: u64 = 64;
-/// What the engine takes beside the limit, whatever its metadata (engine/docs/store.md): images and log on their way, frames, values of
-/// commands under way, the runtime.
+/// What the engine takes beside the limit, whatever its metadata (engine/docs/store.md): images and log on their way, frames, the runtime. The
+/// page map and the values of commands under way come on top.
 const BESIDE_MIB: u64 = 40;
+/// Of the page map for each page of the arena: its entry and its state.
+const PAGE_BOOK_BYTES: u64 = 10;
 
 /// What to store, and in how much memory.
 #[derive(Debug, Clone)]
@@ -49,11 +51,12 @@ impl Large {
         cluster.start_agent();
         cluster.dmg(&["pool", "create", "tank", "--size=90%"]).ok();
         cluster.daos(&["container", "create", "tank", "things"]).ok();
-        let limit = limit_bytes(&cluster.engine_log(0));
+        let (arena, limit) = sizes(&cluster.engine_log(0));
+        let beside = BESIDE_MIB * MIB + arena / 4096 * PAGE_BOOK_BYTES + DEPTH * self.big_bytes as u64;
         let mut figures = vec![format!("memory limit {} MiB", limit / MIB)];
         let metadata = self.small * self.small_bytes as u64;
         assert!(metadata > 2 * limit, "{} MiB of values are not more than memory", metadata / MIB);
-        let mut watch = Watch::start(&cluster, limit, metadata);
+        let mut watch = Watch::start(&cluster, limit + beside, metadata);
         self.each(&cluster, &mut figures, "small values written", self.small, Self::put_small);
         self.each(&cluster, &mut figures, "big values written", self.big, Self::put_big);
         self.each(&cluster, &mut figures, "small values read", self.reads, Self::get_small);
@@ -63,7 +66,7 @@ impl Large {
         cluster.kill_engine(0);
         cluster.wait_joined();
         figures.push(format!("back after kill -9 in {:.1} s", begin.elapsed().as_secs_f64()));
-        watch = Watch::start(&cluster, limit, metadata);
+        watch = Watch::start(&cluster, limit + beside, metadata);
         self.each(&cluster, &mut figures, "small values read", self.reads, Self::get_small);
         self.each(&cluster, &mut figures, "big values read", self.big, Self::get_big);
         self.each(&cluster, &mut figures, "small values written again", self.reads, Self::put_some);
@@ -110,7 +113,9 @@ impl Large {
                 worker.await.expect("no operation fails");
             }
         });
-        figures.push(format!("{count} {what}: {:.0}/s", count as f64 / begin.elapsed().as_secs_f64()));
+        let figure = format!("{count} {what}: {:.0}/s", count as f64 / begin.elapsed().as_secs_f64());
+        println!("{figure}");
+        figures.push(figure);
     }
 
     fn value(&self, number: u64) -> Bytes {
@@ -181,10 +186,11 @@ fn scattered(number: u64) -> u64 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20
 }
 
-/// The limit that the engine tells in its log.
-fn limit_bytes(log: &str) -> u64 {
-    let (_, rest) = log.split_once(" bytes in ").expect("the engine tells its limit");
-    rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number of bytes")
+/// Bytes of the arena, and of memory for it, as the engine tells in its log.
+fn sizes(log: &str) -> (u64, u64) {
+    let (before, after) = log.split_once(" bytes in ").expect("the engine tells its limit");
+    let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).expect("a number of bytes");
+    (number(before.rsplit(' ').next()), number(after.split(' ').next()))
 }
 
 /// The memory of an engine's process since some moment.
@@ -196,10 +202,9 @@ struct Watch {
 
 impl Watch {
     /// Also asserts that without a limit it would be seen: metadata is more than what is allowed.
-    fn start(cluster: &Cluster, limit: u64, metadata: u64) -> Watch {
+    fn start(cluster: &Cluster, most: u64, metadata: u64) -> Watch {
         let pid = cluster.engine_pid(0).expect("the engine runs");
         let before = memory(pid, "VmRSS:");
-        let most = limit + BESIDE_MIB * MIB;
         assert!(metadata > most, "{metadata} bytes of metadata would fit into the {most} bytes that are allowed");
         Watch { pid, before, most }
     }
