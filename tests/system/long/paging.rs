@@ -14,7 +14,7 @@ fn twenty_gib_in_two_gib_of_memory() {
         small_bytes: 1200,
         big: 16_384,
         big_bytes: 1 << 20,
-        reads: 200_000,
+        reads: 50_000,
     };
     println!("{}", plan.run());
 }
