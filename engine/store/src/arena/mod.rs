@@ -350,7 +350,7 @@ pub(crate) enum Need {
     Sure,
 }
 
-/// What is kept so that punches, destroys and reclaim always work: 1/32 of the arena, at least one transaction's worth of pages.
+/// What is kept so that destroys and reclaim always work, and punches for a while: 1/32 of the arena, at least one transaction's worth of pages.
 pub(crate) fn reserve_pages(pages: u64) -> u64 {
     (pages / 32).max(TRANSACTION_REDO_LIMIT / PAGE_BYTES)
 }

@@ -42,7 +42,7 @@ pub(super) fn check(
     prepared: &[Prepared],
     tally: &mut Tally<'_>,
 ) -> (u64, u64) {
-    let number = walker.image.bytes(record + CONTAINER_CHECKSUM_KIND_AT, 1).map_or(0, |bytes| bytes[0]);
+    let number = walker.image.u8_at(record + CONTAINER_CHECKSUM_KIND_AT);
     let kind = ChecksumKind::from_number(number);
     if kind.is_none() {
         let text = format!("{name}: {number} is no kind of checksums");

@@ -318,7 +318,7 @@ fn pool_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<Item> 
         ("promised_data_bytes", number(POOL_PROMISED_DATA_AT)),
         ("used_arena_bytes", number(POOL_USED_ARENA_AT)),
         ("used_data_bytes", number(POOL_USED_DATA_AT)),
-        ("scrub", Value::Number((image.u32_at(record + POOL_SCRUB_MODE_AT) & 0xff).into())),
+        ("scrub", Value::Number(image.u8_at(record + POOL_SCRUB_MODE_AT).into())),
         ("scrub_period_s", Value::Number(image.u32_at(record + POOL_SCRUB_PERIOD_AT).into())),
     ])
 }
@@ -341,7 +341,7 @@ fn container_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<I
         ("object_tombstones", number(CONTAINER_OBJECT_TOMBSTONES_AT)),
         ("dkey_tombstones", number(CONTAINER_DKEY_TOMBSTONES_AT)),
         ("record_sizes", number(CONTAINER_RECORD_SIZES_AT)),
-        ("checksum_kind", Value::Number((image.u32_at(record + CONTAINER_CHECKSUM_KIND_AT) & 0xff).into())),
+        ("checksum_kind", Value::Number(image.u8_at(record + CONTAINER_CHECKSUM_KIND_AT).into())),
         ("history_from", Value::Hex(image.u64_at(record + CONTAINER_HISTORY_AT))),
     ])
 }

@@ -119,6 +119,11 @@ impl<'a> Image<'a> {
         self.bytes(offset, 4).map_or(0, |bytes| u32::from_le_bytes(bytes.try_into().expect("four bytes")))
     }
 
+    /// The byte at `offset`; zero outside of the arena.
+    pub(super) fn u8_at(&self, offset: u64) -> u8 {
+        self.bytes(offset, 1).map_or(0, |bytes| bytes[0])
+    }
+
     /// Puts bytes of the log in place; false when they lie outside of the arena.
     pub(super) fn change(&mut self, offset: u64, bytes: &[u8]) -> bool {
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.length);

@@ -12,7 +12,7 @@ use crate::arena::{Need, TRANSACTION_REDO_LIMIT, catch_fault};
 use crate::catalog::{self, Container};
 use crate::command::{Command, Reply, Token};
 use crate::health::Health;
-use crate::index::{self, ARRAY_END, DATA_THRESHOLD, Held, Names, Refusal, Staged, View, levels_of};
+use crate::index::{self, ARRAY_END, DATA_THRESHOLD, Held, Names, Refusal, Staged, View};
 use crate::probe::Probe;
 use crate::snapshots;
 
@@ -322,7 +322,7 @@ impl Store {
     ) -> Result<Staged, Refusal> {
         let refused = |status| (status, Epoch::ZERO);
         let staged = index::stage_update(&mut self.arena, container, epoch, address, how, value)?;
-        if self.transactions.hold(container, relied_on(staged.scope(), how.1)) {
+        if self.transactions.hold_update(container, &staged, how.1) {
             return Err(refused(Status::Busy));
         }
         index::enter(&mut self.arena, container, &staged).map_err(refused)?;
@@ -332,8 +332,7 @@ impl Store {
     fn punch(&mut self, token: Token, container: Container, scope: &Scope, condition: Condition) -> Result<(), Stop> {
         let epoch = self.clock.tick(self.now);
         let staged = index::stage_punch(&self.arena, container, epoch, scope, condition)?;
-        // Also one that finds nothing: what is prepared would be found.
-        if self.transactions.hold(container, index::prefix_of(scope).as_bytes()) {
+        if self.transactions.hold_punch(container, scope) {
             return Err(Status::Busy.into());
         }
         self.stats.punches += 1;
@@ -381,14 +380,6 @@ fn changes(command: &Command) -> bool {
         | Command::SnapshotList(_)
         | Command::PreparedList
         | Command::SpaceQuery => false,
-    }
-}
-
-/// The prefix of all that a change relies on: its dkey's when that has a condition, otherwise what it changes.
-pub(super) fn relied_on(scope: &[u8], condition: Condition) -> &[u8] {
-    match condition {
-        Condition::DkeyAbsent | Condition::DkeyPresent => &scope[..levels_of(scope).nth(1).unwrap_or(scope.len())],
-        Condition::Always | Condition::Absent | Condition::Present => scope,
     }
 }
 

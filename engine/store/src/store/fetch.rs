@@ -153,7 +153,7 @@ impl Store {
     fn assemble(&mut self, read: Read) -> Reply {
         let Read { kind, pieces, parts, .. } = read;
         let mut segments: Vec<Segment> = Vec::with_capacity(pieces.len());
-        let mut last: Option<Small> = None;
+        let mut last: Option<Span> = None;
         for (piece, part) in pieces.into_iter().zip(parts) {
             let bytes = part.expect("every piece has its bytes");
             self.stats.bytes_read += bytes.len() as u64;
@@ -164,72 +164,68 @@ impl Store {
                 small.join(&bytes);
                 continue;
             }
-            segments.extend(last.take().map(|small| small.into_segment(kind)));
-            let offset = piece.offset;
-            match stored_checksums(piece, bytes.len()) {
-                Some(checksums) if bytes.len() < JOIN_BYTES => {
-                    last = Some(Small::Stored(Segment { offset, checksums, data: bytes }));
-                }
-                None if bytes.len() < JOIN_BYTES => last = Some(Small::Copied(offset, BytesMut::from(&bytes[..]))),
-                Some(checksums) => segments.push(Segment { offset, checksums, data: bytes }),
-                None => segments.push(segment(kind, offset, bytes)),
+            segments.extend(last.take().map(|span| span.into_segment(kind)));
+            let is_small = bytes.len() < JOIN_BYTES;
+            let span = Span::alone(piece, bytes);
+            if is_small {
+                last = Some(span);
+            } else {
+                segments.push(span.into_segment(kind));
             }
         }
-        segments.extend(last.map(|small| small.into_segment(kind)));
+        segments.extend(last.map(|span| span.into_segment(kind)));
         Reply::Operated(Ok(Outcome::Fetched(segments)))
     }
 }
 
-/// A small stretch that the next one may be joined to. Most stay alone, and are given as they were found.
-enum Small {
-    /// A whole value with its stored checksums.
-    Stored(Segment),
-    /// From this offset on. A part is copied, so that a few bytes do not hold on to all that was read for them.
-    Copied(u64, BytesMut),
+/// A stretch of the reply: most are of one piece, and are given as they were found.
+enum Span {
+    /// With the stored checksums, where they cover its bytes and no others.
+    Alone { offset: u64, checksums: Option<Checksums>, data: Bytes },
+    /// From this offset on, of several pieces.
+    Joined(u64, BytesMut),
 }
 
-impl Small {
+impl Span {
+    fn alone(piece: Piece, data: Bytes) -> Span {
+        let checksums = match piece.source {
+            Source::Inline(_, checksums) => checksums,
+            Source::Data(part) => (part.skip == 0 && part.length == data.len()).then_some(part.checksums),
+        };
+        Span::Alone { offset: piece.offset, checksums, data }
+    }
+
     fn bytes(&self) -> &[u8] {
         match self {
-            Small::Stored(segment) => &segment.data,
-            Small::Copied(_, bytes) => bytes,
+            Span::Alone { data, .. } => data,
+            Span::Joined(_, bytes) => bytes,
         }
     }
 
     fn end(&self) -> u64 {
-        let (Small::Stored(Segment { offset, .. }) | Small::Copied(offset, _)) = self;
+        let (Span::Alone { offset, .. } | Span::Joined(offset, _)) = self;
         offset + self.bytes().len() as u64
     }
 
     fn join(&mut self, more: &[u8]) {
         match self {
-            Small::Stored(segment) => {
-                let mut bytes = BytesMut::with_capacity(segment.data.len() + more.len());
-                bytes.extend_from_slice(&segment.data);
+            Span::Alone { offset, data, .. } => {
+                let mut bytes = BytesMut::with_capacity(data.len() + more.len());
+                bytes.extend_from_slice(data);
                 bytes.extend_from_slice(more);
-                *self = Small::Copied(segment.offset, bytes);
+                *self = Span::Joined(*offset, bytes);
             }
-            Small::Copied(_, bytes) => bytes.extend_from_slice(more),
+            Span::Joined(_, bytes) => bytes.extend_from_slice(more),
         }
     }
 
     fn into_segment(self, kind: ChecksumKind) -> Segment {
-        match self {
-            Small::Stored(segment) => segment,
-            Small::Copied(offset, bytes) => segment(kind, offset, bytes.freeze()),
-        }
-    }
-}
-
-fn segment(kind: ChecksumKind, offset: u64, data: Bytes) -> Segment {
-    Segment { offset, checksums: erasure::checksums(kind, &data), data }
-}
-
-/// The stored checksums of a piece, where they cover its `length` bytes and no others.
-fn stored_checksums(piece: Piece, length: usize) -> Option<Checksums> {
-    match piece.source {
-        Source::Inline(_, checksums) => checksums,
-        Source::Data(part) => (part.skip == 0 && part.length == length).then_some(part.checksums),
+        let (offset, data) = match self {
+            Span::Alone { offset, checksums: Some(checksums), data } => return Segment { offset, checksums, data },
+            Span::Alone { offset, checksums: None, data } => (offset, data),
+            Span::Joined(offset, bytes) => (offset, bytes.freeze()),
+        };
+        Segment { offset, checksums: erasure::checksums(kind, &data), data }
     }
 }
 

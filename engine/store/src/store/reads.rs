@@ -14,7 +14,7 @@ use crate::command::Token;
 use crate::index::{DataPart, IndexKey, Piece, Source};
 
 /// Bytes of device reads of fetches under way at once: two of the largest values.
-pub(super) const LOADING_BYTES_MOST: usize = 64 << 20;
+const LOADING_BYTES_MOST: usize = 64 << 20;
 
 /// Fetches that read, and whatever else must keep freed extents from being used again.
 #[derive(Default)]

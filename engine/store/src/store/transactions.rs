@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use types::{Epoch, ObjectId, Operation, Place, Status, TransactionId};
+use types::{Condition, Epoch, ObjectId, Operation, Place, Scope, Status, TransactionId};
 
 use super::Store;
-use super::execute::{Stop, check_limits, relied_on};
+use super::execute::{Stop, check_limits};
 use crate::arena::{Arena, Need, TRANSACTION_REDO_LIMIT};
 use crate::catalog::{self, Container};
 use crate::command::{Reply, Token};
@@ -69,9 +69,23 @@ impl Transactions {
 
     /// True when something of the container, or only of this object of it, is about to change.
     pub(super) fn hold_in(&self, container: Container, object: Option<ObjectId>) -> bool {
-        let scope = object.map_or(Vec::new(), |object| object.to_bytes().to_vec());
-        let mut held = self.held.range((container.0, scope.clone())..);
-        held.next().is_some_and(|((record, held), _)| *record == container.0 && held.starts_with(&scope))
+        self.hold_below(container, object.map(ObjectId::to_bytes).as_ref().map_or(&[], |object| object))
+    }
+
+    /// True when an update that was staged so meets what is about to change: all of its dkey when it has a condition on that, otherwise what it
+    /// changes.
+    pub(super) fn hold_update(&self, container: Container, staged: &Staged, condition: Condition) -> bool {
+        let scope = staged.scope();
+        let relied_on = match condition {
+            Condition::DkeyAbsent | Condition::DkeyPresent => levels_of(scope).nth(1).unwrap_or(scope.len()),
+            Condition::Always | Condition::Absent | Condition::Present => scope.len(),
+        };
+        self.hold(container, &scope[..relied_on])
+    }
+
+    /// True when a punch meets what is about to change. Also one that finds nothing now: what is prepared would be found.
+    pub(super) fn hold_punch(&self, container: Container, scope: &Scope) -> bool {
+        !self.held.is_empty() && self.hold(container, index::prefix_of(scope).as_bytes())
     }
 
     /// True when a transaction of the container, not resolved, has this epoch or an earlier one.
@@ -80,13 +94,17 @@ impl Transactions {
     }
 
     /// True when something at, above or below `scope` is about to change.
-    pub(super) fn hold(&self, container: Container, scope: &[u8]) -> bool {
+    fn hold(&self, container: Container, scope: &[u8]) -> bool {
         if self.held.is_empty() {
             return false;
         }
         let above = levels_of(scope).any(|end| self.held.contains_key(&(container.0, scope[..end].to_vec())));
+        above || self.hold_below(container, scope)
+    }
+
+    fn hold_below(&self, container: Container, scope: &[u8]) -> bool {
         let mut below = self.held.range((container.0, scope.to_vec())..);
-        above || below.next().is_some_and(|((record, held), _)| *record == container.0 && held.starts_with(scope))
+        below.next().is_some_and(|((record, held), _)| *record == container.0 && held.starts_with(scope))
     }
 }
 
@@ -163,18 +181,7 @@ impl Store {
         let refused = |status| (status, Epoch::ZERO);
         let mut changes: Vec<Change> = Vec::with_capacity(operations.len());
         for operation in operations {
-            let staged = self.stage(container, epoch, operation)?;
-            let is_held = match operation {
-                Operation::Punch { scope, .. } => self.transactions.hold(container, index::prefix_of(scope).as_bytes()),
-                Operation::Update { condition, .. } => staged.as_ref().is_some_and(|change| {
-                    self.transactions.hold(container, relied_on(change.staged.scope(), *condition))
-                }),
-                _ => false,
-            };
-            if is_held {
-                return Err(refused(Status::Busy));
-            }
-            let Some(mut change) = staged else { continue };
+            let Some(mut change) = self.stage(container, epoch, operation)? else { continue };
             if changes.iter().any(|other| meet(&other.staged, &change.staged)) {
                 return Err(refused(Status::Invalid));
             }
@@ -203,14 +210,21 @@ impl Store {
     }
 
     fn stage(&mut self, container: Container, epoch: Epoch, operation: &Operation) -> Result<Option<Change>, Refusal> {
+        let busy = (Status::Busy, Epoch::ZERO);
         match operation {
             Operation::Update { address, shape, condition, checksums, data } => {
                 let how = (*shape, *condition);
                 let staged = index::stage_update(&mut self.arena, container, epoch, address, how, (checksums, data))?;
+                if self.transactions.hold_update(container, &staged, *condition) {
+                    return Err(busy);
+                }
                 Ok(Some(Change { staged, fixes: None, data: data.clone() }))
             }
             Operation::Punch { scope, condition } => {
                 let staged = index::stage_punch(&self.arena, container, epoch, scope, *condition)?;
+                if self.transactions.hold_punch(container, scope) {
+                    return Err(busy);
+                }
                 Ok(staged.map(|staged| Change { staged, fixes: None, data: Bytes::new() }))
             }
             _ => Err((Status::Invalid, Epoch::ZERO)),
