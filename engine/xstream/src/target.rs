@@ -24,8 +24,8 @@ use crate::steady::Steady;
 const TICK: Duration = Duration::from_millis(5);
 /// The longest sleep without any work.
 const IDLE: Duration = Duration::from_secs(1);
-/// Bytes of requests in work, and of answers that wait for the others of their frame, at once on one target. Receiving pauses beyond it, so memory is bounded by this and one frame
-/// per connection.
+/// Bytes of requests in work, and of answers that wait for the others of their frame, at once on one target. Receiving pauses beyond
+/// it, so that memory for requests is bounded by this and one frame per connection.
 const MAX_WORK_BYTES: usize = 256 << 20;
 /// Operations taken from one connection before the ring is looked at again: with more, the device would wait for the processor, and the
 /// group that these make would not be under way while the next ones run.
