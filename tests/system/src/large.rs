@@ -4,20 +4,20 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use client::Object;
 use types::{Key, ObjectId};
 
-use crate::{Cluster, Options, pattern, runtime, wait_for};
+use crate::{Cluster, Options, pattern, runtime};
 
 const MIB: u64 = 1 << 20;
 /// Operations under way at once.
 const DEPTH: u64 = 64;
 /// What the engine takes beside the limit, whatever its metadata (engine/docs/store.md): images and log on their way, frames, the runtime. The
 /// page map and the values of commands under way come on top.
-const BESIDE_MIB: u64 = 40;
+const BESIDE_MIB: u64 = 29;
 /// Of the page map for each page of the arena: its entry and its state.
 const PAGE_BOOK_BYTES: u64 = 10;
 
@@ -41,8 +41,8 @@ pub struct Large {
 }
 
 impl Large {
-    /// Runs it; gives its figures.
-    pub fn run(&self) -> String {
+    /// Runs it, and prints its figures as they come.
+    pub fn run(&self) {
         let mut cluster = Cluster::configure(Options { targets: 1, bdev_gib: self.bdev_gib, ..Options::default() });
         cluster.edit("daos_server", "scm_size: 4", &format!("scm_size: 4\n    scm_mem_ratio: {}", self.ratio));
         cluster.start_server();
@@ -53,44 +53,36 @@ impl Large {
         cluster.daos(&["container", "create", "tank", "things"]).ok();
         let (arena, limit) = sizes(&cluster.engine_log(0));
         let beside = BESIDE_MIB * MIB + arena / 4096 * PAGE_BOOK_BYTES + DEPTH * self.big_bytes as u64;
-        let mut figures = vec![format!("memory limit {} MiB", limit / MIB)];
+        println!("memory limit {} MiB", limit / MIB);
         let metadata = self.small * self.small_bytes as u64;
         assert!(metadata > 2 * limit, "{} MiB of values are not more than memory", metadata / MIB);
         let mut watch = Watch::start(&cluster, limit + beside, metadata);
-        self.each(&cluster, &mut figures, "small values written", self.small, Self::put_small);
-        self.each(&cluster, &mut figures, "big values written", self.big, Self::put_big);
-        self.each(&cluster, &mut figures, "small values read", self.reads, Self::get_small);
-        self.list(&cluster, &mut figures);
-        watch.check(&cluster, &mut figures);
+        self.each(&cluster, "small values written", self.small, Self::put_small);
+        self.each(&cluster, "big values written", self.big, Self::put_big);
+        self.each(&cluster, "small values read", self.reads, Self::get_small);
+        self.list(&cluster);
+        watch.check(&cluster);
+        // A large process takes a while to end, and until then its server calls it joined.
+        let before = cluster.members();
         let begin = Instant::now();
         cluster.kill_engine(0);
-        // A large process takes a while to end, and until then its server calls it joined.
-        let restarted = || cluster.engine_pid(0).filter(|pid| *pid != watch.pid);
-        wait_for("another engine runs", Duration::from_secs(60), restarted);
-        cluster.wait_joined();
-        figures.push(format!("back after kill -9 in {:.1} s", begin.elapsed().as_secs_f64()));
+        cluster.wait_rejoined(&before);
+        println!("back after kill -9 in {:.1} s", begin.elapsed().as_secs_f64());
         watch = Watch::start(&cluster, limit + beside, metadata);
-        self.each(&cluster, &mut figures, "small values read", self.reads, Self::get_small);
-        self.each(&cluster, &mut figures, "big values read", self.big, Self::get_big);
-        self.each(&cluster, &mut figures, "small values written again", self.reads, Self::put_some);
-        self.each(&cluster, &mut figures, "small values read", self.reads, Self::get_small);
-        watch.check(&cluster, &mut figures);
+        self.each(&cluster, "small values read", self.reads, Self::get_small);
+        self.each(&cluster, "big values read", self.big, Self::get_big);
+        self.each(&cluster, "small values written again", self.reads, Self::put_some);
+        self.each(&cluster, "small values read", self.reads, Self::get_small);
+        watch.check(&cluster);
         cluster.stop_server();
         cluster.start_server();
         cluster.wait_joined();
-        self.each(&cluster, &mut figures, "small values read after a restart", self.reads, Self::get_small);
-        figures.join("\n")
+        self.each(&cluster, "small values read after a restart", self.reads, Self::get_small);
     }
 
     /// Does `one` for the numbers up to `count`, [`DEPTH`] at a time.
-    fn each<F>(
-        &self,
-        cluster: &Cluster,
-        figures: &mut Vec<String>,
-        what: &str,
-        count: u64,
-        one: fn(Large, Object, u64) -> F,
-    ) where
+    fn each<F>(&self, cluster: &Cluster, what: &str, count: u64, one: fn(Large, Object, u64) -> F)
+    where
         F: Future<Output = ()> + Send + 'static,
     {
         let begin = Instant::now();
@@ -116,9 +108,7 @@ impl Large {
                 worker.await.expect("no operation fails");
             }
         });
-        let figure = format!("{count} {what}: {:.0}/s", count as f64 / begin.elapsed().as_secs_f64());
-        println!("{figure}");
-        figures.push(figure);
+        println!("{count} {what}: {:.0}/s", count as f64 / begin.elapsed().as_secs_f64());
     }
 
     fn value(&self, number: u64) -> Bytes {
@@ -150,7 +140,7 @@ impl Large {
     }
 
     /// Lists every name: none is missing, none comes twice.
-    fn list(&self, cluster: &Cluster, figures: &mut Vec<String>) {
+    fn list(&self, cluster: &Cluster) {
         let begin = Instant::now();
         let listed = runtime().block_on(async {
             let pool = cluster.system().await.open_pool("tank").await.expect("the pool is there");
@@ -166,9 +156,7 @@ impl Large {
             }
         });
         assert_eq!(listed, self.small + self.big, "every name is listed once");
-        let figure = format!("{listed} names listed: {:.0}/s", listed as f64 / begin.elapsed().as_secs_f64());
-        println!("{figure}");
-        figures.push(figure);
+        println!("{listed} names listed: {:.0}/s", listed as f64 / begin.elapsed().as_secs_f64());
     }
 }
 
@@ -215,12 +203,12 @@ impl Watch {
     }
 
     /// The most it ever had is within the limit.
-    fn check(&self, cluster: &Cluster, figures: &mut Vec<String>) {
+    fn check(&self, cluster: &Cluster) {
         assert_eq!(cluster.engine_pid(0), Some(self.pid), "the engine did not end");
         let peak = memory(self.pid, "VmHWM:");
         let grown = peak.saturating_sub(self.before);
         assert!(grown <= self.most, "the engine grew by {} MiB, {} are allowed", grown / MIB, self.most / MIB);
-        figures.push(format!("memory of the engine at most {} MiB", peak / MIB));
+        println!("memory of the engine at most {} MiB", peak / MIB);
     }
 }
 

@@ -43,8 +43,9 @@ fn lives(cluster: &mut Cluster) {
     cluster.dmg(&["pool", "create", "tank", "--size=80%"]).ok();
     cluster.daos(&["container", "create", "tank", "things"]).ok();
     write(cluster, 0..VALUES);
+    let before = cluster.members();
     cluster.kill_engine(0);
-    cluster.wait_joined();
+    cluster.wait_rejoined(&before);
     read(cluster, 0..VALUES);
     write(cluster, VALUES..2 * VALUES);
     cluster.kill_server();

@@ -102,9 +102,10 @@ fn a_snapshot_is_read_until_it_is_destroyed() {
     assert_eq!(query["response"]["num_snapshots"], 2);
 
     // An engine that is killed comes back with them.
+    let before = cluster.members();
     cluster.kill_engine(1);
     cluster.kill_engine(0);
-    cluster.wait_joined();
+    cluster.wait_rejoined(&before);
     runtime.block_on(async {
         let container = container_of(&cluster).await;
         sees(&container, first, 0).await;

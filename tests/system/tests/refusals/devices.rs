@@ -202,9 +202,10 @@ fn a_full_file_system_under_the_device_file() {
     // All space of a device was reserved at its format: others may fill the file system.
     volume.fill();
     load.begin(2000);
+    let before = cluster.members();
     cluster.kill_engine(0);
     load.run_out();
-    cluster.wait_joined();
+    cluster.wait_rejoined(&before);
     load.verify();
     // A restored copy is sparse: now a full file system hits the store.
     cluster.stop_server();
