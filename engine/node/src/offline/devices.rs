@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use media::{BLOCK_BYTES, FileSlice, Label, OpenDevice, Role, Slice};
 use store::inspect::{Findings, LabelCopies, Place, check_label};
-use store::{Devices, Identity};
-use types::TargetIndex;
+use store::{Devices, FORMAT_VERSION, Identity};
+use types::{FaultName, TargetIndex};
 use uuid::Uuid;
 
 use super::{Common, Failure};
@@ -15,6 +15,9 @@ use crate::devices::{failed, layout, read_conf};
 
 /// Findings kept for each device: there are few to have.
 const DEVICE_FINDINGS_MOST: usize = 100;
+
+/// The remedy for a device of the command line that is not there.
+const NAMED_IS_ABSENT: &str = "correct the path, or attach the device";
 
 /// A device, opened.
 pub(super) struct Looked {
@@ -63,14 +66,14 @@ pub(super) type Targets = BTreeMap<(Uuid, u32), Target>;
 /// Opens the devices of the configuration, or those named.
 pub(super) fn look(common: &Common, named: &[PathBuf]) -> Result<Vec<Looked>, Failure> {
     let Some(conf_path) = &common.conf else {
-        return named.iter().map(|path| look_at(path)).collect();
+        return named.iter().map(|path| look_at(path, Some(NAMED_IS_ABSENT))).collect();
     };
     let conf = read_conf(conf_path).map_err(|error| Failure::Device(format!("{error:#}")))?;
     // Where a label is lost, the slices are those that a format would make.
     let planned = layout(&conf).ok();
     let mut all = Vec::new();
     for (n, device) in conf.tiers.iter().flat_map(|tier| &tier.devices).enumerate() {
-        let mut looked = look_at(Path::new(&device.path))?;
+        let mut looked = look_at(Path::new(&device.path), None)?;
         match looked.label.label() {
             Some(label) => compare(label, conf.engine_uuid, &conf.system, &mut looked.findings),
             None => {
@@ -97,10 +100,12 @@ fn compare(label: &Label, engine: Uuid, system: &str, findings: &mut Findings) {
     }
 }
 
-fn look_at(path: &Path) -> Result<Looked, Failure> {
+/// `absent` is the remedy when the device is not there, in place of that for a configured one.
+fn look_at(path: &Path, absent: Option<&str>) -> Result<Looked, Failure> {
     let open = OpenDevice::open_read_only(path).map_err(|error| {
         let (_, fault) = failed(path, &error);
-        Failure::Device(format!("{}: {}\nhint: {}", fault.name.as_str(), fault.description, fault.resolution))
+        let remedy = absent.filter(|_| fault.name == FaultName::BdevNotFound).unwrap_or(&fault.resolution);
+        Failure::Device(format!("{}: {}\nhint: {remedy}", fault.name.as_str(), fault.description))
     })?;
     let open = Arc::new(open);
     let mut findings = Findings::new(DEVICE_FINDINGS_MOST);
@@ -159,6 +164,17 @@ fn fits(device: &OpenDevice, slice: &Slice) -> bool {
 /// Whose a target is.
 pub(super) fn identity((engine, target): (Uuid, u32)) -> Identity {
     Identity { engine, target: TargetIndex(target) }
+}
+
+/// What is to be said about targets that another release wrote.
+pub(super) fn of_another_release(targets: &[u32], version: u32) -> String {
+    let (noun, numbers) = match targets {
+        [one] => ("target", one.to_string()),
+        several => ("targets", several.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    format!(
+        "{noun} {numbers}: not looked at: the format version is {version}, this program knows version {FORMAT_VERSION}; this is no damage; use the release that wrote it, copy the data elsewhere with it, or format with `dmg storage format --force`, which loses what is there"
+    )
 }
 
 /// What is to be said about a target with slices missing.

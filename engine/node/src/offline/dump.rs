@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use media::Label;
 use serde_json::json;
@@ -11,7 +11,7 @@ use store::inspect::{DumpError, Item, Sink, Structure, Value, dump_target};
 use uuid::Uuid;
 
 use super::devices::{Looked, incomplete, look, targets};
-use super::{DumpArguments, Failure, json};
+use super::{DumpArguments, Failure, json, nothing_named};
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ struct Request {
     structures: Vec<Structure>,
     devices: Vec<PathBuf>,
 }
+
+/// The words that name structures, for messages.
+const STRUCTURES: &str =
+    "label, superblock, map, log, arena, pools, containers, container UUID, snapshots, transactions and free";
 
 /// Words name structures as long as they are known; the rest are devices.
 fn request(words: &[OsString], configured: bool) -> Result<Request, Failure> {
@@ -43,8 +47,15 @@ fn request(words: &[OsString], configured: bool) -> Result<Request, Failure> {
             Some("container") => Structure::Container(container(words.next())?),
             _ if configured => {
                 let text = format!(
-                    "`{}` is not a structure\nhint: label, superblock, map, log, arena, pools, containers, container UUID, snapshots, transactions or free; devices are named without -n",
+                    "`{}` is not a structure\nhint: structures are {STRUCTURES}; devices are named without -n",
                     word.display()
+                );
+                return Err(Failure::Usage(text));
+            }
+            // A word that is neither is sooner a structure misspelt than a device in this folder.
+            Some(text) if !text.contains('/') && !Path::new(text).exists() => {
+                let text = format!(
+                    "`{text}` is neither a structure nor a file\nhint: structures are {STRUCTURES}; a device is named by its path"
                 );
                 return Err(Failure::Usage(text));
             }
@@ -56,9 +67,7 @@ fn request(words: &[OsString], configured: bool) -> Result<Request, Failure> {
         request.structures.push(structure);
     }
     if !configured && request.devices.is_empty() {
-        return Err(Failure::Usage(
-            "no device is named\nhint: name the devices of the engine, or its -n FILE".to_owned(),
-        ));
+        return Err(nothing_named("dump"));
     }
     if !request.label && request.structures.is_empty() {
         use Structure::{Arena, Containers, Free, Map, Pools, Snapshots, Superblock, Transactions};
@@ -285,8 +294,10 @@ mod tests {
         let asked = request(&words("/dev/a"), false).unwrap();
         assert!(asked.label && asked.structures.len() == 8);
         for (text, configured, expected) in [
-            ("log", false, "no device is named"),
-            ("logs", true, "`logs` is not a structure\nhint: label, superblock"),
+            ("log", false, "nothing to look at is named"),
+            ("", false, "`daos_engine dump DEVICE...` with all devices of one engine, or `daos_engine dump -n FILE`"),
+            ("logs", true, "`logs` is not a structure\nhint: structures are label, superblock"),
+            ("logs /dev/a", false, "`logs` is neither a structure nor a file\nhint: structures are label, superblock"),
             ("container", true, "`container` needs the UUID of one, not ``"),
             ("container 7", true, "not `7`"),
         ] {

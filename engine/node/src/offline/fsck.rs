@@ -1,22 +1,28 @@
 //! `daos_engine fsck`: what is wrong, line by line, and a summary.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 use store::inspect::{CheckOptions, Finding, Findings, Severity, Summary, check_target};
 
-use super::devices::{Looked, Target, Targets, identity, incomplete, look, targets};
-use super::{Failure, FsckArguments, json};
+use super::devices::{Looked, Target, Targets, identity, incomplete, look, of_another_release, targets};
+use super::{Failure, FsckArguments, json, nothing_named};
 
 /// The check of one target.
 enum Outcome {
     Checked(Summary, Findings),
     /// With the reason.
     Skipped(String),
+    /// Written by another release, in this version.
+    OtherVersion(u32),
 }
 
 /// Checks, prints, and says whether everything is clean.
 pub(super) fn run(arguments: &FsckArguments, out: &mut dyn Write) -> Result<bool, Failure> {
+    if arguments.devices.is_empty() && arguments.common.conf.is_none() {
+        return Err(nothing_named("fsck"));
+    }
     let mut devices = look(&arguments.common, &arguments.devices)?;
     let targets = targets(&mut devices, arguments.common.target);
     if let Some(number) = arguments.common.target.filter(|_| targets.is_empty()) {
@@ -28,7 +34,13 @@ pub(super) fn run(arguments: &FsckArguments, out: &mut dyn Write) -> Result<bool
         && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Checked(_, findings) if findings.are_clean()));
     if arguments.common.json {
         let response = envelope(&devices, &targets, &outcomes, clean);
-        let (error, status) = if clean { (Json::Null, 0) } else { (json!("findings"), json::STATUS_FAILED) };
+        let found = devices.iter().any(|device| !device.findings.are_clean())
+            || outcomes.iter().any(|outcome| matches!(outcome, Outcome::Checked(_, findings) if !findings.are_clean()));
+        let (error, status) = match (clean, found) {
+            (true, _) => (Json::Null, 0),
+            (false, true) => (json!("findings"), json::STATUS_FAILED),
+            (false, false) => (json!("targets that were not looked at"), json::STATUS_FAILED),
+        };
         writeln!(out, "{}", json!({"response": response, "error": error, "status": status}))?;
     } else {
         print(&devices, &targets, &outcomes, out)?;
@@ -44,7 +56,21 @@ fn check(arguments: &FsckArguments, key: (uuid::Uuid, u32), target: &Target) -> 
     let mut findings = Findings::new(arguments.max_findings);
     let options = CheckOptions { data: arguments.data };
     let summary = check_target(&mut slices, Some(&identity(key)), target.arena_bytes, options, &mut findings);
-    Outcome::Checked(summary, findings)
+    match summary.other_version {
+        Some(version) => Outcome::OtherVersion(version),
+        None => Outcome::Checked(summary, findings),
+    }
+}
+
+/// Targets by the version that another release wrote them in.
+fn other_versions(targets: &Targets, outcomes: &[Outcome]) -> BTreeMap<u32, Vec<u32>> {
+    let mut versions: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for ((_, number), outcome) in targets.keys().zip(outcomes) {
+        if let Outcome::OtherVersion(version) = outcome {
+            versions.entry(*version).or_default().push(*number);
+        }
+    }
+    versions
 }
 
 fn locate(target: &Target, finding: &Finding) -> Option<(String, u64)> {
@@ -73,6 +99,8 @@ fn print(devices: &[Looked], targets: &Targets, outcomes: &[Outcome], out: &mut 
     for (((_, number), target), outcome) in targets.iter().zip(outcomes) {
         match outcome {
             Outcome::Skipped(reason) => writeln!(out, "{reason}")?,
+            // Told once for all of them below.
+            Outcome::OtherVersion(_) => {}
             Outcome::Checked(summary, findings) => {
                 count(findings);
                 for finding in findings.list() {
@@ -85,8 +113,16 @@ fn print(devices: &[Looked], targets: &Targets, outcomes: &[Outcome], out: &mut 
             }
         }
     }
-    let skipped = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Skipped(_))).count();
-    let verdict = if counts[0] + counts[1] == 0 && skipped == 0 { "clean" } else { "not clean" };
+    for (version, numbers) in other_versions(targets, outcomes) {
+        writeln!(out, "{}", of_another_release(&numbers, version))?;
+    }
+    let skipped = outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Checked(..))).count();
+    let verdict = match counts[0] + counts[1] {
+        0 if skipped == 0 => "clean",
+        0 if skipped == outcomes.len() => "not checked",
+        0 => "not all checked",
+        _ => "not clean",
+    };
     let [damage, warnings, notes] = counts;
     writeln!(
         out,
@@ -119,6 +155,9 @@ fn envelope(devices: &[Looked], targets: &Targets, outcomes: &[Outcome], clean: 
     });
     let targets = targets.iter().zip(outcomes).map(|(((engine, number), target), outcome)| match outcome {
         Outcome::Skipped(reason) => json!({"target": number, "engine": engine, "skipped": reason}),
+        Outcome::OtherVersion(version) => {
+            json!({"target": number, "engine": engine, "skipped": of_another_release(&[*number], *version)})
+        }
         Outcome::Checked(summary, findings) => json!({
             "target": number,
             "engine": engine,

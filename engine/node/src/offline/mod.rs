@@ -30,8 +30,12 @@ enum Command {
     ///
     /// One finding per line. Nothing is changed. Exit code 0: nothing is wrong; 1: something is, or a device cannot be
     /// read; 2: the arguments were not understood.
+    #[command(override_usage = "daos_engine fsck [OPTIONS] DEVICE...\n       daos_engine fsck [OPTIONS] -n FILE")]
     Fsck(FsckArguments),
     /// Show what is stored, in decoded form, one item per line.
+    #[command(
+        override_usage = "daos_engine dump [OPTIONS] [STRUCTURE]... DEVICE...\n       daos_engine dump [OPTIONS] [STRUCTURE]... -n FILE"
+    )]
     Dump(DumpArguments),
 }
 
@@ -40,7 +44,7 @@ struct FsckArguments {
     #[command(flatten)]
     common: Common,
     /// Device or device file; all of an engine are needed, unless -n names them.
-    #[arg(value_name = "DEVICE", conflicts_with = "conf", required_unless_present = "conf")]
+    #[arg(value_name = "DEVICE", conflicts_with = "conf")]
     devices: Vec<PathBuf>,
     /// Read all values of the data role, too, and compare their checksums.
     #[arg(long)]
@@ -56,7 +60,7 @@ struct DumpArguments {
     common: Common,
     /// What to show: label, superblock, map, log, arena, pools, containers, snapshots, transactions, free, or container UUID for its records; all
     /// but log and records without. Then devices, unless -n names them.
-    #[arg(value_name = "STRUCTURE|DEVICE", required_unless_present = "conf")]
+    #[arg(value_name = "STRUCTURE|DEVICE")]
     words: Vec<OsString>,
 }
 
@@ -82,6 +86,13 @@ enum Failure {
     Device(String),
     /// Standard output.
     Output(io::Error),
+}
+
+/// What is said when neither devices nor a configuration are named.
+fn nothing_named(command: &str) -> Failure {
+    Failure::Usage(format!(
+        "nothing to look at is named: devices or device files, or -n with the engine's configuration\nhint: `daos_engine {command} DEVICE...` with all devices of one engine, or `daos_engine {command} -n FILE` with FILE being <control_metadata>/daos_control/engine<N>/daos_nvme.conf"
+    ))
 }
 
 impl From<io::Error> for Failure {

@@ -14,9 +14,14 @@ const DEVICE_BYTES: u64 = 6 << 20;
 const META_AT: u64 = 2 << 20;
 const CONTAINER: &str = "00000000-0000-0000-0000-000000000200";
 
-/// The golden device of this version as a file: lines of 32 bytes in hex behind their offset, `xN` for N times.
+/// The golden device of this version as a file.
 fn device(folder: &Path) -> PathBuf {
-    let fixture = format!("../store/tests/golden/device-v{}.hex", store::FORMAT_VERSION);
+    device_of(store::FORMAT_VERSION, folder)
+}
+
+/// The golden device of a version as a file: lines of 32 bytes in hex behind their offset, `xN` for N times.
+fn device_of(version: u32, folder: &Path) -> PathBuf {
+    let fixture = format!("../store/tests/golden/device-v{version}.hex");
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture)).unwrap();
     let path = folder.join("bdev");
     let file = std::fs::File::create_new(&path).unwrap();
@@ -113,6 +118,58 @@ fn a_device_in_use_and_one_that_is_none_are_refused() {
     std::fs::write(&path, vec![0; 1 << 20]).unwrap();
     let (result, text) = run(&["fsck"], &path);
     assert!(!result.unwrap() && text.contains("label: there is none; the device is not formatted"), "{text}");
+}
+
+#[test]
+fn a_target_of_another_version_is_named_once_and_not_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = device_of(1, folder.path());
+    let (result, text) = run(&["fsck", "--data"], &path);
+    assert!(!result.unwrap());
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    let expected = format!(
+        "target 1: not looked at: the format version is 1, this program knows version {}; this is no damage; use the release that wrote it",
+        store::FORMAT_VERSION
+    );
+    assert!(lines[0].starts_with(&expected), "{text}");
+    let last = "not checked: 1 devices, 1 targets (1 not looked at): 0 damage, 0 warnings, 0 notes";
+    assert_eq!(lines[1], last);
+    let (_, text) = run(&["fsck", "--json"], &path);
+    let envelope: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((envelope["status"].as_i64(), envelope["response"]["clean"].as_bool()), (Some(-2001), Some(false)));
+    assert_eq!(envelope["error"], "targets that were not looked at");
+    assert!(envelope["response"]["targets"][0]["skipped"].as_str().unwrap().starts_with(&expected), "{text}");
+    let (result, text) = run(&["dump", "--json"], &path);
+    let envelope: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let error = envelope["error"].as_str().unwrap();
+    assert!(!result.unwrap() && error.starts_with("target 1: its superblocks have version 1, this program"), "{error}");
+    // A torn copy beside it changes nothing.
+    flip(&path, META_AT + 90);
+    assert_eq!(run(&["fsck"], &path).1.lines().next_back(), Some(last));
+}
+
+#[test]
+fn without_anything_named_the_error_says_what_can_be() {
+    for command in ["fsck", "dump"] {
+        let parsed = Offline::try_parse_from(["daos_engine", command]).unwrap();
+        let result = match parsed.command {
+            Command::Fsck(arguments) => fsck::run(&arguments, &mut Vec::new()),
+            Command::Dump(arguments) => dump::run(&arguments, &mut Vec::new()),
+        };
+        let Err(Failure::Usage(text)) = result else { panic!("{result:?}") };
+        assert!(text.starts_with("nothing to look at is named: devices or device files, or -n"), "{text}");
+        assert!(text.contains(&format!("`daos_engine {command} DEVICE...`")) && text.contains("-n FILE"), "{text}");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_there_is_told_without_a_word_on_settings_that_were_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["fsck", "dump"] {
+        let Err(Failure::Device(text)) = run(&[command], &folder.path().join("none")).0 else { panic!("{command}") };
+        assert!(text.starts_with("BdevNotFound: ") && text.ends_with("hint: correct the path, or attach the device"));
+    }
 }
 
 #[test]

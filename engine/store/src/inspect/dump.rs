@@ -1,5 +1,7 @@
 //! Each structure in decoded form, item by item, for people and for programs.
 
+mod slices;
+
 use media::{BLOCK_BYTES, Role};
 use types::{ChecksumSlice, Epoch};
 use uuid::Uuid;
@@ -8,7 +10,6 @@ use super::catalog::{Entry, entry};
 use super::finding::{Findings, Place};
 use super::image::Image;
 use super::key::{Key, Subject, escaped};
-use super::map::{CopyState, PageMap};
 use super::memory::Memory;
 use super::prepared::{self, Change, Prepared};
 use super::superblocks::Superblocks;
@@ -25,12 +26,13 @@ use crate::catalog::{
     CONTAINER_USED_ARENA_AT, CONTAINER_USED_DATA_AT, POOL_PROMISED_ARENA_AT, POOL_PROMISED_DATA_AT, POOL_SERIAL_AT,
     POOL_USED_ARENA_AT, POOL_USED_DATA_AT,
 };
-use crate::checkpoint::{Layout, NO_SLOT};
+use crate::checkpoint::Layout;
 use crate::extents::{BY_OFFSET, Extent, LIMBO};
 use crate::index::Record;
 use crate::scrubbing::{POOL_SCRUB_MODE_AT, POOL_SCRUB_PERIOD_AT};
 use crate::settings::Devices;
-use crate::superblock::{FORMAT_VERSION, Superblock, fragment};
+use crate::superblock::{FORMAT_VERSION, fragment};
+use slices::{group_item, map_items, superblock_item};
 
 /// A structure that can be dumped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,14 @@ pub enum DumpError {
     /// Nothing beyond the superblocks can be read.
     #[error("there is no valid superblock\nhint: `daos_engine fsck` says what is wrong with each")]
     NoSuperblock,
+    /// Another release wrote it.
+    #[error(
+        "its superblocks have version {found}, this program knows version {FORMAT_VERSION}\nhint: dump it with the release that wrote it"
+    )]
+    OtherVersion {
+        /// The version.
+        found: u32,
+    },
     /// The superblock's sizes do not make a target.
     #[error("the sizes in the superblock are not those of a target\nhint: `daos_engine fsck` says more")]
     Sizes,
@@ -110,7 +120,7 @@ fn text(value: &(impl ToString + ?Sized)) -> Value {
 /// [`super::check_target`] tells what is wrong.
 pub fn dump_target(devices: &mut Devices, structures: &[Structure], sink: &mut dyn Sink) -> Result<(), DumpError> {
     let mut unheard = Findings::new(0);
-    let copies = superblocks::read_copies(&mut *devices.meta);
+    let (copies, other) = superblocks::read_copies(&mut *devices.meta);
     if structures.contains(&Structure::Superblock) {
         sink.section("superblock");
         for (copy, superblock) in copies.iter().enumerate() {
@@ -120,7 +130,8 @@ pub fn dump_target(devices: &mut Devices, structures: &[Structure], sink: &mut d
     if structures.iter().all(|structure| *structure == Structure::Superblock) {
         return Ok(());
     }
-    let superblocks = Superblocks::of(copies).ok_or(DumpError::NoSuperblock)?;
+    let refused = other.map_or(DumpError::NoSuperblock, |found| DumpError::OtherVersion { found });
+    let superblocks = Superblocks::of(copies).ok_or(refused)?;
     let superblock = *superblocks.current();
     let geometry = superblock.geometry;
     let layout = Layout::new(geometry.arena_bytes, geometry.meta_bytes).ok_or(DumpError::Sizes)?;
@@ -128,7 +139,7 @@ pub fn dump_target(devices: &mut Devices, structures: &[Structure], sink: &mut d
     let map = map::read(&mut *devices.meta, layout, fragment, &superblock, &mut unheard);
     if structures.contains(&Structure::Map) {
         sink.section("map");
-        (0..layout.chunks).for_each(|index| chunk_items(&map, index, sink));
+        map_items(&map, sink);
     }
     let mut image = Image::over_slots(geometry.arena_bytes, &mut *devices.meta, &map);
     let (wal, data) = (&mut *devices.wal, &mut *devices.data);
@@ -143,81 +154,6 @@ pub fn dump_target(devices: &mut Devices, structures: &[Structure], sink: &mut d
     });
     let target = superblock.identity.target.0;
     structures.iter().try_for_each(|structure| dump_arena(&image, *structure, target, sink))
-}
-
-fn superblock_item(copy: usize, superblock: &Result<Superblock, String>) -> Item {
-    let mut item = vec![("copy", Value::Number(copy as u64)), ("byte", Value::Number((copy * BLOCK_BYTES) as u64))];
-    match superblock {
-        Err(reason) => item.push(("fault", text(&reason))),
-        Ok(superblock) => item.extend([
-            ("version", Value::Number(FORMAT_VERSION.into())),
-            ("target", Value::Number(superblock.identity.target.0.into())),
-            ("engine", text(&superblock.identity.engine)),
-            ("generation", Value::Number(superblock.generation)),
-            ("arena_bytes", Value::Number(superblock.geometry.arena_bytes)),
-            ("wal_bytes", Value::Number(superblock.geometry.wal_bytes)),
-            ("meta_bytes", Value::Number(superblock.geometry.meta_bytes)),
-            ("data_bytes", Value::Number(superblock.geometry.data_bytes)),
-            ("tail_block", Value::Number(superblock.tail_block)),
-            ("tail_sequence", Value::Number(superblock.tail_sequence)),
-            ("last_epoch", Value::Hex(superblock.last_epoch.0)),
-            ("map_digest", Value::Hex(superblock.map_digest)),
-            ("fragment", Value::Hex(fragment(&superblock.identity))),
-        ]),
-    }
-    item
-}
-
-fn chunk_items(map: &PageMap, index: u64, sink: &mut dyn Sink) {
-    let (states, current) = map.chunks[index as usize];
-    let pages = map.layout.chunk_pages(index);
-    let mapped = map.entries[pages.start as usize..pages.end as usize].iter().filter(|entry| entry.slot != NO_SLOT);
-    let mapped = mapped.count() as u64;
-    for (copy, state) in states.iter().enumerate() {
-        let mut item = vec![
-            ("chunk", Value::Number(index)),
-            ("copy", Value::Number(copy as u64)),
-            ("byte", Value::Number(map.layout.chunk_offset(index, copy as u8))),
-        ];
-        match state {
-            CopyState::Empty => item.push(("state", text("empty"))),
-            CopyState::Damaged => item.push(("state", text("damaged"))),
-            CopyState::Whole(generation) => {
-                item.push(("state", text(if *generation == current { "current" } else { "other" })));
-                item.push(("generation", Value::Number(*generation)));
-                if *generation == current {
-                    item.push(("first_page", Value::Number(pages.start)));
-                    item.push(("pages", Value::Number(pages.end - pages.start)));
-                    item.push(("mapped", Value::Number(mapped)));
-                }
-            }
-        }
-        sink.item(item);
-    }
-}
-
-fn group_item(group: &log::Group) -> Item {
-    let extents = group.extents.iter().map(|extent| {
-        vec![
-            ("offset", Value::Number(extent.offset)),
-            ("bytes", Value::Number(extent.length)),
-            ("crc", Value::Hex(extent.crc.into())),
-        ]
-    });
-    let records = group
-        .records
-        .iter()
-        .map(|(offset, length)| vec![("arena", Value::Number(*offset)), ("bytes", Value::Number(*length as u64))]);
-    vec![
-        ("byte", Value::Number(group.start * BLOCK_BYTES as u64)),
-        ("blocks", Value::Number(group.header.blocks())),
-        ("sequence", Value::Number(group.header.sequence)),
-        ("last_epoch", Value::Hex(group.header.last_epoch.0)),
-        ("body_bytes", Value::Number(group.header.body_bytes.into())),
-        ("body_crc", Value::Hex(group.header.body_crc.into())),
-        ("extents", Value::Items(extents.collect())),
-        ("records", Value::Items(records.collect())),
-    ]
 }
 
 fn dump_arena(image: &Image<'_>, structure: Structure, target: u32, sink: &mut dyn Sink) -> Result<(), DumpError> {

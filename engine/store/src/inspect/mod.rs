@@ -39,6 +39,7 @@ use container::Tally;
 use finding::{CRASH, MISMATCH};
 use image::Image;
 use memory::Memory;
+use superblocks::Refused;
 use tree::Walker;
 
 /// What is to be checked beyond the structures.
@@ -51,6 +52,8 @@ pub struct CheckOptions {
 /// What a check went through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
+    /// The version of a target that another release wrote. Nothing was checked then, and there are no findings.
+    pub other_version: Option<u32>,
     /// Generation of the superblock that counts.
     pub generation: u64,
     /// Page images checked.
@@ -82,7 +85,14 @@ pub fn check_target(
     findings: &mut Findings,
 ) -> Summary {
     let mut summary = Summary::default();
-    let Some(superblocks) = superblocks::read(&mut *devices.meta, findings) else { return summary };
+    let superblocks = match superblocks::read(&mut *devices.meta, findings) {
+        Ok(superblocks) => superblocks,
+        Err(Refused::Lost) => return summary,
+        Err(Refused::OtherVersion(version)) => {
+            summary.other_version = Some(version);
+            return summary;
+        }
+    };
     let superblock = *superblocks.current();
     summary.generation = superblock.generation;
     let found = devices.geometry(arena_bytes.unwrap_or(superblock.geometry.arena_bytes));

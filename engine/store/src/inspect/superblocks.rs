@@ -26,29 +26,59 @@ impl Superblocks {
     }
 }
 
-fn read_copy(meta: &mut dyn Device, copy: usize) -> Result<Superblock, (Advice, String)> {
+/// Why a copy cannot be used.
+struct Unusable {
+    advice: Advice,
+    reason: String,
+    /// Of a whole copy of another release.
+    version: Option<u32>,
+}
+
+fn read_copy(meta: &mut dyn Device, copy: usize) -> Result<Superblock, Unusable> {
     let mut block = Buffer::zeroed(BLOCK_BYTES);
+    let unusable = |advice, reason, version| Unusable { advice, reason, version };
     let read = meta.read((copy * BLOCK_BYTES) as u64, &mut block);
-    read.map_err(|error| (UNREADABLE, format!("it cannot be read: {error}")))?;
+    read.map_err(|error| unusable(UNREADABLE, format!("it cannot be read: {error}"), None))?;
     Superblock::decode(&block).map_err(|fault| match fault {
         Fault::Version(found) => {
-            (VERSION, format!("it has version {found}, this program knows version {FORMAT_VERSION}"))
+            let reason = format!("it has version {found}, this program knows version {FORMAT_VERSION}");
+            unusable(VERSION, reason, Some(found))
         }
-        other => (LOST, other.to_string()),
+        other => unusable(LOST, other.to_string(), None),
     })
 }
 
-/// Both copies, with what is wrong with them.
-pub(super) fn read_copies(meta: &mut dyn Device) -> [Result<Superblock, String>; 2] {
-    [0, 1].map(|copy| read_copy(meta, copy).map_err(|(_, reason)| reason))
+/// Both copies, with what is wrong with them; and the version when another release wrote them.
+pub(super) fn read_copies(meta: &mut dyn Device) -> ([Result<Superblock, String>; 2], Option<u32>) {
+    let copies = [0, 1].map(|copy| read_copy(meta, copy));
+    let version = other_version(&copies);
+    (copies.map(|copy| copy.map_err(|unusable| unusable.reason)), version)
 }
 
-/// Reads both; `None` when neither can be used.
-pub(super) fn read(meta: &mut dyn Device, findings: &mut Findings) -> Option<Superblocks> {
+/// Why neither copy can be used.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Another release wrote them: no damage, and nothing can be said about what they stand for.
+    OtherVersion(u32),
+    /// As the findings say.
+    Lost,
+}
+
+/// The version of copies that another release wrote, when no copy is of this one.
+fn other_version(copies: &[Result<Superblock, Unusable>; 2]) -> Option<u32> {
+    let other = copies.iter().filter_map(|copy| copy.as_ref().err()?.version).max();
+    other.filter(|_| copies.iter().all(Result::is_err))
+}
+
+/// Reads both.
+pub(super) fn read(meta: &mut dyn Device, findings: &mut Findings) -> Result<Superblocks, Refused> {
     let copies = [0, 1].map(|copy| read_copy(meta, copy));
     let good = copies.iter().any(Result::is_ok);
+    if let Some(version) = other_version(&copies) {
+        return Err(Refused::OtherVersion(version));
+    }
     let mut reasons = copies.into_iter().enumerate().map(|(copy, read)| {
-        read.map_err(|(advice, reason)| {
+        read.map_err(|Unusable { advice, reason, .. }| {
             let advice = if advice == LOST && good { COPY } else { advice };
             let place = Place::Slice(Role::Meta, (copy * BLOCK_BYTES) as u64);
             findings.add(place, advice, format!("superblock: {reason}"));
@@ -56,7 +86,7 @@ pub(super) fn read(meta: &mut dyn Device, findings: &mut Findings) -> Option<Sup
         })
     });
     let mut next = || reasons.next().expect("two were read");
-    Superblocks::of([next(), next()])
+    Superblocks::of([next(), next()]).ok_or(Refused::Lost)
 }
 
 /// Compares with what the labels say and the devices have.
