@@ -107,6 +107,9 @@ fn query_report(answer: &SystemQueryResp, verbose: bool) -> Report {
         (false, false) => state_lines(&joined),
     };
     text.push_str(&absent_line(&answer.absent_ranks));
+    if !verbose {
+        text.push_str(&reason_hint(&joined));
+    }
     for stranger in &strangers {
         text.push_str(&format!("\nNot joined: {}: {}\n", stranger.addr, stranger.info));
     }
@@ -173,6 +176,26 @@ fn state_lines(members: &[SystemMember]) -> String {
         table.row([fold_ranks(&ranks), title_case(state)]);
     }
     table.render()
+}
+
+/// States in which a rank does not serve although nobody asked for that.
+const BAD_STATES: [&str; 3] = ["errored", "excluded", "unresponsive"];
+
+/// Where the reasons are that a line per state has no room for: of ranks in a bad state, and of those that serve with a
+/// part of them out of service.
+fn reason_hint(members: &[SystemMember]) -> String {
+    let is = |member: &SystemMember, state: &str| member.state.eq_ignore_ascii_case(state);
+    let has_reason = |member: &&SystemMember| {
+        BAD_STATES.iter().any(|state| is(member, state)) || (is(member, "joined") && !member.info.is_empty())
+    };
+    let ranks: Vec<u32> = members.iter().filter(has_reason).map(|member| member.rank).collect();
+    match ranks.len() {
+        0 => String::new(),
+        count => {
+            let noun = if count == 1 { "rank" } else { "ranks" };
+            format!("\nhint: `dmg system query --verbose` gives the reason for {noun} {}\n", fold_ranks(&ranks))
+        }
+    }
 }
 
 fn absent_line(absent: &str) -> String {

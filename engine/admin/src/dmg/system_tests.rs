@@ -42,6 +42,27 @@ fn query_folds_ranks_by_state() {
 }
 
 #[test]
+fn ranks_in_a_bad_state_are_named_with_the_way_to_the_reason() {
+    let errored = |rank| member(rank, "errored", "engine 0 ended: exit code 1");
+    let of = |members| SystemQueryResp { members, ..SystemQueryResp::default() };
+    let answer = of(vec![member(0, "joined", ""), errored(1), member(2, "Excluded", "no sign of life"), errored(3)]);
+    insta::assert_snapshot!(text(&query_report(&answer, false)), @r"
+    Rank  State
+    ----  -----
+    0     Joined
+    [1,3] Errored
+    2     Excluded
+
+    hint: `dmg system query --verbose` gives the reason for ranks [1-3]
+    ");
+    let faulty = member(5, "joined", "target 1 takes no more changes");
+    let one =
+        text(&query_report(&of(vec![member(0, "joined", ""), member(1, "stopped", "by request"), faulty]), false));
+    assert!(one.ends_with("\nhint: `dmg system query --verbose` gives the reason for rank 5\n"), "{one}");
+    assert!(!text(&query_report(&answer, true)).contains("hint: "));
+}
+
+#[test]
 fn verbose_query_has_a_line_per_rank() {
     insta::assert_snapshot!(text(&query_report(&answer(), true)), @r"
     Rank UUID                                 Control Address Fault Domain State   Reason
