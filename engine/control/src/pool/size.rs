@@ -114,15 +114,20 @@ pub fn settle(wanted: Wanted, ranks: &[RankSpace]) -> Result<PerRank, Failure> {
     Ok(size)
 }
 
+/// A size with all its digits: rounded, what is asked for and what there is may look the same.
+fn exact(bytes: u64) -> String {
+    format!("{} ({bytes} bytes)", Size(bytes))
+}
+
 fn check_minimum(size: PerRank, targets: u64, block_tier: bool) -> Result<(), Failure> {
     let too_small = |name, tier: &str, given: u64, least: u64, per_target: u64| {
         Failure::from(Fault::new(
             name,
             format!(
                 "{} of {tier} per rank is too small: {targets} targets of {} need {}",
-                Size(given),
+                exact(given),
                 Size(per_target),
-                Size(least)
+                exact(least)
             ),
             format!("retry with at least {least} bytes of {tier} per rank"),
         ))
@@ -147,15 +152,15 @@ fn check_space(size: PerRank, ranks: &[RankSpace]) -> Result<(), Failure> {
     let mut listed: Vec<String> = short
         .iter()
         .take(MAX_LISTED_RANKS)
-        .map(|rank| format!("rank {} has {} SCM and {} NVMe", rank.rank, Size(rank.scm_free), Size(rank.nvme_free)))
+        .map(|rank| format!("rank {} has {} SCM and {} NVMe", rank.rank, exact(rank.scm_free), exact(rank.nvme_free)))
         .collect();
     if short.len() > MAX_LISTED_RANKS {
         listed.push(format!("{} more ranks are short too", short.len() - MAX_LISTED_RANKS));
     }
     let message = format!(
         "not enough free space for {} SCM and {} NVMe per rank: {}",
-        Size(size.scm),
-        Size(size.nvme),
+        exact(size.scm),
+        exact(size.nvme),
         listed.join(", ")
     );
     Err(Failure::new(Status::NoSpace, message)
@@ -228,7 +233,20 @@ mod tests {
         let failure = settle(Wanted::PerRank { scm: 2 * GIB, nvme: 50 * GIB }, &[space(0, 9, 90), space(1, 1, 20)])
             .expect_err("rank 1 is short");
         assert_eq!(failure.status, Status::NoSpace);
-        assert!(failure.message.ends_with(": rank 1 has 1.1 GB SCM and 21 GB NVMe"), "{}", failure.message);
+        let expected = ": rank 1 has 1.1 GB (1073741824 bytes) SCM and 21 GB (21474836480 bytes) NVMe";
+        assert!(failure.message.ends_with(expected), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_size_that_almost_fits_is_told_with_all_its_digits() {
+        let two = |wanted| settle(wanted, &[space(0, 2, 90)]).expect_err("it does not fit").message;
+        let lack = two(Wanted::PerRank { scm: 2 * GIB + 8192, nvme: 2 * GIB });
+        assert!(
+            lack.contains("for 2.1 GB (2147491840 bytes) SCM") && lack.contains("has 2.1 GB (2147483648 bytes) SCM")
+        );
+        let least = two(Wanted::PerRank { scm: GIB, nvme: 2 * GIB - 8192 });
+        assert!(least.starts_with("2.1 GB (2147475456 bytes) of NVMe per rank is too small"), "{least}");
+        assert!(least.ends_with("targets of 1.1 GB need 2.1 GB (2147483648 bytes)"), "{least}");
     }
 
     #[test]
