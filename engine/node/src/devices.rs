@@ -1,5 +1,7 @@
 //! The devices of the storage configuration: planned, formatted, opened.
 
+mod formatting;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,11 +10,12 @@ use std::time::{Duration, Instant};
 use config::{BdevConf, BdevConfVersion, BdevDevice, BdevTier};
 use media::label::LABEL_VERSION;
 use media::layout::{Layout, LayoutError, Space, Tier, plan};
-use media::{DeviceError, FileSlice, Inspection, Label, Memory, OpenDevice, PagedMemory, Role, inspect};
+use media::{DeviceError, FileSlice, Inspection, Memory, OpenDevice, PagedMemory, Role, inspect};
 use store::{Devices, Identity, Paging, Residence, Settings};
 use types::{Fault, FaultName, TargetIndex};
-use uuid::Uuid;
 use xstream::{Opened, TargetSlices};
+
+pub(crate) use formatting::format;
 
 /// How long a device may stay locked before it counts as another engine's. The kernel ends the requests of a killed
 /// engine after the process is gone, and only then gives up its lock: usually within 0.1 s, later when a flush is under
@@ -81,50 +84,6 @@ pub(crate) fn layout(conf: &BdevConf) -> Result<Layout, DeviceFault> {
     })
 }
 
-/// Formats every device; labels are written last.
-pub(crate) fn format(conf: &BdevConf, force: bool) -> Result<(), DeviceFault> {
-    let layout = layout(conf)?;
-    let mut devices = Vec::new();
-    for (tier, device) in devices_of(conf) {
-        let path = PathBuf::from(&device.path);
-        if !force {
-            refuse_formatted(&path)?;
-        }
-        let open = when_released(|| OpenDevice::create(&path, device.bytes))
-            .and_then(|device| as_class(tier, device))
-            .map_err(|error| failed(&path, &error))?;
-        devices.push(Arc::new(open));
-    }
-    let io = |device: &OpenDevice, error: &dyn std::fmt::Display| {
-        (device.path().to_owned(), Box::new(format_failure(error)))
-    };
-    for device in &devices {
-        media::label::clear(device).map_err(|error| io(device, &error))?;
-    }
-    for target in 0..conf.targets {
-        let mut slices = slices_of(TargetIndex(target), &layout.devices, &devices).map_err(|role| {
-            (first_path(conf), Box::new(format_failure(&format!("target {target} has no slice for {role:?}"))))
-        })?;
-        let identity = Identity { engine: conf.engine_uuid, target: TargetIndex(target) };
-        store::format(&mut slices, identity, layout.arena_bytes).map_err(|error| {
-            let text = with_sources(&error);
-            (first_path(conf), Box::new(format_failure(&text)))
-        })?;
-    }
-    for (device, slices) in devices.iter().zip(&layout.devices) {
-        let label = Label {
-            device: Uuid::new_v4(),
-            engine: conf.engine_uuid,
-            system: conf.system.clone(),
-            total_bytes: device.length(),
-            arena_bytes: layout.arena_bytes,
-            slices: slices.clone(),
-        };
-        media::label::write(device, &label).map_err(|error| io(device, &error))?;
-    }
-    Ok(())
-}
-
 /// All devices with their tiers, in order.
 fn devices_of(conf: &BdevConf) -> impl Iterator<Item = (&BdevTier, &BdevDevice)> {
     conf.tiers.iter().flat_map(|tier| tier.devices.iter().map(move |device| (tier, device)))
@@ -140,8 +99,11 @@ fn as_class(tier: &BdevTier, device: OpenDevice) -> Result<OpenDevice, DeviceErr
 }
 
 /// Opens a device, waiting a while for the lock of an engine that was killed.
-fn when_released(open: impl Fn() -> Result<OpenDevice, DeviceError>) -> Result<OpenDevice, DeviceError> {
-    let until = Instant::now() + LOCK_PATIENCE;
+fn when_released(
+    patience: Duration,
+    open: impl Fn() -> Result<OpenDevice, DeviceError>,
+) -> Result<OpenDevice, DeviceError> {
+    let until = Instant::now() + patience;
     loop {
         match open() {
             Err(DeviceError::InUse { .. }) if Instant::now() < until => std::thread::sleep(LOCK_PAUSE),
@@ -162,7 +124,7 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
     let mut open = Open { devices: Vec::new(), slices: Vec::new(), arena_bytes: 0 };
     for (tier, device) in devices_of(conf) {
         let path = PathBuf::from(&device.path);
-        let device = when_released(|| OpenDevice::open(&path))
+        let device = when_released(LOCK_PATIENCE, || OpenDevice::open(&path))
             .and_then(|device| as_class(tier, device))
             .map_err(|error| failed(&path, &error))?;
         let label = match inspect(&path) {
@@ -297,26 +259,6 @@ fn places(slices: &TargetSlices) -> String {
     paths.join(", ")
 }
 
-fn refuse_formatted(path: &Path) -> Result<(), DeviceFault> {
-    let reason = match inspect(path) {
-        Ok(Inspection::Formatted(label)) => format!("`{}` is formatted for system `{}`", path.display(), label.system),
-        Ok(Inspection::OtherVersion(version)) => {
-            format!("`{}` is formatted, with a label of version {version}, which is another release's", path.display())
-        }
-        Ok(Inspection::Damaged(reason)) => {
-            format!("`{}` was formatted once, and its label is damaged: {reason}", path.display())
-        }
-        // Missing or unreadable: opening it gives the better message.
-        Ok(Inspection::Unformatted) | Err(_) => return Ok(()),
-    };
-    let fault = Fault::new(
-        FaultName::StorageAlreadyFormatted,
-        reason,
-        "retry the operation with the force option set to wipe what is there",
-    );
-    Err((path.to_owned(), Box::new(fault)))
-}
-
 pub(crate) fn failed(path: &Path, error: &DeviceError) -> DeviceFault {
     let (name, resolution) = match error {
         DeviceError::InUse { .. } => (
@@ -363,10 +305,6 @@ fn of_another_release(path: &Path, version: u32) -> DeviceFault {
          it holds",
     );
     (path.to_owned(), Box::new(fault))
-}
-
-fn format_failure(error: &dyn std::fmt::Display) -> Fault {
-    Fault::new(FaultName::BdevFormatFailure, error.to_string(), "mend what the message names and format again")
 }
 
 fn first_path(conf: &BdevConf) -> PathBuf {
