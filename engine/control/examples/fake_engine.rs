@@ -97,6 +97,7 @@ fn serve(conf: BdevConf, conf_path: &Path) {
     let socket_dir = PathBuf::from(option("-d").expect("-d"));
     let socket = socket_dir.join(format!("daos_engine_{}.sock", std::process::id()));
     let listener = UnixListener::bind(&socket).expect("binds");
+    eprintln!("the fake engine serves on {}", socket.display());
     let state_path = conf_path.with_file_name("fake_pools.json");
     let state =
         std::fs::read(&state_path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();

@@ -13,6 +13,8 @@ use wire::proto::ctl::{FormatResult, StorageFormatReq};
 use wire::proto::mgmt::mgmt_svc_client::MgmtSvcClient;
 use wire::proto::mgmt::{PoolCreateReq, Property, SystemMember, SystemQueryReq};
 
+use crate::guard;
+
 /// Waiting longer than this for a state means that it does not come.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -38,6 +40,7 @@ impl Cluster {
 
     /// `global` and `engine` are lines for the two sections; those of `engine` are indented by two spaces.
     pub(crate) fn with(global: &str, engine: &str) -> Cluster {
+        guard::show_log();
         Cluster {
             folder: tempfile::Builder::new().prefix("daos").tempdir().expect("folder"),
             server: None,
@@ -173,12 +176,17 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
-    /// A failed test must not leave an engine behind.
+    /// A failed test must show what happened and leave neither an engine nor a mount behind.
     fn drop(&mut self) {
-        if let Some(pid) = self.engine_pid() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        if std::thread::panicking() {
+            eprintln!("{}", guard::logs(self.folder.path()));
         }
-        let _ = nix::mount::umount2(&self.path("scm"), nix::mount::MntFlags::MNT_DETACH);
+        // Who would start a killed engine again goes first. Outside of a runtime its tasks have ended already.
+        if let (Some(server), Ok(runtime)) = (self.server.take(), tokio::runtime::Handle::try_current()) {
+            tokio::task::block_in_place(|| runtime.block_on(server.abandon()));
+        }
+        guard::end_processes(self.folder.path());
+        guard::unmount(&self.path("scm"));
     }
 }
 
@@ -201,6 +209,10 @@ pub(crate) fn fake_engine() -> PathBuf {
     let own = std::env::current_exe().expect("own path");
     let profile = own.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     let path = profile.join("examples/fake_engine");
-    assert!(path.is_file(), "`{}` is missing; it is built by `cargo test`", path.display());
+    assert!(
+        path.is_file(),
+        "`{}` is missing; `cargo test` without `--test` makes it, or `cargo build --examples`",
+        path.display()
+    );
     path
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // tests own their files and processes
 
 mod cluster;
+mod guard;
 mod hosts;
 mod pools;
 mod program;
