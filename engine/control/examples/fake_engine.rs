@@ -211,7 +211,12 @@ impl Engine {
             }
             Method::StorageUsage => self.usage(&state).encode_to_vec(),
             Method::Stats => {
-                let target = |target| TargetStats { target, updates: 10 + u64::from(target), ..TargetStats::default() };
+                let target = |target| TargetStats {
+                    target,
+                    updates: 10 + u64::from(target),
+                    over_limit_pages: 20 + u64::from(target),
+                    ..TargetStats::default()
+                };
                 Stats { targets: (0..self.conf.targets).map(target).collect(), uptime_s: 1 }.encode_to_vec()
             }
             other => return Err(Failure::new(Status::Protocol, format!("no {}", other.as_str_name()))),

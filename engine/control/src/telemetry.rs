@@ -129,6 +129,7 @@ impl Telemetry {
         let up = Family::<InstanceLabels, Gauge>::default();
         let uptime = Family::<RankLabels, Gauge>::default();
         let resident = Family::<TargetLabels, Gauge>::default();
+        let over_limit = Family::<TargetLabels, Gauge>::default();
         let counters: Vec<Family<TargetLabels, Counter<u64, AtomicU64>>> =
             TARGET_COUNTERS.iter().map(|_| Family::default()).collect();
         for instance in self.harness.iter() {
@@ -140,8 +141,9 @@ impl Telemetry {
             uptime.get_or_create(&RankLabels { rank }).set(i64::try_from(stats.uptime_s).unwrap_or(i64::MAX));
             for target in &stats.targets {
                 let labels = TargetLabels { rank, target: target.target };
-                let bytes = i64::try_from(target.arena_resident_bytes).unwrap_or(i64::MAX);
-                resident.get_or_create(&labels).set(bytes);
+                let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+                resident.get_or_create(&labels).set(number(target.arena_resident_bytes));
+                over_limit.get_or_create(&labels).set(number(target.over_limit_pages));
                 for (counter, (_, _, value)) in counters.iter().zip(TARGET_COUNTERS) {
                     counter.get_or_create(&labels).inc_by(value(target));
                 }
@@ -151,6 +153,8 @@ impl Telemetry {
             registry.register(name, help, counter);
         }
         registry.register("engine_arena_resident_bytes", "bytes of metadata in memory", resident);
+        let help = "the most metadata pages there ever were beyond the memory limit";
+        registry.register("engine_arena_over_limit_pages", help, over_limit);
         registry.register("engine_uptime_seconds", "seconds since the engine started", uptime);
         registry.register("daos_server_engine_up", "1 when the engine serves", up);
         registry.register("daos_server_engine_restarts", "automatic restarts", restarts);

@@ -73,6 +73,7 @@ async fn metrics_are_served() {
     tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut text).await.expect("reads");
     for line in [
         "engine_io_ops_update_total{rank=\"0\",target=\"1\"} 11",
+        "engine_arena_over_limit_pages{rank=\"0\",target=\"1\"} 21",
         "daos_server_members{state=\"joined\"} 1",
         "daos_server_engine_restarts_total{instance=\"0\"} 0",
         "daos_server_build_info{version=",
