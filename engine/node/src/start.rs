@@ -172,7 +172,8 @@ async fn serve(
     ready: NotifyReadyReq,
     failures: blocking::Receiver<(u32, Report)>,
 ) -> anyhow::Result<End> {
-    let mailboxes = Mailboxes(targets.iter().map(|target| target.mailbox.clone()).collect());
+    let mailboxes = Mailboxes::new(targets.iter().map(|target| target.mailbox.clone()).collect());
+    let hearing = mailboxes.clone();
     let service = PoolService::new(mailboxes.clone(), Connections::new(conf.system.clone()), conf.system.clone());
     service.load().await.map_err(|failure| anyhow::anyhow!("the pool service cannot read its records: {failure}"))?;
     let port = Arc::new(Port {
@@ -201,6 +202,7 @@ async fn serve(
     // Targets report on a blocking channel; one thread carries that over.
     std::thread::spawn(move || {
         while let Ok((target, report)) = failures.recv() {
+            hearing.heard(target, &report);
             let (event, fatal) = describe(instance, target, &report);
             tracing::error!(target, "{}", event.message);
             if fatal {

@@ -13,6 +13,8 @@ use wire::proto::service::Method;
 pub trait Targets: Send + Sync {
     /// How many.
     fn count(&self) -> u32;
+    /// True when a target takes no changes any more; only a restart of the engine mends that.
+    fn is_dead(&self, target: u32) -> bool;
     /// Runs a command on one target. An error means that the target could not be asked.
     fn call(&self, target: u32, command: Command) -> impl Future<Output = Result<Reply, Status>> + Send;
 }

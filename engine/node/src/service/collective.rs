@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use prost::Message;
 use store::Scrubbing;
-use types::{ChecksumKind, Place, PoolId, Rank};
+use types::{ChecksumKind, Place, PoolId, Rank, Status};
 use wire::fault::Failure;
 use wire::proto::service::{
     Method, ShardContainerListResp, ShardContainerReq, ShardContainerResp, ShardPoolReq, ShardPoolResp,
-    ShardSnapshotReq,
+    ShardSnapshotReq, ShardSpace,
 };
 
 use super::access::{Group, Peers, Targets};
@@ -22,6 +22,15 @@ pub(super) struct Collective<'a, T, P> {
     pub(super) group: Group,
     pub(super) pool: PoolId,
     pub(super) ranks: Vec<u32>,
+}
+
+/// What the ranks of a pool have for it.
+#[derive(Debug, Default)]
+pub(super) struct Spaces {
+    /// Of each target that could be asked.
+    pub(super) targets: Vec<ShardSpace>,
+    /// Ranks that could not be reached.
+    pub(super) away: Vec<u32>,
 }
 
 impl<T: Targets, P: Peers> Collective<'_, T, P> {
@@ -72,17 +81,24 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
         Ok(())
     }
 
-    /// Space of every target of every rank.
-    pub(super) async fn query_pool(&self) -> Result<ShardPoolResp, Failure> {
+    /// Space of every target of every rank that can be reached.
+    pub(super) async fn query_pool(&self) -> Result<Spaces, Failure> {
         let request = ShardPoolReq { pool: self.pool.to_string(), scm_bytes: 0, nvme_bytes: 0 };
-        let mut all = ShardPoolResp::default();
+        let mut all = Spaces::default();
         for rank in &self.ranks {
-            let mut part: ShardPoolResp = if *rank == self.me.0 {
-                Shards(self.targets).query_pool(self.pool).await?
+            let part: Result<ShardPoolResp, Failure> = if *rank == self.me.0 {
+                Shards(self.targets).query_pool(self.pool).await
             } else {
-                self.peer(*rank, Method::ShardPoolQuery, &request).await.map_err(|failure| on_rank(*rank, failure))?
+                self.peer(*rank, Method::ShardPoolQuery, &request).await
             };
-            all.targets.append(&mut part.targets);
+            match part {
+                Ok(mut part) => all.targets.append(&mut part.targets),
+                Err(failure) if *rank != self.me.0 && failure.status == Status::Unreachable => {
+                    tracing::warn!(pool = %self.pool, rank, %failure, "a rank of the pool cannot be asked");
+                    all.away.push(*rank);
+                }
+                Err(failure) => return Err(on_rank(*rank, failure)),
+            }
         }
         Ok(all)
     }
@@ -197,7 +213,7 @@ impl<T: Targets, P: Peers> Collective<'_, T, P> {
         let body = self.peers.call(&member, method, Bytes::from(request.encode_to_vec())).await?;
         R::decode(body).map_err(|error| {
             Failure::new(
-                types::Status::Protocol,
+                Status::Protocol,
                 format!("rank {rank} answered `{}` with bytes that do not decode: {error}", method.as_str_name()),
             )
         })

@@ -8,7 +8,7 @@ use types::{ContainerId, PoolId, Rank, Reference, Status};
 use wire::fault::Failure;
 use wire::proto::drpc::{EnginePoolCreateReq, EnginePoolDestroyReq, EnginePoolPropReq};
 use wire::proto::mgmt::{PoolPropResp, PoolQueryResp, Property, TierStats};
-use wire::proto::service::{PoolConnectReq, PoolConnectResp, PoolMap};
+use wire::proto::service::{PoolConnectReq, PoolConnectResp, PoolMap, ShardSpace};
 
 use super::access::{Group, Peers, Targets};
 use super::collective::Collective;
@@ -170,37 +170,33 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
     pub(super) async fn query(&self, pool: PoolId) -> Result<PoolQueryResp, Failure> {
         let entry = self.entry(pool)?;
         let record = &entry.record;
-        let spaces = self.collective(pool, record.ranks.clone())?.query_pool().await?.targets;
-        let tier = |media: &str, total: &dyn Fn(usize) -> u64, free: &dyn Fn(usize) -> u64| {
-            let frees: Vec<u64> = (0..spaces.len()).map(free).collect();
-            TierStats {
-                total: (0..spaces.len()).map(total).sum(),
-                free: frees.iter().sum(),
-                min: frees.iter().copied().min().unwrap_or(0),
-                max: frees.iter().copied().max().unwrap_or(0),
-                mean: frees.iter().sum::<u64>() / frees.len().max(1) as u64,
-                media_type: media.to_owned(),
-            }
-        };
-        let targets = u32::try_from(spaces.len()).expect("at most 65536 targets");
+        let found = self.collective(pool, record.ranks.clone())?.query_pool().await?;
+        let is_away = |rank: &u32| found.away.contains(rank);
+        let absent: u32 =
+            record.members.iter().filter(|member| is_away(&member.rank)).map(|member| member.targets).sum();
+        // Nothing can be written where a target is dead: its space is nobody's.
+        let (dead, spaces): (Vec<_>, Vec<_>) = found.targets.into_iter().partition(|space| space.dead);
+        let count = |targets: usize| u32::try_from(targets).expect("at most 65536 targets");
+        let (active, disabled) = (count(spaces.len()), count(dead.len()) + absent);
+        let (disabled_ranks, enabled_ranks) = record.ranks.iter().partition(|rank| is_away(rank));
         let leader = self.me()?.0;
         Ok(PoolQueryResp {
             uuid: pool.to_string(),
             label: record.label.clone(),
             state: "Ready".to_owned(),
-            total_targets: targets,
-            active_targets: targets,
+            total_targets: active + disabled,
+            active_targets: active,
             total_engines: u32::try_from(record.ranks.len()).expect("ranks are u32"),
-            disabled_targets: 0,
+            disabled_targets: disabled,
             version: record.map_version,
             svc_ldr: leader,
             svc_reps: vec![leader],
             tier_stats: vec![
-                tier("scm", &|n| spaces[n].scm_total, &|n| spaces[n].scm_free),
-                tier("nvme", &|n| spaces[n].data_total, &|n| spaces[n].data_free),
+                tier("scm", &spaces, |space| (space.scm_total, space.scm_free)),
+                tier("nvme", &spaces, |space| (space.data_total, space.data_free)),
             ],
-            enabled_ranks: record.ranks.clone(),
-            disabled_ranks: Vec::new(),
+            enabled_ranks,
+            disabled_ranks,
             pool_layout_ver: POOL_LAYOUT_VERSION,
             mem_file_bytes: record.scm_bytes,
             md_on_ssd_active: true,
@@ -340,6 +336,19 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
 /// A pool id from a request.
 pub(super) fn parse_pool(text: &str) -> Result<PoolId, Failure> {
     text.parse().map_err(|_| Failure::new(Status::Invalid, format!("`{text}` is not a pool UUID")))
+}
+
+/// One tier over all targets; `of` gives what there is on one, and what of it is free.
+fn tier(media: &str, spaces: &[ShardSpace], of: impl Fn(&ShardSpace) -> (u64, u64)) -> TierStats {
+    let (totals, frees): (Vec<u64>, Vec<u64>) = spaces.iter().map(of).unzip();
+    TierStats {
+        total: totals.iter().sum(),
+        free: frees.iter().sum(),
+        min: frees.iter().copied().min().unwrap_or(0),
+        max: frees.iter().copied().max().unwrap_or(0),
+        mean: frees.iter().sum::<u64>() / frees.len().max(1) as u64,
+        media_type: media.to_owned(),
+    }
 }
 
 fn no_pool(text: &str) -> Failure {

@@ -47,6 +47,11 @@ impl<T: Targets> Shards<'_, T> {
     pub(super) async fn query_pool(&self, pool: PoolId) -> Result<ShardPoolResp, Failure> {
         let mut targets = Vec::new();
         for target in 0..self.0.count() {
+            // It may refuse to say: what was not acknowledged is in doubt.
+            if self.0.is_dead(target) {
+                targets.push(ShardSpace { dead: true, ..ShardSpace::default() });
+                continue;
+            }
             let space = match self.0.call(target, Command::PoolQuery(pool)).await? {
                 Reply::PoolSpace(space) => space?,
                 other => return Err(unexpected(&other)),
@@ -56,6 +61,7 @@ impl<T: Targets> Shards<'_, T> {
                 scm_free: space.scm_free,
                 data_total: space.data_total,
                 data_free: space.data_free,
+                dead: false,
             });
         }
         Ok(ShardPoolResp { targets })

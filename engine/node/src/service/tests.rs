@@ -44,6 +44,8 @@ struct Target {
 struct Memory {
     targets: Mutex<Vec<Target>>,
     budget: AtomicU32,
+    /// The target that takes no changes any more.
+    dead: AtomicU32,
 }
 
 impl Memory {
@@ -51,7 +53,12 @@ impl Memory {
         Arc::new(Memory {
             targets: Mutex::new((0..count).map(|_| Target::default()).collect()),
             budget: AtomicU32::new(u32::MAX),
+            dead: AtomicU32::new(u32::MAX),
         })
+    }
+
+    fn is_dead(&self, target: u32) -> bool {
+        self.dead.load(Ordering::SeqCst) == target
     }
 
     fn run(&self, index: u32, command: Command) -> Result<Reply, Status> {
@@ -94,6 +101,7 @@ impl Memory {
                 Reply::Done(Ok(()))
             }
             Command::PoolList => Reply::Pools(target.pools.keys().copied().collect()),
+            Command::PoolQuery(_) if self.is_dead(index) => Reply::PoolSpace(Err(Status::Io)),
             Command::PoolQuery(pool) => Reply::PoolSpace(target.pools.get(&pool).copied().ok_or(Status::Nonexistent)),
             Command::ContainerCreate(place, kind) if target.pools.contains_key(&place.pool) => {
                 let there = target.containers.entry(place).or_insert(kind);
@@ -193,6 +201,10 @@ impl Target {
 impl Targets for Arc<Memory> {
     fn count(&self) -> u32 {
         u32::try_from(self.targets.lock().unwrap().len()).unwrap()
+    }
+
+    fn is_dead(&self, target: u32) -> bool {
+        Memory::is_dead(self, target)
     }
 
     async fn call(&self, target: u32, command: Command) -> Result<Reply, Status> {
@@ -345,6 +357,30 @@ fn a_pool_spans_its_ranks_and_is_found_by_label_and_uuid() {
     let wrong: Result<PoolConnectResp, _> =
         pair.call(Method::PoolConnect, &PoolConnectReq { sys: "other".into(), id: "tank".into() });
     assert_eq!(wrong.unwrap_err().fault, Some(types::FaultName::ServerWrongSystem));
+}
+
+#[test]
+fn dead_targets_and_ranks_that_are_away_are_disabled() {
+    let mut pair = Pair::new();
+    pair.create_pool().unwrap();
+    let query = |pair: &Pair| -> PoolQueryResp {
+        pair.local(drpc::Method::PoolQuery, &EnginePoolReq { uuid: POOL.into() }).unwrap()
+    };
+    let counts = |query: &PoolQueryResp| (query.total_targets, query.active_targets, query.disabled_targets);
+    let whole = query(&pair);
+    assert_eq!((counts(&whole), &whole.enabled_ranks), ((4, 4, 0), &vec![0, 1]));
+    pair.second.dead.store(1, Ordering::SeqCst);
+    let one_dead = query(&pair);
+    assert_eq!((counts(&one_dead), one_dead.disabled_ranks.len()), ((4, 3, 1), 0));
+    assert_eq!((one_dead.tier_stats[0].total, one_dead.tier_stats[1].free), (300, 6000));
+    // Rank 1 goes away with both of its targets.
+    let alone = PoolService::new(pair.first.clone(), Neighbours(BTreeMap::new()), "daos_server");
+    now(alone.load()).unwrap();
+    alone.set_rank(Rank(0), group());
+    pair.service = alone;
+    let away = query(&pair);
+    assert_eq!((counts(&away), away.tier_stats[0].total), ((4, 2, 2), 200));
+    assert_eq!((away.enabled_ranks, away.disabled_ranks), (vec![0], vec![1]));
 }
 
 #[test]

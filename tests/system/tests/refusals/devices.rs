@@ -115,6 +115,8 @@ fn is_told(cluster: &Cluster, reason: &str) {
     assert_eq!(member.state, "joined", "what is in memory is still served");
     cluster.daos(&["kv", "put", "tank", "things", "pear", "green"]).refused(&["DER_IO"]);
     still_works(cluster);
+    let pool = &cluster.dmg(&["--json", "pool", "query", "tank"]).ok().json()["response"];
+    assert_eq!((pool["active_targets"].as_u64(), pool["disabled_targets"].as_u64()), (Some(0), Some(1)), "{pool}");
 }
 
 /// Nothing that was acknowledged is lost, more is taken, and the devices are clean.
