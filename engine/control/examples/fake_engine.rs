@@ -39,6 +39,7 @@ struct Pool {
     label: String,
     scm: u64,
     nvme: u64,
+    ranks: u64,
     properties: BTreeMap<String, String>,
 }
 
@@ -172,7 +173,8 @@ impl Engine {
                 let properties =
                     request.properties.into_iter().map(|property| (property.name, property.value)).collect();
                 let (label, scm, nvme) = (request.label, request.scm_bytes, request.nvme_bytes);
-                state.pools.insert(request.uuid, Pool { label, scm, nvme, properties });
+                let ranks = request.ranks.len() as u64;
+                state.pools.insert(request.uuid, Pool { label, scm, nvme, ranks, properties });
                 Vec::new()
             }
             Method::PoolDestroy => {
@@ -197,8 +199,17 @@ impl Engine {
                 };
                 let tier_stats = vec![tier(pool.scm, "scm"), tier(pool.nvme, "nvme")];
                 let (total_targets, active_targets) = (self.conf.targets, self.conf.targets);
-                PoolQueryResp { tier_stats, total_targets, active_targets, version: 1, ..PoolQueryResp::default() }
-                    .encode_to_vec()
+                // The fake is a pool's only rank, or the others have as much.
+                let mem_file_bytes = pool.ranks * pool.scm * u64::from(self.conf.scm.mem_ratio) / 100;
+                PoolQueryResp {
+                    tier_stats,
+                    total_targets,
+                    active_targets,
+                    mem_file_bytes,
+                    version: 1,
+                    ..PoolQueryResp::default()
+                }
+                .encode_to_vec()
             }
             Method::PoolGetProp | Method::PoolSetProp => {
                 let request = EnginePoolPropReq::decode(body).expect("decodes");

@@ -17,6 +17,8 @@ use xstream::{Opened, TargetSlices};
 
 pub(crate) use formatting::format;
 
+use crate::targets::MemoryShare;
+
 /// How long a device may stay locked before it counts as another engine's. The kernel ends the requests of a killed
 /// engine after the process is gone, and only then gives up its lock: usually within 0.1 s, later when a flush is under
 /// way on a slow disk. Waiting for it also keeps those last writes from landing behind this engine's back.
@@ -172,6 +174,12 @@ pub(crate) fn open(conf: &BdevConf) -> Result<Open, DeviceFault> {
 }
 
 impl Open {
+    /// How much of each arena may be in memory.
+    pub(crate) fn memory_share(&self, conf: &BdevConf) -> MemoryShare {
+        let memory_bytes = limit_bytes(conf, self.arena_bytes).unwrap_or(self.arena_bytes);
+        MemoryShare { memory_bytes, arena_bytes: self.arena_bytes }
+    }
+
     /// Work that opens one target's store; to be run on its thread.
     pub(crate) fn target(
         &self,

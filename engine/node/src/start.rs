@@ -20,7 +20,7 @@ use crate::local::Local;
 use crate::peers::Connections;
 use crate::port::{NO_RANK, Port};
 use crate::service::PoolService;
-use crate::targets::Mailboxes;
+use crate::targets::{Mailboxes, MemoryShare};
 use crate::{cores, devices, interface, notify};
 
 /// What ends a running engine.
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let streams = bound.streams();
     let uri = bound.uri(provider)?;
     let (reports, failures) = blocking::channel();
-    let targets = start_targets(arguments, &conf, &reports)?;
+    let (targets, share) = start_targets(arguments, &conf, &reports)?;
     let recovery_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let replayed_bytes = targets.iter().map(|target| target.recovery.replayed_bytes).sum();
     tracing::info!(targets = targets.len(), recovery_us, replayed_bytes, %uri, "all targets are open");
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         recovery_us,
         replayed_bytes,
     };
-    let end = runtime.block_on(serve(arguments, &conf, &targets, bound, ready.clone(), failures))?;
+    let end = runtime.block_on(serve(arguments, &conf, (&targets, share), bound, ready.clone(), failures))?;
     runtime.shutdown_background();
     let _ = std::fs::remove_file(&ready.socket); // the next start would replace it anyway
     stop_targets(targets);
@@ -115,7 +115,7 @@ fn start_targets(
     arguments: &Arguments,
     conf: &BdevConf,
     reports: &blocking::Sender<(u32, Report)>,
-) -> anyhow::Result<Vec<Target>> {
+) -> anyhow::Result<(Vec<Target>, MemoryShare)> {
     let open = devices::open(conf).map_err(|(_, fault)| anyhow::anyhow!("{fault}"))?;
     let cores = cores::choose(arguments, conf.targets)?;
     let starting: Vec<_> = (0..conf.targets)
@@ -149,7 +149,7 @@ fn start_targets(
         }
     }
     if failed.is_empty() {
-        return Ok(targets);
+        return Ok((targets, open.memory_share(conf)));
     }
     stop_targets(targets);
     bail!("{}", failed.join("; "))
@@ -167,12 +167,12 @@ fn stop_targets(targets: Vec<Target>) {
 async fn serve(
     arguments: &Arguments,
     conf: &BdevConf,
-    targets: &[Target],
+    (targets, share): (&[Target], MemoryShare),
     bound: Bound,
     ready: NotifyReadyReq,
     failures: blocking::Receiver<(u32, Report)>,
 ) -> anyhow::Result<End> {
-    let mailboxes = Mailboxes::new(targets.iter().map(|target| target.mailbox.clone()).collect());
+    let mailboxes = Mailboxes::new(targets.iter().map(|target| target.mailbox.clone()).collect(), share);
     let hearing = mailboxes.clone();
     let service = PoolService::new(mailboxes.clone(), Connections::new(conf.system.clone()), conf.system.clone());
     service.load().await.map_err(|failure| anyhow::anyhow!("the pool service cannot read its records: {failure}"))?;

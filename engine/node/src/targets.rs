@@ -12,7 +12,21 @@ use crate::service::Targets;
 
 /// All targets of the engine.
 #[derive(Clone)]
-pub(crate) struct Mailboxes(pub(crate) Arc<[Mailbox]>, Dead);
+pub(crate) struct Mailboxes(pub(crate) Arc<[Mailbox]>, Dead, MemoryShare);
+
+/// How much of an arena may be in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryShare {
+    pub(crate) memory_bytes: u64,
+    pub(crate) arena_bytes: u64,
+}
+
+impl MemoryShare {
+    fn of(self, bytes: u64) -> u64 {
+        let share = u128::from(bytes) * u128::from(self.memory_bytes) / u128::from(self.arena_bytes.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX).min(bytes)
+    }
+}
 
 /// Which targets have said that they take no more changes.
 #[derive(Debug, Clone)]
@@ -36,9 +50,9 @@ impl Dead {
 
 impl Mailboxes {
     /// Of targets that all work.
-    pub(crate) fn new(mailboxes: Arc<[Mailbox]>) -> Mailboxes {
+    pub(crate) fn new(mailboxes: Arc<[Mailbox]>, share: MemoryShare) -> Mailboxes {
         let dead = Dead::none_of(mailboxes.len());
-        Mailboxes(mailboxes, dead)
+        Mailboxes(mailboxes, dead, share)
     }
 
     /// Takes note of what a target reports.
@@ -64,6 +78,10 @@ impl Targets for Mailboxes {
         self.1.has(target)
     }
 
+    fn memory_bytes(&self, scm_bytes: u64) -> u64 {
+        self.2.of(scm_bytes)
+    }
+
     async fn call(&self, target: u32, command: Command) -> Result<Reply, Status> {
         let (send, receive) = oneshot::channel();
         let mailbox = self.0.get(target as usize).ok_or(Status::BadTarget)?;
@@ -76,6 +94,14 @@ impl Targets for Mailboxes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quarter_in_memory_is_a_quarter_of_each_pool() {
+        let share = MemoryShare { memory_bytes: 1 << 30, arena_bytes: 4 << 30 };
+        assert_eq!((share.of(400), share.of(u64::MAX)), (100, u64::MAX / 4));
+        assert_eq!(MemoryShare { memory_bytes: 8, arena_bytes: 8 }.of(400), 400);
+        assert_eq!(MemoryShare { memory_bytes: 8, arena_bytes: 0 }.of(400), 400);
+    }
 
     #[test]
     fn a_target_that_died_is_dead_and_no_other() {

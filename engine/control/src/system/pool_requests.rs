@@ -30,9 +30,25 @@ impl System {
             total_engines: if answer.total_engines == 0 { record.total_engines } else { answer.total_engines },
             enabled_ranks: if answer.enabled_ranks.is_empty() { record.enabled_ranks } else { answer.enabled_ranks },
             md_on_ssd_active: record.md_on_ssd_active,
-            mem_file_bytes: if answer.mem_file_bytes == 0 { record.mem_file_bytes } else { answer.mem_file_bytes },
+            // Metadata that is not on SSD has no file in memory.
+            mem_file_bytes: if pool.metadata_on_ssd { answer.mem_file_bytes } else { 0 },
             ..answer
         })
+    }
+
+    /// Memory for a pool's metadata on each of its ranks, as its engines were formatted; 0 when nobody can say.
+    pub(super) async fn memory_per_rank(&self, pool: &Pool) -> u64 {
+        let ask = EnginePoolReq { uuid: pool.uuid.to_string() };
+        let answer: Result<PoolQueryResp, Failure> =
+            self.ask_service(pool, Method::PoolQuery, &ask, CALL_DEADLINE).await;
+        match answer {
+            Ok(answer) if pool.metadata_on_ssd => answer.mem_file_bytes / (pool.ranks.len() as u64).max(1),
+            Ok(_) => 0,
+            Err(failure) => {
+                tracing::warn!("how much memory pool `{}` uses is not known: {failure}", pool.label);
+                0
+            }
+        }
     }
 
     pub(crate) async fn pool_get_prop(&self, request: mgmt::PoolGetPropReq) -> Result<PoolPropResp, Failure> {
@@ -106,7 +122,6 @@ fn from_record(pool: &Pool) -> PoolQueryResp {
         svc_ldr: pool.service_rank.0,
         svc_reps: vec![pool.service_rank.0],
         enabled_ranks: ranks,
-        mem_file_bytes: if pool.metadata_on_ssd { pool.scm_bytes } else { 0 },
         md_on_ssd_active: pool.metadata_on_ssd,
         ..PoolQueryResp::default()
     }

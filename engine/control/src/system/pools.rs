@@ -39,7 +39,7 @@ impl System {
                     format!("pool `{uuid}` exists with the label `{}`", pool.label),
                 ));
             }
-            Some(pool) if pool.state == State::Ready => return Ok(created(&pool)),
+            Some(pool) if pool.state == State::Ready => return Ok(self.created(&pool).await),
             Some(pool) if pool.state == State::Destroying => {
                 return Err(Failure::new(Status::Busy, format!("pool `{uuid}` is being destroyed")));
             }
@@ -63,7 +63,7 @@ impl System {
                 let ready = Pool { state: State::Ready, ..pool };
                 self.save(&ready).await?;
                 tracing::info!("pool `{}` ({}) was created on ranks {}", ready.label, ready.uuid, ranks_of(&ready));
-                Ok(created(&ready))
+                Ok(self.created(&ready).await)
             }
             Err(failure) => {
                 tracing::warn!("pool `{}` could not be created: {failure}", pool.label);
@@ -74,6 +74,19 @@ impl System {
                 }
                 Err(failure)
             }
+        }
+    }
+
+    async fn created(&self, pool: &Pool) -> PoolCreateResp {
+        PoolCreateResp {
+            uuid: pool.uuid.to_string(),
+            svc_ldr: pool.service_rank.0,
+            svc_reps: vec![pool.service_rank.0],
+            tgt_ranks: pool.ranks.iter().map(|rank| rank.0).collect(),
+            tier_bytes: vec![pool.scm_bytes, pool.nvme_bytes],
+            mem_file_bytes: self.memory_per_rank(pool).await,
+            md_on_ssd_active: pool.metadata_on_ssd,
+            label: pool.label.to_string(),
         }
     }
 
@@ -237,19 +250,6 @@ impl System {
         self.write(move |database| database.remove_pool(uuid)).await?;
         self.pools.lock().await.remove(&uuid);
         Ok(())
-    }
-}
-
-fn created(pool: &Pool) -> PoolCreateResp {
-    PoolCreateResp {
-        uuid: pool.uuid.to_string(),
-        svc_ldr: pool.service_rank.0,
-        svc_reps: vec![pool.service_rank.0],
-        tgt_ranks: pool.ranks.iter().map(|rank| rank.0).collect(),
-        tier_bytes: vec![pool.scm_bytes, pool.nvme_bytes],
-        mem_file_bytes: if pool.metadata_on_ssd { pool.scm_bytes } else { 0 },
-        md_on_ssd_active: pool.metadata_on_ssd,
-        label: pool.label.to_string(),
     }
 }
 

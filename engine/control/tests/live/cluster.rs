@@ -29,6 +29,8 @@ pub(crate) struct Cluster {
     pub(crate) leader: Option<u16>,
     /// Lines added to the engine's section.
     pub(crate) engine_lines: String,
+    /// Keys added to the memory tier, each after a comma.
+    pub(crate) memory_keys: String,
     /// Lines added to the global section.
     global_lines: String,
 }
@@ -47,6 +49,7 @@ impl Cluster {
             port: free_port(),
             leader: None,
             engine_lines: engine.to_owned(),
+            memory_keys: String::new(),
             global_lines: global.to_owned(),
         }
     }
@@ -69,9 +72,9 @@ impl Cluster {
              socket_dir: {root}/run\ncontrol_metadata: {{path: {root}/metadata}}\n\
              {transport}{}engines:\n- targets: 2\n  fabric_iface: lo\n  fabric_iface_port: {fabric_port}\n\
              \x20 log_file: {root}/engine.log\n{}\
-             \x20 storage:\n  - {{class: ram, scm_mount: {root}/scm}}\n\
+             \x20 storage:\n  - {{class: ram, scm_mount: {root}/scm{}}}\n\
              \x20 - {{class: file, bdev_list: [{root}/bdev], bdev_size: 3}}\n",
-            self.global_lines, self.engine_lines
+            self.global_lines, self.engine_lines, self.memory_keys
         )
     }
 

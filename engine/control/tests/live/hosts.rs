@@ -45,6 +45,7 @@ async fn a_host_that_is_gone_is_noticed_and_its_pools_ranks_are_refused() {
     let (mut first, mut second) = two().await;
     let both = first.mgmt().await.pool_create(first.pool("both")).await.expect("creates").into_inner();
     assert_eq!((both.tgt_ranks.as_slice(), both.svc_ldr), (&[0, 1][..], 0));
+    assert_eq!(both.mem_file_bytes, both.tier_bytes[0], "on each rank");
     let mut remote_only = first.pool("far");
     remote_only.ranks = vec![1];
     let failure = refused(first.mgmt().await.pool_create(remote_only.clone()).await);

@@ -17,6 +17,20 @@ fn destroy(id: &str, recursive: bool) -> PoolDestroyReq {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_memory_of_a_pool_is_the_engine_s_share_of_its_metadata() {
+    let mut cluster = Cluster::new();
+    cluster.memory_keys = ", scm_mem_ratio: 25".to_owned();
+    cluster.up().await;
+    let mut mgmt = cluster.mgmt().await;
+    let created = mgmt.pool_create(cluster.pool("tank")).await.expect("creates").into_inner();
+    assert_eq!((created.tier_bytes[0], created.mem_file_bytes), (64 << 20, 16 << 20));
+    let request = PoolQueryReq { sys: SYSTEM.to_owned(), id: "tank".to_owned() };
+    let answer = mgmt.pool_query(request).await.expect("answers").into_inner();
+    assert_eq!((answer.tier_stats[0].total, answer.mem_file_bytes), (64 << 20, 16 << 20));
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn create_query_change_destroy() {
     let mut cluster = Cluster::new();
     cluster.up().await;

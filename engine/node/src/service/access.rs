@@ -15,6 +15,8 @@ pub trait Targets: Send + Sync {
     fn count(&self) -> u32;
     /// True when a target takes no changes any more; only a restart of the engine mends that.
     fn is_dead(&self, target: u32) -> bool;
+    /// Memory that so many bytes of metadata of a pool may use: less when the engine's metadata is larger than its memory.
+    fn memory_bytes(&self, scm_bytes: u64) -> u64;
     /// Runs a command on one target. An error means that the target could not be asked.
     fn call(&self, target: u32, command: Command) -> impl Future<Output = Result<Reply, Status>> + Send;
 }

@@ -198,7 +198,7 @@ impl<T: Targets, P: Peers> PoolService<T, P> {
             enabled_ranks,
             disabled_ranks,
             pool_layout_ver: POOL_LAYOUT_VERSION,
-            mem_file_bytes: record.scm_bytes,
+            mem_file_bytes: spaces.iter().map(|space| space.mem_bytes).sum(),
             md_on_ssd_active: true,
             containers: u32::try_from(entry.containers.values().filter(|c| !c.destroying).count()).unwrap_or(u32::MAX),
         })

@@ -62,6 +62,7 @@ impl<T: Targets> Shards<'_, T> {
                 data_total: space.data_total,
                 data_free: space.data_free,
                 dead: false,
+                mem_bytes: self.0.memory_bytes(space.scm_total),
             });
         }
         Ok(ShardPoolResp { targets })

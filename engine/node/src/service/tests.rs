@@ -207,6 +207,11 @@ impl Targets for Arc<Memory> {
         Memory::is_dead(self, target)
     }
 
+    /// Half of it is in memory.
+    fn memory_bytes(&self, scm_bytes: u64) -> u64 {
+        scm_bytes / 2
+    }
+
     async fn call(&self, target: u32, command: Command) -> Result<Reply, Status> {
         self.run(target, command)
     }
@@ -354,6 +359,7 @@ fn a_pool_spans_its_ranks_and_is_found_by_label_and_uuid() {
     }
     let query: PoolQueryResp = pair.local(drpc::Method::PoolQuery, &EnginePoolReq { uuid: POOL.into() }).unwrap();
     assert_eq!((query.total_targets, query.tier_stats[0].total, query.tier_stats[1].total), (4, 400, 8000));
+    assert_eq!(query.mem_file_bytes, 200, "of all ranks, and no more than is in memory");
     let wrong: Result<PoolConnectResp, _> =
         pair.call(Method::PoolConnect, &PoolConnectReq { sys: "other".into(), id: "tank".into() });
     assert_eq!(wrong.unwrap_err().fault, Some(types::FaultName::ServerWrongSystem));
