@@ -84,10 +84,14 @@ impl Pool {
 
     /// True when the pool is within 1/8 of its promise, or the arena near its reserve: reclaim keeps no history then.
     pub(crate) fn is_short(self, arena: &Arena) -> bool {
+        self.is_near_promise(arena) || arena.u64_at(header::FREE_PAGES_AT) < 2 * arena.reserve_pages()
+    }
+
+    /// True when the pool is within 1/8 of its promise.
+    pub(crate) fn is_near_promise(self, arena: &Arena) -> bool {
         let (promised, used) = (self.promised(arena), self.used(arena));
         let near = |used: u64, promised: u64| promised > 0 && used > promised - promised / 8;
-        let free = arena.u64_at(header::FREE_PAGES_AT);
-        near(used.0, promised.0) || near(used.1, promised.1) || free < 2 * arena.reserve_pages()
+        near(used.0, promised.0) || near(used.1, promised.1)
     }
 
     /// The answer to a pool query.

@@ -56,6 +56,11 @@ pub(crate) fn in_limbo(arena: &Arena) -> bool {
     arena.u64_at(DATA_LIMBO_AT) != 0
 }
 
+/// Serial of the extent that waits longest to be released.
+pub(crate) fn oldest_in_limbo(arena: &Arena) -> Option<u64> {
+    Cursor::seek(LIMBO, arena, &[]).key(arena).map(be)
+}
+
 /// Takes the shortest free extent of at least `blocks`, cut to size.
 pub(crate) fn allocate(arena: &mut Arena, blocks: u64) -> Result<Extent, Status> {
     let cursor = Cursor::seek(BY_LENGTH, arena, &pair(blocks, 0));

@@ -70,12 +70,16 @@ probes! {
     DataFull,
     /// A change waited for extents that were freed but not reusable yet.
     LimboAwaited,
+    /// A change waited for history of its pool to be merged, or for extents to be reusable.
+    RoomAwaited,
     /// A change was refused because its pool's promise was used up.
     PromiseExceeded,
     /// A pool's creation waited until the graves were empty.
     Parked,
     /// Opening: there were prepared transactions to resolve.
     PreparedLeft,
+    /// A list was not done in one slice.
+    ListInSlices,
     /// A value was read again, because what came first did not match its checksum.
     ReadAgain,
     /// A damaged value was marked.

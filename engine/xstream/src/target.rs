@@ -175,7 +175,7 @@ impl<R: Fn(Report)> Loop<R> {
         let mut last_tick = Instant::now();
         while !self.stopped {
             let limit = match () {
-                () if !self.later.is_empty() => Duration::ZERO,
+                () if !self.later.is_empty() || self.store.wants_turn() => Duration::ZERO,
                 () if self.store.has_work() || self.stopping.is_some() => TICK,
                 () => IDLE,
             };
@@ -193,6 +193,9 @@ impl<R: Fn(Report)> Loop<R> {
                 last_tick = Instant::now();
                 let now = self.now();
                 self.store.tick(now);
+            }
+            if self.store.wants_turn() {
+                self.store.turn();
             }
             self.work();
             self.stop_when_done();

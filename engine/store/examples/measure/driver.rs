@@ -124,6 +124,9 @@ impl Driver {
             });
             waited.map_err(|error| format!("the ring does not work: {error}"))?;
         }
+        if self.store.wants_turn() {
+            self.store.turn();
+        }
         if self.last_tick.elapsed() >= TICK {
             self.tick();
         }

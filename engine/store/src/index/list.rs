@@ -18,6 +18,9 @@ pub(crate) struct Names {
     after: Vec<u8>,
 }
 
+/// Names looked at in one slice: about 1 ms, and most pages of a list.
+const LOOKS_PER_SLICE: u32 = 2048;
+
 impl Names {
     /// The start of a list of the names after `after`.
     pub(crate) fn after(after: &[u8]) -> Names {
@@ -25,13 +28,14 @@ impl Names {
     }
 }
 
-/// Adds up to `limit` names; true when it has to be called again, since a paged arena was looked at enough for one slice.
+/// Adds up to `limit` names; true when it has to be called again, since that was enough for one slice: many names that hold nothing any more, or
+/// much of a paged arena, were looked at.
 pub(crate) fn list(view: &View<'_>, level: &Level, slice: &mut Names, limit: u32) -> Result<bool, Status> {
     if limit == 0 || limit > MAX_LIST_ENTRIES {
         return Err(Status::Invalid);
     }
     let after = &std::mem::take(&mut slice.after);
-    let mut unfinished = false;
+    let (mut unfinished, mut looks) = (false, 0);
     let mut look = |name: &[u8], holds: bool| {
         if holds && slice.names.len() == limit as usize {
             slice.more = true;
@@ -40,7 +44,8 @@ pub(crate) fn list(view: &View<'_>, level: &Level, slice: &mut Names, limit: u32
         if holds {
             slice.names.push(Bytes::copy_from_slice(name));
         }
-        unfinished = view.arena.is_crowded();
+        looks += 1;
+        unfinished = looks == LOOKS_PER_SLICE || view.arena.is_crowded();
         if unfinished {
             slice.after = name.to_vec();
         }

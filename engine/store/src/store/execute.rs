@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use types::{
-    Address, Answer, Checksums, Condition, Epoch, Level, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection,
-    Shape, Status,
+    Address, Checksums, Condition, Epoch, MAX_VALUE_BYTES, Operation, Outcome, Place, Scope, Selection, Shape, Status,
 };
 
 use super::Store;
+use super::listing::Listing;
 use super::reclaim::Discard;
 use crate::arena::{Need, TRANSACTION_REDO_LIMIT, catch_fault};
 use crate::catalog::{self, Container};
@@ -24,6 +24,18 @@ pub(super) enum Stop {
     Later,
     /// It can run when everything in the graveyard is gone; those after it do not wait.
     AfterGraves,
+    /// There is no room for it; the data slice may be what it wants room of.
+    NoRoom { wants_data: bool },
+}
+
+/// What became of a command.
+pub(super) enum Tried {
+    /// It ran or was refused, and may have changed something.
+    Answered { changed: bool },
+    /// Nothing, for want of room in the log or memory.
+    Blocked(Command),
+    /// Nothing: see [`Stop::NoRoom`].
+    NoRoom(Command, bool),
 }
 
 impl From<(Status, Epoch)> for Stop {
@@ -42,47 +54,66 @@ impl Store {
     /// Runs what waits, in order, as far as there is room.
     pub(super) fn run_queue(&mut self) {
         while let Some((token, command)) = self.queue.pop_front() {
-            let is_change = changes(&command);
-            if is_change && self.health == Health::Healthy && !self.admits() {
-                if self.log.admits() { Probe::MemoryFull } else { Probe::LogFull }.hit();
-                self.queue.push_front((token, command));
-                return;
+            let Some((token, command)) = self.join_line(token, command) else { continue };
+            match self.attempt(token, command) {
+                Tried::Answered { .. } => {}
+                Tried::Blocked(command) => return self.queue.push_front((token, command)),
+                Tried::NoRoom(command, wants_data) => self.start_line(token, command, wants_data),
             }
-            self.stats.pending += 1;
-            self.arena.unpin();
-            let ran = catch_fault(|| self.run(token, &command)).unwrap_or_else(|fault| {
-                self.page_fault(&fault);
-                Err(Status::Io.into())
-            });
-            match ran {
-                Ok(()) => {}
-                Err(Stop::Later) => {
-                    self.stats.pending -= 1;
-                    self.queue.push_front((token, command));
-                    return;
-                }
-                Err(Stop::AfterGraves) => {
-                    self.stats.pending -= 1;
-                    self.reclaim.park(token, command);
-                }
-                Err(Stop::Refused(status, seen)) => {
-                    self.stats.refusals += u64::from(is_change);
-                    let reply = match command {
-                        Command::Operate { .. } => Reply::Operated(Err(status)),
-                        Command::PoolQuery(_) => Reply::PoolSpace(Err(status)),
-                        Command::ContainerList(_) => Reply::Containers(Err(status)),
-                        Command::ContainerQuery(_) => Reply::ContainerUsed(Err(status)),
-                        Command::SnapshotList(_) => Reply::Snapshots(Err(status)),
-                        Command::Prepare { .. } => Reply::Prepared(Err(status)),
-                        _ => Reply::Done(Err(status)),
-                    };
-                    if self.health == Health::Healthy {
-                        self.reply_after(seen.max(self.barrier), token, reply);
-                    } else {
-                        self.reply(token, reply);
-                    }
-                }
+        }
+    }
+
+    /// Runs a command if there is room in log and memory.
+    pub(super) fn attempt(&mut self, token: Token, command: Command) -> Tried {
+        let is_change = changes(&command);
+        if is_change && self.health == Health::Healthy && !self.admits() {
+            if self.log.admits() { Probe::MemoryFull } else { Probe::LogFull }.hit();
+            return Tried::Blocked(command);
+        }
+        self.stats.pending += 1;
+        self.arena.unpin();
+        let ran = catch_fault(|| self.run(token, &command)).unwrap_or_else(|fault| {
+            self.page_fault(&fault);
+            Err(Status::Io.into())
+        });
+        match ran {
+            Ok(()) => return Tried::Answered { changed: is_change },
+            Err(Stop::Refused(status, seen)) => {
+                self.stats.pending -= 1;
+                self.refuse(token, &command, status, seen);
+                return Tried::Answered { changed: false };
             }
+            Err(Stop::Later) => self.stats.pending -= 1,
+            Err(Stop::AfterGraves) => {
+                self.stats.pending -= 1;
+                self.reclaim.park(token, command);
+                return Tried::Answered { changed: false };
+            }
+            Err(Stop::NoRoom { wants_data }) => {
+                self.stats.pending -= 1;
+                return Tried::NoRoom(command, wants_data);
+            }
+        }
+        Tried::Blocked(command)
+    }
+
+    /// Answers a command with a refusal that depends on nothing newer than `seen`.
+    pub(super) fn refuse(&mut self, token: Token, command: &Command, status: Status, seen: Epoch) {
+        self.stats.pending += 1;
+        self.stats.refusals += u64::from(changes(command));
+        let reply = match command {
+            Command::Operate { .. } => Reply::Operated(Err(status)),
+            Command::PoolQuery(_) => Reply::PoolSpace(Err(status)),
+            Command::ContainerList(_) => Reply::Containers(Err(status)),
+            Command::ContainerQuery(_) => Reply::ContainerUsed(Err(status)),
+            Command::SnapshotList(_) => Reply::Snapshots(Err(status)),
+            Command::Prepare { .. } => Reply::Prepared(Err(status)),
+            _ => Reply::Done(Err(status)),
+        };
+        if self.health == Health::Healthy {
+            self.reply_after(seen.max(self.barrier), token, reply);
+        } else {
+            self.reply(token, reply);
         }
     }
 
@@ -191,10 +222,9 @@ impl Store {
             }
             Operation::List { level, after, limit, epoch } => {
                 self.stats.lists += 1;
-                self.check_history(container, *epoch)?;
-                let (listed, seen) = self.list(container, level, after, *limit, *epoch);
-                self.reply_read(seen, token, Reply::Operated(listed));
-                Ok(())
+                let names = Names::after(after);
+                let (level, limit, epoch) = (level.clone(), *limit, *epoch);
+                self.list(Listing { token, place, level, limit, epoch, names, seen: Epoch::ZERO })
             }
             Operation::Extents { address, from, limit, epoch } => {
                 self.stats.lists += 1;
@@ -251,22 +281,6 @@ impl Store {
         Ok(())
     }
 
-    /// Lists in slices, so that a paged arena can let go of what was looked at.
-    fn list(&mut self, container: Container, level: &Level, after: &[u8], limit: u32, epoch: Epoch) -> (Answer, Epoch) {
-        let mut slice = Names::after(after);
-        let mut seen = Epoch::ZERO;
-        loop {
-            let view = View::new(&self.arena, container, epoch);
-            let listed = index::list(&view, level, &mut slice, limit);
-            seen = seen.max(view.seen());
-            match listed {
-                Ok(true) => self.arena.unpin(),
-                Ok(false) => return (Ok(Outcome::Listed { names: slice.names, more: slice.more }), seen),
-                Err(status) => return (Err(status), seen),
-            }
-        }
-    }
-
     /// Refuses to read a past that is partly gone.
     pub(super) fn check_history(&self, container: Container, epoch: Epoch) -> Result<(), Status> {
         if epoch.0 < container.history_from(&self.arena) && !snapshots::has(&self.arena, container, epoch) {
@@ -291,10 +305,10 @@ impl Store {
             Ok(staged) => staged,
             Err((status, seen)) => {
                 self.arena.rollback();
-                if status == Status::NoSpace && self.make_room(data.len() >= DATA_THRESHOLD) {
-                    return Err(Stop::Later);
-                }
-                return Err(Stop::Refused(status, seen));
+                return Err(match status {
+                    Status::NoSpace => Stop::NoRoom { wants_data: data.len() >= DATA_THRESHOLD },
+                    _ => Stop::Refused(status, seen),
+                });
             }
         };
         self.commit(epoch);
@@ -305,7 +319,7 @@ impl Store {
         self.stats.updates += 1;
         self.stats.bytes_written += data.len() as u64;
         if container.pool(&self.arena).is_short(&self.arena) {
-            self.keep_up();
+            self.keep_up(container);
         }
         self.reply_after(epoch, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
         Ok(())
@@ -344,10 +358,10 @@ impl Store {
         self.arena.begin(Need::Removal);
         if let Err(status) = index::enter(&mut self.arena, container, &staged) {
             self.arena.rollback();
-            if status == Status::NoSpace && self.make_room(false) {
-                return Err(Stop::Later);
-            }
-            return Err(status.into());
+            return Err(match status {
+                Status::NoSpace => Stop::NoRoom { wants_data: false },
+                _ => status.into(),
+            });
         }
         self.commit(epoch);
         self.reclaim.changed(container, epoch);

@@ -245,10 +245,11 @@ impl Store {
         }
     }
 
-    /// For an update that found no free extent: true when waiting will free some.
-    pub(super) fn release_limbo_soon(&mut self) -> bool {
+    /// For an update that found no free extent: true when waiting will free some of those that were freed before `below`.
+    pub(super) fn release_limbo_soon(&mut self, below: u64) -> bool {
         let soon = self.release_limbo()
-            || extents::in_limbo(&self.arena) && (self.log.in_flight() || self.log.has_open() || self.reads.is_busy());
+            || extents::oldest_in_limbo(&self.arena).is_some_and(|oldest| oldest < below)
+                && (self.log.in_flight() || self.log.has_open() || self.reads.is_busy());
         if soon {
             Probe::LimboAwaited.hit();
         }

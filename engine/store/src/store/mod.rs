@@ -2,8 +2,9 @@
 //!
 //! `execute` runs commands, `administer` those about pools and containers, `transactions` prepares and resolves distributed ones,
 //! `fetch` follows reads of the data slice, `damage` marks values that do not match their checksums, `io` decides what the devices
-//! do next, `reclaim` frees what nobody can see any more, `scrub` reads what nobody asks for. A command runs to its end when it is submitted, unless the log is full: then it and all
-//! after it wait in order. Replies wait for the log group that holds everything they tell.
+//! do next, `reclaim` frees what nobody can see any more, `scrub` reads what nobody asks for. A command runs to its end when it is submitted,
+//! unless the log is full: then it and all after it wait in order; or unless it finds no space (`lines`) or lists much (`listing`): then it goes on
+//! in turns, and others run meanwhile. Replies wait for the log group that holds everything they tell.
 
 mod administer;
 mod damage;
@@ -11,6 +12,8 @@ mod execute;
 mod fetch;
 mod gather;
 mod io;
+mod lines;
+mod listing;
 mod reads;
 mod reclaim;
 mod scrub;
@@ -73,6 +76,8 @@ fn open_faulting(
         health: Health::Healthy,
         containers: HashMap::new(),
         queue: VecDeque::new(),
+        lines: lines::Lines::default(),
+        listings: listing::Listings::new(),
         commands: VecDeque::new(),
         purposes: HashMap::new(),
         next_io: 0,
@@ -110,8 +115,12 @@ pub struct Store {
     health: Health,
     /// Places looked up before, so that an operation does not search the catalog.
     containers: HashMap<Place, Container>,
-    /// Commands that wait for room, in order.
+    /// Commands that wait for room in the log or in memory, in order.
     queue: VecDeque<(Token, Command)>,
+    /// Those that wait for space.
+    lines: lines::Lines,
+    /// Lists that were not done in one slice.
+    listings: listing::Listings,
     /// Device commands to hand out.
     commands: VecDeque<Io>,
     purposes: HashMap<u64, io::Purpose>,
@@ -135,7 +144,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Takes a command. Commands run in the order in which they are submitted; `now` is the epoch of a change made by
+    /// Takes a command. Changes of one pool are made in the order in which they are submitted; `now` is the epoch of a change made by
     /// it (or the next free one, when `now` is not after every epoch given before).
     pub fn submit(&mut self, token: Token, command: Command, now: Epoch) {
         self.now = self.now.max(now);
@@ -156,6 +165,7 @@ impl Store {
     pub fn complete(&mut self, done: Done) {
         self.guarded(|store| {
             store.completed(done);
+            store.retry_lines();
             store.run_queue();
         });
     }
@@ -177,16 +187,41 @@ impl Store {
                 store.tick_scrub();
                 store.tick_seal();
             }
-            store.run_queue();
+            store.go_on();
         });
+    }
+
+    /// True when commands wait for something that only [`Store::turn`] brings.
+    pub fn wants_turn(&self) -> bool {
+        self.lines_need_a_turn() || !self.listings.is_empty()
+    }
+
+    /// Goes on with what commands wait for, for about 1 ms. To be called whenever there was a look at everything else, as long as
+    /// [`Store::wants_turn`].
+    pub fn turn(&mut self) {
+        self.guarded(Store::go_on);
+    }
+
+    fn go_on(&mut self) {
+        if self.lines_need_a_turn() {
+            self.make_room();
+        }
+        self.list_on();
+        self.retry_lines();
+        self.run_queue();
     }
 
     /// True while something is queued, in flight or due soon.
     pub fn has_work(&self) -> bool {
         if self.health != Health::Healthy {
-            return !(self.commands.is_empty() && self.purposes.is_empty() && self.replies.is_empty());
+            return !(self.listings.is_empty()
+                && self.commands.is_empty()
+                && self.purposes.is_empty()
+                && self.replies.is_empty());
         }
         !self.queue.is_empty()
+            || !self.lines.is_empty()
+            || !self.listings.is_empty()
             || !self.commands.is_empty()
             || !self.purposes.is_empty()
             || !self.replies.is_empty()
@@ -214,7 +249,7 @@ impl Store {
             over_limit_pages: paged.over_limit_pages,
             wal_used: self.log.used_bytes(),
             checkpoint_pages: self.checkpoint.pages_written,
-            pending: self.stats.pending + self.queue.len() as u64,
+            pending: self.stats.pending + (self.queue.len() + self.lines.waiting()) as u64,
             ..self.stats
         }
     }
@@ -299,6 +334,7 @@ impl Store {
         self.drop_reclaim_waiters();
         self.commands.retain(|io| matches!(io.kind, media::IoKind::Read { .. }));
         self.purposes.retain(|_, purpose| matches!(purpose, io::Purpose::Read { .. }));
+        self.dissolve_lines();
         self.run_queue();
     }
 }

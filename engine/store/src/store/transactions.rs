@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use types::{Condition, Epoch, ObjectId, Operation, Place, Scope, Status, TransactionId};
+use types::{Condition, Epoch, ObjectId, Operation, Place, PoolId, Scope, Status, TransactionId};
 
 use super::Store;
 use super::execute::{Stop, check_limits};
@@ -59,6 +59,11 @@ impl Transactions {
     pub(super) fn retain(&mut self, alive: impl Fn(Container) -> bool) {
         self.open.retain(|_, (container, _)| alive(*container));
         self.held.retain(|(container, _), _| alive(Container(*container)));
+    }
+
+    /// Where it is prepared.
+    pub(super) fn pool_of(&self, arena: &Arena, id: TransactionId) -> Option<PoolId> {
+        self.open.get(&id).map(|(container, _)| container.pool(arena).id(arena))
     }
 
     /// The latest epoch up to which history may be merged.
@@ -151,10 +156,10 @@ impl Store {
             Ok(changes) => changes,
             Err((status, seen)) => {
                 self.arena.rollback();
-                if status == Status::NoSpace && self.make_room(true) {
-                    return Err(Stop::Later);
-                }
-                return Err(Stop::Refused(status, seen));
+                return Err(match status {
+                    Status::NoSpace => Stop::NoRoom { wants_data: true },
+                    _ => Stop::Refused(status, seen),
+                });
             }
         };
         self.commit(epoch);
@@ -250,10 +255,10 @@ impl Store {
         };
         if let Err(status) = resolved {
             self.arena.rollback();
-            if status == Status::NoSpace && self.make_room(false) {
-                return Err(Stop::Later);
-            }
-            return Err(Stop::Refused(status, last));
+            return Err(match status {
+                Status::NoSpace => Stop::NoRoom { wants_data: false },
+                _ => Stop::Refused(status, last),
+            });
         }
         let epoch = self.clock.tick(self.now);
         self.commit_large(epoch, redo);

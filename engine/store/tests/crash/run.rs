@@ -217,6 +217,9 @@ impl Run {
 
     /// Executes one of the device commands in flight; false when there is none.
     pub(crate) fn work(&mut self) -> bool {
+        while self.store.wants_turn() {
+            self.store.turn();
+        }
         while let Some(io) = self.store.take_io() {
             self.queue.give(io);
         }

@@ -42,11 +42,11 @@ impl Discard {
         let within = self.object.map(ObjectId::to_bytes);
         let mut doomed = Vec::new();
         let mut cursor = Cursor::seek(container.tree(), arena, &self.next);
-        for _ in 0..RECORDS_PER_SLICE {
+        for looked in 0..RECORDS_PER_SLICE {
             let Some(key) = cursor.key(arena).filter(|key| within.is_none_or(|object| key.starts_with(&object))) else {
                 return (doomed, true);
             };
-            if doomed.len() >= REMOVALS_PER_SLICE {
+            if doomed.len() >= REMOVALS_PER_SLICE || looked > 0 && arena.is_crowded() {
                 break;
             }
             let (epoch, (_, end)) = (epoch_of(key), level_of(key));

@@ -16,10 +16,10 @@ const LEAVES_PER_SLICE: usize = 16;
 const LEAF_REDO: u64 = 40 << 10;
 
 impl Store {
-    /// True when it got anywhere.
-    pub(super) fn empty_graves(&mut self) -> bool {
+    /// A slice of what was destroyed.
+    pub(super) fn empty_graves(&mut self) {
         if !self.admits() {
-            return true;
+            return;
         }
         self.arena.begin(Need::Sure);
         for _ in 0..LEAVES_PER_SLICE {
@@ -34,9 +34,11 @@ impl Store {
             if free_some(&mut self.arena, serial, grave).is_err() {
                 // Not even the reserve had room for the bookkeeping; what was done in this slice is undone.
                 self.arena.rollback();
-                return false;
+                self.reclaim.graves_stuck = true;
+                return;
             }
         }
+        self.reclaim.graves_stuck = false;
         if self.arena.redo_bytes() > 0 {
             let epoch = self.clock.tick(self.now);
             self.commit(epoch);
@@ -46,7 +48,6 @@ impl Store {
                 self.queue.push_front((token, command));
             }
         }
-        true
     }
 }
 

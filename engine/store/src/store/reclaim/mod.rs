@@ -1,18 +1,19 @@
 //! Freeing what nobody can see any more: destroyed pools and containers, history older than the window, discarded epochs.
 //!
 //! `graves` empties the graveyard leaf by leaf, `walk` goes through containers and decides what is hidden, `coalesce` joins small
-//! extents that it met, `discard` removes a range of epochs. Each slice of work is one bounded transaction or a few; what is interrupted
-//! starts over. This file decides what is due.
+//! extents that it met, `discard` removes a range of epochs, `asked` says whose history goes at once. Each slice of work is one bounded
+//! transaction or a few; what is interrupted starts over. This file decides what is due.
 
+mod asked;
 mod coalesce;
 mod discard;
 mod graves;
 mod walk;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use types::{Epoch, Place, Status};
+use types::{Epoch, Place, PoolId, Status};
 
 use super::Store;
 use crate::arena::{Arena, Need, TRANSACTION_REDO_LIMIT};
@@ -23,6 +24,7 @@ use crate::health::Health;
 use crate::index::{Record, is_counted};
 use crate::probe::Probe;
 
+use asked::Asked;
 pub(super) use discard::Discard;
 use walk::Walk;
 
@@ -32,8 +34,6 @@ const RECORDS_PER_SLICE: usize = 256;
 const REMOVALS_PER_SLICE: usize = 16;
 /// Slices of history per tick, while they find much: about 1 ms.
 const SLICES_PER_TICK: usize = 8;
-/// Slices run at once for a change that found no room: about 10 ms.
-const SLICES_FOR_ROOM: usize = 64;
 /// The most redo that the removal of one record makes: its cell, a joined neighbour, their parent, the memory and the extent it frees.
 const REMOVAL_REDO: u64 = 24 << 10;
 
@@ -44,20 +44,24 @@ const EMPTYING: Duration = Duration::from_secs(10);
 /// What is being freed.
 pub(super) struct Reclaim {
     graves: bool,
+    /// Not even the reserve had room for taking down some more.
+    graves_stuck: bool,
     parked: Vec<(Token, Command)>,
-    /// Space is short: keep no history.
-    asked: bool,
+    asked: Asked,
     /// Merges that somebody waits for, and up to when.
     aggregations: Vec<(Token, Epoch)>,
     discards: VecDeque<Discard>,
-    /// The last removal that was to make room.
-    emptying: Option<Epoch>,
+    /// The last removal that was to make room, and where.
+    emptying: Option<(PoolId, Epoch)>,
     walk: Option<Walk>,
+    /// Walks that began, and the last of them that came to its end.
+    begun: u64,
+    completed: u64,
     /// Who is answered at its end. Not in the walk: a page that cannot be read takes the walk along.
     walk_waiters: Vec<Token>,
     /// The last walk found something, or there was none yet.
     fruitful: bool,
-    /// When the last walk ended.
+    /// When the last walk over all that changed ended.
     ended: Option<Epoch>,
     /// Up to when the last walk looked.
     walked_to: Epoch,
@@ -71,12 +75,15 @@ impl Reclaim {
     pub(super) fn new(arena: &Arena, last: Epoch) -> Reclaim {
         Reclaim {
             graves: catalog::first_grave(arena).is_some(),
+            graves_stuck: false,
             parked: Vec::new(),
-            asked: false,
+            asked: Asked::default(),
             aggregations: Vec::new(),
             discards: VecDeque::new(),
             emptying: None,
             walk: None,
+            begun: 0,
+            completed: 0,
             walk_waiters: Vec::new(),
             fruitful: true,
             ended: None,
@@ -91,11 +98,6 @@ impl Reclaim {
         self.changed.insert(container.0, epoch);
     }
 
-    /// True when a walk may find something.
-    fn has_superseded(&self) -> bool {
-        self.walk.is_some() || !self.changed.is_empty() || self.unwalked.is_some()
-    }
-
     /// Something was destroyed.
     pub(super) fn dig(&mut self) {
         self.graves = true;
@@ -103,6 +105,11 @@ impl Reclaim {
 
     pub(super) fn has_graves(&self) -> bool {
         self.graves
+    }
+
+    /// True when taking down what was destroyed will free something.
+    pub(super) fn has_graves_to_empty(&self) -> bool {
+        self.graves && !self.graves_stuck
     }
 
     /// Keeps a command until everything destroyed is gone.
@@ -118,7 +125,7 @@ impl Reclaim {
 
     pub(super) fn is_busy(&self) -> bool {
         self.graves
-            || self.asked
+            || !self.asked.is_empty()
             || self.walk.is_some()
             || !self.parked.is_empty()
             || !self.aggregations.is_empty()
@@ -136,7 +143,7 @@ impl Reclaim {
         let Some(walk) = self.walk.take() else { return };
         self.unwalked = Some(last);
         let waiters = std::mem::take(&mut self.walk_waiters);
-        self.aggregations.extend(waiters.into_iter().map(|token| (token, walk.bound)));
+        self.aggregations.extend(waiters.into_iter().map(|token| (token, walk.wanted)));
     }
 
     /// Everybody who waits for something here, when the target died.
@@ -186,31 +193,33 @@ impl Store {
         }
     }
 
-    /// For a change that found no room: true when waiting may make some, so that it is worth another try.
-    pub(super) fn make_room(&mut self, wants_data: bool) -> bool {
-        if !self.admits() {
-            return true;
+    /// A slice, of about 1 ms, of what makes room for those who wait for it.
+    pub(super) fn make_room(&mut self) {
+        self.release_limbo();
+        if self.reclaim.graves {
+            self.empty_graves();
+            return;
         }
-        if self.reclaim.graves && self.empty_graves() {
-            return true;
-        }
-        // What is prepared holds history back: another walk that ends where the last one did finds nothing.
-        let reaches_further = self.log.last_epoch().min(self.merged_most()) > self.reclaim.walked_to;
-        if self.reclaim.walk.is_some() || self.reclaim.has_superseded() && reaches_further {
-            self.reclaim.asked = true;
-            for _ in 0..SLICES_FOR_ROOM {
-                if self.reclaim.has_superseded() && self.admits() {
-                    self.walk_history();
-                }
+        for _ in 0..SLICES_PER_TICK {
+            if self.is_merging() && self.admits() {
+                self.walk_history();
             }
-            return true;
         }
-        wants_data && self.release_limbo_soon()
+    }
+
+    /// True when [`Store::make_room`] gets somewhere without waiting for a device.
+    pub(super) fn is_making_room(&self) -> bool {
+        self.reclaim.has_graves_to_empty() || self.is_merging()
+    }
+
+    /// True while history is merged, or about to be because space is short.
+    pub(super) fn is_merging(&self) -> bool {
+        self.reclaim.walk.is_some() || !self.reclaim.asked.is_empty()
     }
 
     /// After a change in a pool that is nearly full: keeps up with it, as long as that is of use.
-    pub(super) fn keep_up(&mut self) {
-        self.reclaim.asked = true;
+    pub(super) fn keep_up(&mut self, container: Container) {
+        self.ask_for_room(container);
         if self.reclaim.fruitful {
             self.tick_reclaim();
         }
@@ -218,10 +227,13 @@ impl Store {
 
     /// After a removal: when space is short, or was while removals went on, what is removed is freed by the next ticks.
     pub(super) fn removed(&mut self, container: Container) {
-        let goes_on = self.reclaim.emptying.is_some_and(|last| self.now.saturating_sub(EMPTYING) <= last);
-        if goes_on || container.pool(&self.arena).is_short(&self.arena) {
-            self.reclaim.emptying = Some(self.now);
-            self.reclaim.asked = true;
+        let pool = container.pool(&self.arena);
+        let id = pool.id(&self.arena);
+        let since = self.now.saturating_sub(EMPTYING);
+        let goes_on = self.reclaim.emptying.is_some_and(|(emptied, last)| emptied == id && since <= last);
+        if goes_on || pool.is_short(&self.arena) {
+            self.reclaim.emptying = Some((id, self.now));
+            self.ask_for_room(container);
         }
     }
 
@@ -230,8 +242,11 @@ impl Store {
             return;
         }
         let Some(mut walk) = self.reclaim.walk.take() else { return };
-        let Some(&place) = walk.places.last() else {
-            self.reclaim.ended = Some(self.now);
+        let Some(&(place, bound)) = walk.places.last() else {
+            if walk.is_of_all {
+                self.reclaim.ended = Some(self.now);
+            }
+            self.reclaim.completed = walk.number;
             self.reclaim.fruitful = walk.removed > 0;
             let last = self.log.last_epoch();
             for token in std::mem::take(&mut self.reclaim.walk_waiters) {
@@ -239,6 +254,7 @@ impl Store {
             }
             return;
         };
+        walk.bound = bound;
         let ended = match catalog::find_container(&self.arena, place) {
             Some(container) => self.walk_slice(&mut walk, container),
             None => true,
@@ -256,40 +272,56 @@ impl Store {
         self.transactions.history_to().min(self.reclaim.discards_from())
     }
 
-    /// Begins a walk when one is due; false when not.
+    /// Begins a walk when one is due; false when not. Where space is short no history is kept, elsewhere what the window keeps.
     fn start_walk(&mut self) -> bool {
         let asked = std::mem::take(&mut self.reclaim.asked);
         let last = self.log.last_epoch();
+        let most = last.min(self.merged_most());
         let wanted = self.reclaim.aggregations.iter().map(|(_, to)| *to).max();
         let rested = |at: Epoch| self.now.saturating_sub(self.settings.history / 2) >= at;
-        let due = asked || wanted.is_some() || self.reclaim.ended.is_none_or(rested);
-        if !due || !(self.reclaim.has_superseded() || wanted.is_some()) {
+        let is_time = wanted.is_some() || self.reclaim.ended.is_none_or(rested);
+        if asked.is_empty() && !is_time {
             return false;
         }
-        let window = if asked { last } else { self.now.saturating_sub(self.settings.history) };
-        let bound = window.max(wanted.unwrap_or(Epoch::ZERO)).min(last).min(self.merged_most());
-        self.reclaim.walked_to = bound;
-        let places = self.places_to_walk(bound);
+        let wanted = wanted.unwrap_or(Epoch::ZERO);
+        let usual = is_time.then(|| self.now.saturating_sub(self.settings.history).max(wanted).min(most));
+        let places = self.places_to_walk(&asked, most, usual);
+        if places.is_empty() && wanted == Epoch::ZERO {
+            return false;
+        }
+        self.reclaim.walked_to = places.iter().map(|(_, bound)| *bound).max().unwrap_or(most);
         let waiters = std::mem::take(&mut self.reclaim.aggregations).into_iter().map(|(token, _)| token);
         self.reclaim.walk_waiters = waiters.collect();
-        self.reclaim.walk = Some(Walk::new(bound, places));
+        self.reclaim.begun += 1;
+        self.reclaim.walk = Some(Walk::new(self.reclaim.begun, is_time, wanted, places));
         true
     }
 
-    /// The containers that changed. Those with changes after the bound stay on the list for the next walk.
-    fn places_to_walk(&mut self, bound: Epoch) -> Vec<Place> {
+    /// The containers that changed, with the epoch up to which each is merged: `most` where space is short, and those last, since they come
+    /// first. Those with changes after it stay on the list for the next walk.
+    fn places_to_walk(&mut self, asked: &Asked, most: Epoch, usual: Option<Epoch>) -> Vec<(Place, Epoch)> {
+        let before = self.reclaim.unwalked.take();
         let mut places = Vec::new();
-        let changed = &self.reclaim.changed;
-        let before = self.reclaim.unwalked;
+        let mut listed = HashSet::new();
         for pool in catalog::pools(&self.arena) {
+            let id = pool.id(&self.arena);
+            let bound = if asked.names(id) { Some(most) } else { usual };
             for container in catalog::containers(&self.arena, pool) {
-                if before.is_some() || changed.contains_key(&container.0) {
-                    places.push(Place { pool: pool.id(&self.arena), container: container.id(&self.arena) });
+                if let Some(before) = before {
+                    self.reclaim.changed.entry(container.0).or_insert(before);
+                }
+                let Some(last) = self.reclaim.changed.get(&container.0).copied() else { continue };
+                listed.insert(container.0);
+                let Some(bound) = bound else { continue };
+                places.push((Place { pool: id, container: container.id(&self.arena) }, bound));
+                if last <= bound {
+                    self.reclaim.changed.remove(&container.0);
                 }
             }
         }
-        self.reclaim.changed.retain(|_, last| *last > bound);
-        self.reclaim.unwalked = before.filter(|last| *last > bound);
+        // The others are gone.
+        self.reclaim.changed.retain(|record, _| listed.contains(record));
+        places.sort_by_key(|(place, _)| asked.names(place.pool));
         places
     }
 }

@@ -19,10 +19,17 @@ use crate::probe::Probe;
 use crate::snapshots;
 use crate::tree::Cursor;
 
-/// A walk over all containers.
+/// A walk over containers.
 pub(super) struct Walk {
+    pub(super) number: u64,
+    /// Over everything that changed, not only where space is short.
+    pub(super) is_of_all: bool,
+    /// Up to when somebody wants history to be merged; zero when nobody does.
+    pub(super) wanted: Epoch,
+    /// What is left, the next one last, and up to when each is merged.
+    pub(super) places: Vec<(Place, Epoch)>,
+    /// Of the last of the places.
     pub(super) bound: Epoch,
-    pub(super) places: Vec<Place>,
     pub(super) removed: u64,
     /// The next key to look at in the last of the places.
     from: Vec<u8>,
@@ -92,10 +99,13 @@ impl Store {
 }
 
 impl Walk {
-    pub(super) fn new(bound: Epoch, places: Vec<Place>) -> Walk {
+    pub(super) fn new(number: u64, is_of_all: bool, wanted: Epoch, places: Vec<(Place, Epoch)>) -> Walk {
         Walk {
-            bound,
+            number,
+            is_of_all,
+            wanted,
             places,
+            bound: Epoch::ZERO,
             removed: 0,
             from: Vec::new(),
             above: [None, None, None],
@@ -115,12 +125,12 @@ impl Walk {
     /// Fills `found` and moves on; true at the end of the container.
     fn collect(&mut self, arena: &Arena, container: Container, snapshots: &[Epoch], found: &mut Found) -> bool {
         let mut cursor = Cursor::seek(container.tree(), arena, &self.from);
-        for _ in 0..RECORDS_PER_SLICE {
+        for looked in 0..RECORDS_PER_SLICE {
             let Some(key) = cursor.key(arena) else {
                 self.leave(&[], snapshots, found);
                 return true;
             };
-            if found.doomed.len() >= REMOVALS_PER_SLICE {
+            if found.doomed.len() >= REMOVALS_PER_SLICE || looked > 0 && arena.is_crowded() {
                 self.from = key.to_vec();
                 return false;
             }
