@@ -46,7 +46,8 @@ impl Discard {
             let Some(key) = cursor.key(arena).filter(|key| within.is_none_or(|object| key.starts_with(&object))) else {
                 return (doomed, true);
             };
-            if doomed.len() >= REMOVALS_PER_SLICE || looked > 0 && arena.is_crowded() {
+            // Once something is to go, what lies near goes in the same transaction.
+            if doomed.len() >= REMOVALS_PER_SLICE || doomed.is_empty() && looked > 0 && arena.is_crowded() {
                 break;
             }
             let (epoch, (_, end)) = (epoch_of(key), level_of(key));
