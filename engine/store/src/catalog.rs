@@ -183,6 +183,7 @@ impl Container {
         };
         if (arena_bytes > 0 && used.0 > most(promised.0)) || (data_bytes > 0 && used.1 > most(promised.1)) {
             Probe::PromiseExceeded.hit();
+            arena.over_promise();
             return Err(Status::NoSpace);
         }
         Ok(())

@@ -4,7 +4,7 @@ mod target;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use daos_store::{Command, Driven, Event, Health, OpenError, Paging, Reply, Residence};
@@ -286,4 +286,81 @@ fn pages_in_a_file_come_and_go_like_those_of_anonymous_memory() {
         fetch(&mut driven, &name(n)).unwrap();
     }
     assert!(driven.store.stats().evictions > 100);
+}
+
+/// A device of which one read fails, counted from some moment on.
+struct FailsOnce {
+    inner: Mem,
+    left: Arc<AtomicUsize>,
+}
+
+impl Device for FailsOnce {
+    fn length(&self) -> u64 {
+        self.inner.length()
+    }
+    fn read(&mut self, offset: u64, buffer: &mut Buffer) -> io::Result<()> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        self.inner.read(offset, buffer)
+    }
+    fn write(&mut self, offset: u64, buffer: &Buffer) -> io::Result<()> {
+        self.inner.write(offset, buffer)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Whichever page cannot be brought in while changes wait for room, and a list takes turns: all are answered.
+#[test]
+fn whoever_waits_is_answered_when_a_page_cannot_be_brought_in() {
+    let mut target = Target::limited(geometry(16 * MIB, 8 * MIB, 16 * MIB), 8 * MIB, 8 * MIB, Some(96 * KIB));
+    for n in 0..850 {
+        target.update(&name(n % 40), "a", Shape::Single, &data(8000, n)).unwrap();
+    }
+    for n in 0..1000 {
+        target.update("many", &name(n), Shape::Single, &value(n)).unwrap();
+    }
+    target.checkpoint();
+    let place = PLACE;
+    let large = |n: u64| {
+        let data = data(2 << 20, n);
+        let checksums = erasure::checksums(types::ChecksumKind::Crc32c, &data);
+        let (shape, condition) = (Shape::Single, Condition::Always);
+        let operation = Operation::Update { address: address("large", &name(n)), shape, condition, checksums, data };
+        Command::Operate { place, operation }
+    };
+    let images = (target.mems.wal.image(), target.mems.meta.image(), target.mems.data.image());
+    let mut died = 0;
+    for read in 1..120 {
+        let [wal, meta, data] = [&images.0, &images.1, &images.2].map(|image| Mem::from_image(image.clone()));
+        let left = Arc::new(AtomicUsize::new(0));
+        let failing = Box::new(FailsOnce { inner: meta.clone(), left: Arc::clone(&left) });
+        let memory = residence(target.geometry.arena_bytes, failing, target.limit);
+        let devices = daos_store::Devices { wal: Box::new(wal), meta: Box::new(meta), data: Box::new(data) };
+        let (mut driven, _) = Driven::open(devices, IDENTITY, memory, target.settings).unwrap();
+        left.store(read, Ordering::Relaxed);
+        let now = Epoch(1 << 60);
+        let level = Level::Akeys(OBJECT, key("many"));
+        let list = Operation::List { level, after: vec![], limit: 1000, epoch: Epoch::MAX };
+        let mut open: Vec<_> = [large(1), large(2), Command::Operate { place, operation: list }, large(3), large(4)]
+            .into_iter()
+            .map(|command| driven.submit(command, now))
+            .collect();
+        for _ in 0..10_000 {
+            while driven.step() {}
+            while let Some((token, reply)) = driven.store.take_reply() {
+                assert!(open.contains(&token), "answered twice: {reply:?}");
+                open.retain(|one| *one != token);
+            }
+            if open.is_empty() {
+                break;
+            }
+            driven.store.tick(now);
+        }
+        assert!(open.is_empty(), "read {read}: {} commands are never answered", open.len());
+        died += u32::from(driven.store.health() != Health::Healthy);
+    }
+    assert!(died > 60, "{died}");
 }

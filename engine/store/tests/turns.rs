@@ -147,6 +147,65 @@ fn a_pool_with_room_keeps_its_history_when_another_is_full() {
     target.check();
 }
 
+fn past_of_other(target: &mut Target, epoch: Epoch) -> Result<bytes::Bytes, Status> {
+    let past = Operation::Fetch { address: name(0), selection: Selection::Single, epoch };
+    value(&target.run(Command::Operate { place: OTHER, operation: past }))
+}
+
+#[test]
+fn a_value_larger_than_what_is_left_of_its_pool_costs_others_no_history() {
+    let mut target = two_pools();
+    let Reply::Operated(Ok(Outcome::Changed(first))) = target.run(update(OTHER, name(0), data(500, 1))) else {
+        panic!("there is room")
+    };
+    target.run(update(OTHER, name(0), data(500, 2)));
+    let waits = submit_one_that_waits(&mut target);
+    let mut answers = HashMap::new();
+    go_on(&mut target, &mut answers);
+    assert!(is_changed(&answers[&waits]), "{answers:?}");
+    assert_eq!(past_of_other(&mut target, first), Ok(data(500, 1)));
+}
+
+#[test]
+fn history_is_merged_wherever_walks_through_other_pools_ended() {
+    let mut target = two_pools();
+    for n in 0..850 {
+        assert!(is_changed(&target.run(update(PLACE, name(n), data(8000, n)))), "{n}");
+    }
+    // Holds back what is after it, everywhere.
+    let transaction = TransactionId(Uuid::from_u128(5));
+    let Command::Operate { operation, .. } = update(OTHER, address("e", "a"), data(10, 3)) else { unreachable!() };
+    let prepare = Command::Prepare { transaction, place: OTHER, operations: vec![operation] };
+    assert!(matches!(target.run(prepare), Reply::Prepared(Ok(_))));
+    // Near its promise, the other pool is walked through as far as that lets it.
+    for n in 0..120 {
+        assert!(is_changed(&target.run(update(OTHER, name(0), data(8000, n)))), "{n}");
+    }
+    target.settle();
+    assert!(is_changed(&target.run(update(PLACE, address("d", "large"), data(2 << 20, 1)))));
+    assert_eq!(target.run(Command::Commit(transaction)), Reply::Done(Ok(())));
+    target.check();
+}
+
+#[test]
+fn only_so_many_values_wait_and_what_comes_beyond_is_refused() {
+    let mut target = two_pools();
+    let waits = submit_one_that_waits(&mut target);
+    let large: Vec<_> = (0..80).map(|n| submit(&mut target, update(PLACE, name(n), data(1 << 20, n)))).collect();
+    let mut answers = replies(&mut target);
+    // The first one has 2 MiB of the 64.
+    let no_space = Reply::Operated(Err(Status::NoSpace));
+    assert_eq!(answers.len(), 18);
+    assert!(large[62..].iter().all(|token| answers[token] == no_space), "{answers:?}");
+    let other = submit(&mut target, update(OTHER, name(0), data(1000, 7)));
+    assert!(is_changed(&replies(&mut target)[&other]));
+    go_on(&mut target, &mut answers);
+    assert!(is_changed(&answers[&waits]));
+    assert!(large.iter().all(|token| is_changed(&answers[token]) || answers[token] == no_space), "{answers:?}");
+    assert_eq!(target.driven.store.stats().pending, 0);
+    target.check();
+}
+
 #[test]
 fn a_transaction_is_resolved_after_it_was_prepared_also_when_that_waits() {
     let mut target = two_pools();
@@ -222,6 +281,19 @@ fn go_on(target: &mut Target, answers: &mut HashMap<Token, Reply>) -> usize {
 }
 
 #[test]
+fn more_lists_than_take_turns_wait_and_all_are_answered() {
+    let (mut target, list) = mostly_gone();
+    let lists: Vec<_> = (0..40).map(|_| submit(&mut target, list.clone())).collect();
+    let mut answers = replies(&mut target);
+    assert_eq!(target.driven.store.stats().pending, 40);
+    go_on(&mut target, &mut answers);
+    for token in lists {
+        assert!(matches!(&answers[&token], Reply::Operated(Ok(Outcome::Listed { names, .. })) if names.len() == 1));
+    }
+    assert_eq!(target.driven.store.stats().pending, 0);
+}
+
+#[test]
 fn others_are_answered_while_a_list_looks_at_names_that_are_gone() {
     let (mut target, list) = mostly_gone();
     let (first, second) = (submit(&mut target, list.clone()), submit(&mut target, list));
@@ -245,6 +317,7 @@ fn a_list_ends_with_its_container() {
     let (mut target, list) = mostly_gone();
     let listed = submit(&mut target, list);
     let destroyed = submit(&mut target, Command::ContainerDestroy(PLACE));
+    submit(&mut target, Command::ContainerCreate(PLACE, ChecksumKind::Crc32c));
     let mut answers = replies(&mut target);
     go_on(&mut target, &mut answers);
     assert_eq!(answers[&destroyed], Reply::Done(Ok(())));

@@ -52,6 +52,8 @@ pub(crate) struct Arena {
     /// Of a paged arena: pages that this transaction made dirty, and whether it made them unsaved too.
     newly_dirty: Vec<(u64, bool)>,
     charge: i64,
+    /// See [`Arena::is_over_promise`].
+    is_over_promise: bool,
     freed: bool,
     reserve_pages: u64,
     need: Need,
@@ -70,6 +72,7 @@ impl Arena {
             written: Vec::new(),
             newly_dirty: Vec::new(),
             charge: 0,
+            is_over_promise: false,
             freed: false,
             reserve_pages: reserve_pages(pages),
             need: Need::Usual,
@@ -180,7 +183,18 @@ impl Arena {
         self.unpin();
         self.need = need;
         self.charge = 0;
+        self.is_over_promise = false;
         self.freed = false;
+    }
+
+    /// The transaction wants more than the promise of its pool.
+    pub(crate) fn over_promise(&mut self) {
+        self.is_over_promise = true;
+    }
+
+    /// True when what the last transaction that was begun did not find was room in its pool's promise, rather than room at all.
+    pub(crate) fn is_over_promise(&self) -> bool {
+        self.is_over_promise
     }
 
     /// Bytes allocated minus bytes freed since [`Arena::begin`].

@@ -62,6 +62,7 @@ impl Store {
                 let arena = &store.arena;
                 store.transactions.retain(|container| Some(container.pool(arena)) != found);
                 store.reclaim.forget_discards(|place| place.pool == *pool);
+                store.forget_lists(|place| place.pool == *pool);
                 store.containers.clear();
                 store.reclaim.dig();
                 Ok(buried)
@@ -78,6 +79,7 @@ impl Store {
                 let buried = catalog::bury_container(&mut store.arena, *place)?;
                 store.transactions.retain(|container| Some(container) != found);
                 store.reclaim.forget_discards(|other| other == *place);
+                store.forget_lists(|other| other == *place);
                 store.containers.clear();
                 store.reclaim.dig();
                 Ok(buried)

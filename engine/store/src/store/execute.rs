@@ -24,8 +24,17 @@ pub(super) enum Stop {
     Later,
     /// It can run when everything in the graveyard is gone; those after it do not wait.
     AfterGraves,
-    /// There is no room for it; the data slice may be what it wants room of.
-    NoRoom { wants_data: bool },
+    /// There is no room for it.
+    NoRoom(Want),
+}
+
+/// What a change that found no room wants room of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Want {
+    /// Of the data slice, perhaps.
+    pub(super) data: bool,
+    /// Of its pool's promise; otherwise the arena or the data slice has none, or none in one piece.
+    pub(super) promise: bool,
 }
 
 /// What became of a command.
@@ -35,7 +44,7 @@ pub(super) enum Tried {
     /// Nothing, for want of room in the log or memory.
     Blocked(Command),
     /// Nothing: see [`Stop::NoRoom`].
-    NoRoom(Command, bool),
+    NoRoom(Command, Want),
 }
 
 impl From<(Status, Epoch)> for Stop {
@@ -58,7 +67,7 @@ impl Store {
             match self.attempt(token, command) {
                 Tried::Answered { .. } => {}
                 Tried::Blocked(command) => return self.queue.push_front((token, command)),
-                Tried::NoRoom(command, wants_data) => self.start_line(token, command, wants_data),
+                Tried::NoRoom(command, want) => self.start_line(token, command, want),
             }
         }
     }
@@ -89,9 +98,9 @@ impl Store {
                 self.reclaim.park(token, command);
                 return Tried::Answered { changed: false };
             }
-            Err(Stop::NoRoom { wants_data }) => {
+            Err(Stop::NoRoom(want)) => {
                 self.stats.pending -= 1;
-                return Tried::NoRoom(command, wants_data);
+                return Tried::NoRoom(command, want);
             }
         }
         Tried::Blocked(command)
@@ -172,6 +181,11 @@ impl Store {
         }
     }
 
+    /// Why the last transaction did not go on.
+    pub(super) fn no_room(&self, data: bool) -> Stop {
+        Stop::NoRoom(Want { data, promise: self.arena.is_over_promise() })
+    }
+
     /// Moves the transaction's redo to the open log group.
     pub(super) fn commit(&mut self, epoch: Epoch) {
         self.commit_large(epoch, TRANSACTION_REDO_LIMIT);
@@ -224,7 +238,7 @@ impl Store {
                 self.stats.lists += 1;
                 let names = Names::after(after);
                 let (level, limit, epoch) = (level.clone(), *limit, *epoch);
-                self.list(Listing { token, place, level, limit, epoch, names, seen: Epoch::ZERO })
+                self.begin_list(Listing { token, place, level, limit, epoch, names, seen: Epoch::ZERO, is_gone: false })
             }
             Operation::Extents { address, from, limit, epoch } => {
                 self.stats.lists += 1;
@@ -306,7 +320,7 @@ impl Store {
             Err((status, seen)) => {
                 self.arena.rollback();
                 return Err(match status {
-                    Status::NoSpace => Stop::NoRoom { wants_data: data.len() >= DATA_THRESHOLD },
+                    Status::NoSpace => self.no_room(data.len() >= DATA_THRESHOLD),
                     _ => Stop::Refused(status, seen),
                 });
             }
@@ -349,8 +363,8 @@ impl Store {
         if self.transactions.hold_punch(container, scope) {
             return Err(Status::Busy.into());
         }
-        self.stats.punches += 1;
         let Some(staged) = staged else {
+            self.stats.punches += 1;
             let seen = self.log.last_epoch();
             self.reply_after(seen, token, Reply::Operated(Ok(Outcome::Changed(epoch))));
             return Ok(());
@@ -359,11 +373,12 @@ impl Store {
         if let Err(status) = index::enter(&mut self.arena, container, &staged) {
             self.arena.rollback();
             return Err(match status {
-                Status::NoSpace => Stop::NoRoom { wants_data: false },
+                Status::NoSpace => self.no_room(false),
                 _ => status.into(),
             });
         }
         self.commit(epoch);
+        self.stats.punches += 1;
         self.reclaim.changed(container, epoch);
         self.removed(container);
         self.reply_after(epoch, token, Reply::Operated(Ok(Outcome::Changed(epoch))));

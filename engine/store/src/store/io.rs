@@ -247,9 +247,8 @@ impl Store {
 
     /// For an update that found no free extent: true when waiting will free some of those that were freed before `below`.
     pub(super) fn release_limbo_soon(&mut self, below: u64) -> bool {
-        let soon = self.release_limbo()
-            || extents::oldest_in_limbo(&self.arena).is_some_and(|oldest| oldest < below)
-                && (self.log.in_flight() || self.log.has_open() || self.reads.is_busy());
+        let soon = extents::oldest_in_limbo(&self.arena).is_some_and(|oldest| oldest < below)
+            && (self.release_limbo() || self.log.in_flight() || self.log.has_open() || self.reads.is_busy());
         if soon {
             Probe::LimboAwaited.hit();
         }

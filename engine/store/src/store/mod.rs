@@ -165,7 +165,7 @@ impl Store {
     pub fn complete(&mut self, done: Done) {
         self.guarded(|store| {
             store.completed(done);
-            store.retry_lines();
+            store.retry_lines_for_extents();
             store.run_queue();
         });
     }

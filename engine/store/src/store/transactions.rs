@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use types::{Condition, Epoch, ObjectId, Operation, Place, PoolId, Scope, Status, TransactionId};
+use types::{Condition, Epoch, ObjectId, Operation, Place, Scope, Status, TransactionId};
 
 use super::Store;
 use super::execute::{Stop, check_limits};
@@ -59,11 +59,6 @@ impl Transactions {
     pub(super) fn retain(&mut self, alive: impl Fn(Container) -> bool) {
         self.open.retain(|_, (container, _)| alive(*container));
         self.held.retain(|(container, _), _| alive(Container(*container)));
-    }
-
-    /// Where it is prepared.
-    pub(super) fn pool_of(&self, arena: &Arena, id: TransactionId) -> Option<PoolId> {
-        self.open.get(&id).map(|(container, _)| container.pool(arena).id(arena))
     }
 
     /// The latest epoch up to which history may be merged.
@@ -157,7 +152,7 @@ impl Store {
             Err((status, seen)) => {
                 self.arena.rollback();
                 return Err(match status {
-                    Status::NoSpace => Stop::NoRoom { wants_data: true },
+                    Status::NoSpace => self.no_room(true),
                     _ => Stop::Refused(status, seen),
                 });
             }
@@ -256,7 +251,7 @@ impl Store {
         if let Err(status) = resolved {
             self.arena.rollback();
             return Err(match status {
-                Status::NoSpace => Stop::NoRoom { wants_data: false },
+                Status::NoSpace => self.no_room(false),
                 _ => Stop::Refused(status, last),
             });
         }

@@ -18,14 +18,20 @@ impl Asked {
     }
 
     /// True when the pool's history is to go.
-    pub(super) fn names(&self, pool: PoolId) -> bool {
+    pub(super) fn covers(&self, pool: PoolId) -> bool {
         self.all || self.pools.contains(&pool)
+    }
+
+    /// What another one asks for, too.
+    pub(super) fn merge(&mut self, other: Asked) {
+        self.all |= other.all;
+        other.pools.into_iter().for_each(|pool| self.add(Short::In(pool)));
     }
 
     fn add(&mut self, short: Short) {
         match short {
             Short::Everywhere => self.all = true,
-            Short::In(pool) if !self.names(pool) => self.pools.push(pool),
+            Short::In(pool) if !self.covers(pool) => self.pools.push(pool),
             Short::In(_) => {}
         }
     }
@@ -51,33 +57,32 @@ impl Store {
         self.reclaim.asked.add(short);
     }
 
-    /// Asks for the history of a pool to be merged, whatever the window keeps: the number of the walk after which there
-    /// is no more. None when there is nothing to merge that no walk has looked at.
-    pub(in super::super) fn ask_for_merging(&mut self, id: PoolId) -> Option<u64> {
-        let pool = catalog::find_pool(&self.arena, id);
-        let short = match pool {
-            Some(pool) if pool.is_near_promise(&self.arena) => Short::In(id),
-            _ => Short::Everywhere,
-        };
+    /// Asks for the history of a pool to be merged for one who waits in it, whatever the window keeps, or that of all when it is not the pool's promise
+    /// (`of`) that is used up: the number of the walk after which there is no more. None when there is nothing to merge that no walk has
+    /// looked at.
+    pub(in super::super) fn ask_for_merging(&mut self, pool: PoolId, of: Option<PoolId>) -> Option<u64> {
         // What is prepared holds history back: another walk that ends where the last one did finds nothing.
-        let reaches_further = self.log.last_epoch().min(self.merged_most()) > self.reclaim.walked_to;
-        let is_changed = match (short, pool) {
-            (Short::In(_), Some(pool)) => {
-                let changed = &self.reclaim.changed;
-                let mut containers = catalog::containers(&self.arena, pool).into_iter();
-                self.reclaim.unwalked.is_some() || containers.any(|container| changed.contains_key(&container.0))
-            }
-            _ => self.reclaim.unwalked.is_some() || !self.reclaim.changed.is_empty(),
-        };
-        if is_changed && reaches_further {
-            self.reclaim.asked.add(short);
+        let most = self.log.last_epoch().min(self.merged_most());
+        let reclaim = &self.reclaim;
+        let is_worth_it = catalog::pools(&self.arena).into_iter().any(|one| {
+            let id = one.id(&self.arena);
+            of.is_none_or(|of| of == id)
+                && reclaim.walked.get(&id).is_none_or(|walked| most > *walked)
+                && (reclaim.unwalked.is_some()
+                    || catalog::containers(&self.arena, one).iter().any(|one| reclaim.changed.contains_key(&one.0)))
+        });
+        if is_worth_it {
+            self.reclaim.asked.add(of.map_or(Short::Everywhere, Short::In));
             return Some(self.reclaim.begun + 1);
         }
-        self.reclaim.walk.as_ref().map(|walk| walk.number)
+        let under_way = self.reclaim.walk.as_ref().filter(|walk| of.is_none() || walk.is_to_visit(pool));
+        under_way.map(|walk| walk.number)
     }
 
-    /// True when the walk of this number, or a later one, came to its end.
-    pub(in super::super) fn has_merged(&self, number: u64) -> bool {
-        self.reclaim.completed >= number
+    /// True when the walk of this number has left the pool, or, without one, came to its end; or a later one did.
+    pub(in super::super) fn has_merged(&self, number: u64, pool: Option<PoolId>) -> bool {
+        let has_left =
+            |pool| self.reclaim.walk.as_ref().is_some_and(|walk| walk.number >= number && !walk.is_to_visit(pool));
+        self.reclaim.completed >= number || pool.is_some_and(has_left)
     }
 }

@@ -51,8 +51,8 @@ pub(super) struct Reclaim {
     /// Merges that somebody waits for, and up to when.
     aggregations: Vec<(Token, Epoch)>,
     discards: VecDeque<Discard>,
-    /// The last removal that was to make room, and where.
-    emptying: Option<(PoolId, Epoch)>,
+    /// The last removal that was to make room, by pool.
+    emptying: HashMap<PoolId, Epoch>,
     walk: Option<Walk>,
     /// Walks that began, and the last of them that came to its end.
     begun: u64,
@@ -63,8 +63,8 @@ pub(super) struct Reclaim {
     fruitful: bool,
     /// When the last walk over all that changed ended.
     ended: Option<Epoch>,
-    /// Up to when the last walk looked.
-    walked_to: Epoch,
+    /// Up to when the last walk through a pool looked.
+    walked: HashMap<PoolId, Epoch>,
     /// Containers with something that no walk has looked at yet, by record, and their newest change.
     changed: HashMap<u64, Epoch>,
     /// The newest change of a former life, until a walk looked at everything.
@@ -80,14 +80,14 @@ impl Reclaim {
             asked: Asked::default(),
             aggregations: Vec::new(),
             discards: VecDeque::new(),
-            emptying: None,
+            emptying: HashMap::new(),
             walk: None,
             begun: 0,
             completed: 0,
             walk_waiters: Vec::new(),
             fruitful: true,
             ended: None,
-            walked_to: Epoch::ZERO,
+            walked: HashMap::new(),
             changed: HashMap::new(),
             unwalked: Some(last),
         }
@@ -142,8 +142,10 @@ impl Reclaim {
     fn interrupt_walk(&mut self, last: Epoch) {
         let Some(walk) = self.walk.take() else { return };
         self.unwalked = Some(last);
+        self.walked.clear();
+        self.asked.merge(walk.asked);
         let waiters = std::mem::take(&mut self.walk_waiters);
-        self.aggregations.extend(waiters.into_iter().map(|token| (token, walk.wanted)));
+        self.aggregations.extend(waiters.into_iter().map(|token| (token, walk.wanted.unwrap_or(Epoch::ZERO))));
     }
 
     /// Everybody who waits for something here, when the target died.
@@ -165,7 +167,9 @@ impl Store {
         self.release_limbo();
         if self.reclaim.graves {
             self.empty_graves();
-            return;
+            if !self.reclaim.graves_stuck {
+                return;
+            }
         }
         for _ in 0..SLICES_PER_TICK {
             if self.reclaim.discards.is_empty() || !self.admits() {
@@ -196,9 +200,8 @@ impl Store {
     /// A slice, of about 1 ms, of what makes room for those who wait for it.
     pub(super) fn make_room(&mut self) {
         self.release_limbo();
-        if self.reclaim.graves {
-            self.empty_graves();
-            return;
+        if self.reclaim.has_graves_to_empty() {
+            return self.empty_graves();
         }
         for _ in 0..SLICES_PER_TICK {
             if self.is_merging() && self.admits() {
@@ -212,7 +215,7 @@ impl Store {
         self.reclaim.has_graves_to_empty() || self.is_merging()
     }
 
-    /// True while history is merged, or about to be because space is short.
+    /// True while some history is merged, or about to be because space is short.
     pub(super) fn is_merging(&self) -> bool {
         self.reclaim.walk.is_some() || !self.reclaim.asked.is_empty()
     }
@@ -230,9 +233,9 @@ impl Store {
         let pool = container.pool(&self.arena);
         let id = pool.id(&self.arena);
         let since = self.now.saturating_sub(EMPTYING);
-        let goes_on = self.reclaim.emptying.is_some_and(|(emptied, last)| emptied == id && since <= last);
-        if goes_on || pool.is_short(&self.arena) {
-            self.reclaim.emptying = Some((id, self.now));
+        self.reclaim.emptying.retain(|_, last| since <= *last);
+        if self.reclaim.emptying.contains_key(&id) || pool.is_short(&self.arena) {
+            self.reclaim.emptying.insert(id, self.now);
             self.ask_for_room(container);
         }
     }
@@ -280,20 +283,19 @@ impl Store {
         let wanted = self.reclaim.aggregations.iter().map(|(_, to)| *to).max();
         let rested = |at: Epoch| self.now.saturating_sub(self.settings.history / 2) >= at;
         let is_time = wanted.is_some() || self.reclaim.ended.is_none_or(rested);
-        if asked.is_empty() && !is_time {
+        let nothing_new = self.reclaim.changed.is_empty() && self.reclaim.unwalked.is_none();
+        if asked.is_empty() && !is_time || nothing_new && wanted.is_none() {
             return false;
         }
-        let wanted = wanted.unwrap_or(Epoch::ZERO);
-        let usual = is_time.then(|| self.now.saturating_sub(self.settings.history).max(wanted).min(most));
-        let places = self.places_to_walk(&asked, most, usual);
-        if places.is_empty() && wanted == Epoch::ZERO {
+        let window = self.now.saturating_sub(self.settings.history).max(wanted.unwrap_or(Epoch::ZERO));
+        let places = self.places_to_walk(&asked, most, is_time.then_some(window.min(most)));
+        if places.is_empty() && wanted.is_none() {
             return false;
         }
-        self.reclaim.walked_to = places.iter().map(|(_, bound)| *bound).max().unwrap_or(most);
         let waiters = std::mem::take(&mut self.reclaim.aggregations).into_iter().map(|(token, _)| token);
         self.reclaim.walk_waiters = waiters.collect();
         self.reclaim.begun += 1;
-        self.reclaim.walk = Some(Walk::new(self.reclaim.begun, is_time, wanted, places));
+        self.reclaim.walk = Some(Walk::new(self.reclaim.begun, is_time, wanted, asked, places));
         true
     }
 
@@ -303,9 +305,13 @@ impl Store {
         let before = self.reclaim.unwalked.take();
         let mut places = Vec::new();
         let mut listed = HashSet::new();
+        let former = std::mem::take(&mut self.reclaim.walked);
         for pool in catalog::pools(&self.arena) {
             let id = pool.id(&self.arena);
-            let bound = if asked.names(id) { Some(most) } else { usual };
+            let bound = if asked.covers(id) { Some(most) } else { usual };
+            if let Some(walked) = bound.or_else(|| former.get(&id).copied()) {
+                self.reclaim.walked.insert(id, walked);
+            }
             for container in catalog::containers(&self.arena, pool) {
                 if let Some(before) = before {
                     self.reclaim.changed.entry(container.0).or_insert(before);
@@ -321,7 +327,7 @@ impl Store {
         }
         // The others are gone.
         self.reclaim.changed.retain(|record, _| listed.contains(record));
-        places.sort_by_key(|(place, _)| asked.names(place.pool));
+        places.sort_by_key(|(place, _)| asked.covers(place.pool));
         places
     }
 }

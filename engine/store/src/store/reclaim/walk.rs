@@ -4,9 +4,10 @@
 //! or newer extents hide it from all of those; a tombstone goes when the walk has left everything below it and nothing older stayed
 //! there, or when a newer tombstone takes its place for everybody.
 
-use types::{Epoch, Place};
+use types::{Epoch, Place, PoolId};
 
 use super::super::Store;
+use super::asked::Asked;
 use super::coalesce::{Candidate, Candidates};
 use super::{RECORDS_PER_SLICE, REMOVALS_PER_SLICE, remove};
 use crate::arena::{Arena, Need};
@@ -24,8 +25,10 @@ pub(super) struct Walk {
     pub(super) number: u64,
     /// Over everything that changed, not only where space is short.
     pub(super) is_of_all: bool,
-    /// Up to when somebody wants history to be merged; zero when nobody does.
-    pub(super) wanted: Epoch,
+    /// Up to when somebody wants history to be merged.
+    pub(super) wanted: Option<Epoch>,
+    /// Where space was short when it began.
+    pub(super) asked: Asked,
     /// What is left, the next one last, and up to when each is merged.
     pub(super) places: Vec<(Place, Epoch)>,
     /// Of the last of the places.
@@ -77,8 +80,10 @@ impl Store {
             self.arena.begin(Need::Sure);
             container.set_history_from(&mut self.arena, walk.bound.0);
             let Ok(removed) = remove(&mut self.arena, container, rest) else {
+                // Not even the reserve has room for it. Another walk tries again.
                 self.arena.rollback();
-                break;
+                self.reclaim.changed(container, self.log.last_epoch());
+                return true;
             };
             rest = &rest[removed..];
             self.stats.reclaimed += removed as u64;
@@ -99,11 +104,18 @@ impl Store {
 }
 
 impl Walk {
-    pub(super) fn new(number: u64, is_of_all: bool, wanted: Epoch, places: Vec<(Place, Epoch)>) -> Walk {
+    pub(super) fn new(
+        number: u64,
+        is_of_all: bool,
+        wanted: Option<Epoch>,
+        asked: Asked,
+        places: Vec<(Place, Epoch)>,
+    ) -> Walk {
         Walk {
             number,
             is_of_all,
             wanted,
+            asked,
             places,
             bound: Epoch::ZERO,
             removed: 0,
@@ -112,6 +124,11 @@ impl Walk {
             single: None,
             candidates: Candidates::default(),
         }
+    }
+
+    /// True when it has not been through all containers of a pool.
+    pub(super) fn is_to_visit(&self, pool: PoolId) -> bool {
+        self.places.iter().any(|(place, _)| place.pool == pool)
     }
 
     /// Forgets where it was in a container.
