@@ -184,7 +184,7 @@ fn dump_arena(image: &Image<'_>, structure: Structure, target: u32, sink: &mut d
                 return Err(DumpError::NoContainer { target, id });
             }
             for record in found {
-                walk(image, record + CONTAINER_ROOT_AT, &mut |leaf| sink.item(record_item(leaf)));
+                walk(image, record.saturating_add(CONTAINER_ROOT_AT), &mut |leaf| sink.item(record_item(leaf)));
             }
         }
         Structure::Free => dump_free(image, sink),
@@ -244,7 +244,7 @@ fn pool_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<Item> 
         Entry::PoolGrave { .. } => true,
         _ => return None,
     };
-    let number = |at| Value::Number(image.u64_at(record + at));
+    let number = |at| Value::Number(image.u64_at(record.saturating_add(at)));
     Some(vec![
         ("pool", text(&uuid_at(image, *record))),
         ("dying", Value::Flag(dying)),
@@ -254,8 +254,8 @@ fn pool_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<Item> 
         ("promised_data_bytes", number(POOL_PROMISED_DATA_AT)),
         ("used_arena_bytes", number(POOL_USED_ARENA_AT)),
         ("used_data_bytes", number(POOL_USED_DATA_AT)),
-        ("scrub", Value::Number(image.u8_at(record + POOL_SCRUB_MODE_AT).into())),
-        ("scrub_period_s", Value::Number(image.u32_at(record + POOL_SCRUB_PERIOD_AT).into())),
+        ("scrub", Value::Number(image.u8_at(record.saturating_add(POOL_SCRUB_MODE_AT)).into())),
+        ("scrub_period_s", Value::Number(image.u32_at(record.saturating_add(POOL_SCRUB_PERIOD_AT)).into())),
     ])
 }
 
@@ -265,10 +265,10 @@ fn container_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<I
         Entry::ContainerGrave { .. } => true,
         _ => return None,
     };
-    let number = |at| Value::Number(image.u64_at(record + at));
+    let number = |at| Value::Number(image.u64_at(record.saturating_add(at)));
     Some(vec![
         ("container", text(&uuid_at(image, *record))),
-        ("pool", text(&uuid_at(image, image.u64_at(record + CONTAINER_POOL_AT)))),
+        ("pool", text(&uuid_at(image, image.u64_at(record.saturating_add(CONTAINER_POOL_AT))))),
         ("dying", Value::Flag(dying)),
         ("record", Value::Number(*record)),
         ("index_root", number(CONTAINER_ROOT_AT)),
@@ -277,8 +277,8 @@ fn container_item(image: &Image<'_>, (entry, record): &(Entry, u64)) -> Option<I
         ("object_tombstones", number(CONTAINER_OBJECT_TOMBSTONES_AT)),
         ("dkey_tombstones", number(CONTAINER_DKEY_TOMBSTONES_AT)),
         ("record_sizes", number(CONTAINER_RECORD_SIZES_AT)),
-        ("checksum_kind", Value::Number(image.u8_at(record + CONTAINER_CHECKSUM_KIND_AT).into())),
-        ("history_from", Value::Hex(image.u64_at(record + CONTAINER_HISTORY_AT))),
+        ("checksum_kind", Value::Number(image.u8_at(record.saturating_add(CONTAINER_CHECKSUM_KIND_AT)).into())),
+        ("history_from", Value::Hex(image.u64_at(record.saturating_add(CONTAINER_HISTORY_AT)))),
     ])
 }
 
@@ -381,4 +381,41 @@ fn dump_free(image: &Image<'_>, sink: &mut dyn Sink) {
             sink.item(item);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::sample::Sample;
+
+    struct Count(usize);
+
+    impl Sink for Count {
+        fn section(&mut self, _: &str) {}
+        fn item(&mut self, _: Item) {
+            self.0 += 1;
+        }
+    }
+
+    /// Found by the fuzz target `store_target`: fields of a record near the end of all numbers.
+    #[test]
+    fn records_that_lie_outside_of_the_arena_are_dumped_as_zeros() {
+        let mut arena = Sample::new().arena();
+        let records: Vec<u64> = catalog(&Image::over_bytes(&arena)).iter().map(|(_, record)| *record).collect();
+        let mut moved = 0;
+        for at in 0..arena.len() - 8 {
+            let number = u64::from_le_bytes(arena[at..at + 8].try_into().expect("eight bytes"));
+            if number != 0 && records.contains(&number) {
+                arena[at..at + 8].copy_from_slice(&(u64::MAX - 3).to_le_bytes());
+                moved += 1;
+            }
+        }
+        let mut count = Count(0);
+        let image = Image::over_bytes(&arena);
+        for structure in [Structure::Pools, Structure::Containers, Structure::Snapshots] {
+            dump_arena(&image, structure, 0, &mut count).unwrap();
+        }
+        assert!(moved > 1 && count.0 > 1, "{moved} {}", count.0);
+        let _ = dump_arena(&image, Structure::Container(Uuid::nil()), 0, &mut count);
+    }
 }
