@@ -4,7 +4,7 @@ mod target;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use daos_store::{Command, Driven, Event, Health, OpenError, Paging, Reply, Residence};
@@ -188,10 +188,10 @@ fn a_page_that_does_not_match_its_checksum_stops_the_target() {
     assert!(met > 50 && met_at_open > 0, "damage was met {met_at_open} times at the opening and {met} times later");
 }
 
-/// A device whose reads fail from some moment on.
+/// A device that reads so many times and then fails.
 struct Failing {
     inner: Mem,
-    failing: Arc<AtomicBool>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl Device for Failing {
@@ -199,9 +199,8 @@ impl Device for Failing {
         self.inner.length()
     }
     fn read(&mut self, offset: u64, buffer: &mut Buffer) -> io::Result<()> {
-        if self.failing.load(Ordering::Relaxed) {
-            return Err(io::Error::from_raw_os_error(5));
-        }
+        let left = self.reads.load(Ordering::Relaxed);
+        self.reads.store(left.checked_sub(1).ok_or_else(|| io::Error::from_raw_os_error(5))?, Ordering::Relaxed);
         self.inner.read(offset, buffer)
     }
     fn write(&mut self, offset: u64, buffer: &Buffer) -> io::Result<()> {
@@ -218,8 +217,8 @@ fn a_page_that_cannot_be_read_stops_the_target_in_the_middle_of_a_change() {
     target.checkpoint();
     let mut updates = 0;
     for lucky in 0..40 {
-        let failing = Arc::new(AtomicBool::new(false));
-        let meta = Failing { inner: target.mems.meta.clone(), failing: failing.clone() };
+        let reads = Arc::new(AtomicUsize::new(usize::MAX));
+        let meta = Failing { inner: target.mems.meta.clone(), reads: reads.clone() };
         let mut driven = reopened_over(&target, Box::new(meta));
         for n in 0..lucky {
             fetch(&mut driven, &name(n * 13)).unwrap();
@@ -228,14 +227,14 @@ fn a_page_that_cannot_be_read_stops_the_target_in_the_middle_of_a_change() {
         assert_eq!(before, Ok(()));
         // The check took everything in; an update lets go of most of it.
         update(&mut driven, &name(lucky)).unwrap();
-        failing.store(true, Ordering::Relaxed);
+        reads.store(0, Ordering::Relaxed);
         while update(&mut driven, &name(updates * 31 % 1000)).is_ok() {
             updates += 1;
         }
         assert!(driven.store.stats().io_errors > 0);
         assert_dead(&mut driven, &target, "cannot be read");
         // The half-run change was undone: once the pages can be read again, everything fits together.
-        failing.store(false, Ordering::Relaxed);
+        reads.store(usize::MAX, Ordering::Relaxed);
         assert_eq!(driven.store.check(), Ok(()));
         target.reopen();
         target.check();
@@ -250,10 +249,10 @@ fn a_bad_page_met_while_nobody_asks_stops_the_target_too() {
         target.update(&name(n), "a", Shape::Single, &value(n + 1)).unwrap();
     }
     target.checkpoint();
-    let failing = Arc::new(AtomicBool::new(false));
-    let meta = Failing { inner: target.mems.meta.clone(), failing: failing.clone() };
+    let reads = Arc::new(AtomicUsize::new(usize::MAX));
+    let meta = Failing { inner: target.mems.meta.clone(), reads: reads.clone() };
     let mut driven = reopened_over(&target, Box::new(meta));
-    failing.store(true, Ordering::Relaxed);
+    reads.store(0, Ordering::Relaxed);
     // Reclaim walks the history.
     for minute in 1..10 {
         driven.store.tick(Epoch(target.now.0 + minute * 60 * target::SECOND));
@@ -288,30 +287,6 @@ fn pages_in_a_file_come_and_go_like_those_of_anonymous_memory() {
     assert!(driven.store.stats().evictions > 100);
 }
 
-/// A device of which one read fails, counted from some moment on.
-struct FailsOnce {
-    inner: Mem,
-    left: Arc<AtomicUsize>,
-}
-
-impl Device for FailsOnce {
-    fn length(&self) -> u64 {
-        self.inner.length()
-    }
-    fn read(&mut self, offset: u64, buffer: &mut Buffer) -> io::Result<()> {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            return Err(io::Error::from_raw_os_error(5));
-        }
-        self.inner.read(offset, buffer)
-    }
-    fn write(&mut self, offset: u64, buffer: &Buffer) -> io::Result<()> {
-        self.inner.write(offset, buffer)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
 /// Whichever page cannot be brought in while changes wait for room, and a list takes turns: all are answered.
 #[test]
 fn whoever_waits_is_answered_when_a_page_cannot_be_brought_in() {
@@ -333,14 +308,14 @@ fn whoever_waits_is_answered_when_a_page_cannot_be_brought_in() {
     };
     let images = (target.mems.wal.image(), target.mems.meta.image(), target.mems.data.image());
     let mut died = 0;
-    for read in 1..120 {
+    for read in 0..120 {
         let [wal, meta, data] = [&images.0, &images.1, &images.2].map(|image| Mem::from_image(image.clone()));
-        let left = Arc::new(AtomicUsize::new(0));
-        let failing = Box::new(FailsOnce { inner: meta.clone(), left: Arc::clone(&left) });
+        let reads = Arc::new(AtomicUsize::new(usize::MAX));
+        let failing = Box::new(Failing { inner: meta.clone(), reads: reads.clone() });
         let memory = residence(target.geometry.arena_bytes, failing, target.limit);
         let devices = daos_store::Devices { wal: Box::new(wal), meta: Box::new(meta), data: Box::new(data) };
         let (mut driven, _) = Driven::open(devices, IDENTITY, memory, target.settings).unwrap();
-        left.store(read, Ordering::Relaxed);
+        reads.store(read, Ordering::Relaxed);
         let now = Epoch(1 << 60);
         let level = Level::Akeys(OBJECT, key("many"));
         let list = Operation::List { level, after: vec![], limit: 1000, epoch: Epoch::MAX };
