@@ -142,7 +142,13 @@ impl Reader<'_> {
     /// What a group after the end tells about the end.
     fn search_beyond(&mut self, findings: &mut Findings) {
         let mut later: Option<(u64, u64)> = None;
-        let end = self.ring.blocks * BLOCK_BYTES as u64;
+        let (named, there) = (self.ring.blocks * BLOCK_BYTES as u64, self.wal.length());
+        if named > there {
+            // A damaged superblock may name any length.
+            let text = format!("the log: its slice ends here, and not after {named} bytes");
+            findings.add(Place::Slice(Role::Wal, there), UNREADABLE, text);
+        }
+        let end = named.min(there);
         let mut offset = 0;
         while offset < end {
             let mut buffer = Buffer::zeroed((end - offset).min(TRANSFER_BYTES as u64) as usize);

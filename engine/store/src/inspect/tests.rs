@@ -1,12 +1,13 @@
 //! What the check says about a target that is whole, and about each way of being damaged.
 
-use media::{BLOCK_BYTES, Role};
+use media::{BLOCK_BYTES, Device, Role};
 use proptest::prelude::*;
 
 use super::sample::{GEOMETRY, IDENTITY, Sample};
 use super::*;
 use crate::arena::header::{DATA_FREE_AT, FREE_PAGES_AT, PROMISED_DATA_AT, SERIAL_AT};
 use crate::checkpoint::NO_SLOT;
+use crate::superblock::Superblock;
 
 fn check(sample: &Sample, data: bool) -> (Summary, Findings) {
     let mut findings = Findings::new(100);
@@ -100,6 +101,25 @@ fn a_torn_end_of_the_log_is_a_note_and_a_gap_is_damage() {
     let expected = format!("damage: wal byte {}: log group ", tail * BLOCK_BYTES as u64);
     assert!(lines(&findings)[0].starts_with(&expected), "{:?}", lines(&findings));
     assert!(lines(&findings)[0].contains("so it had been durable"));
+}
+
+/// Found by the fuzz target `store_target`: the check read on to where the superblock said that the log ends.
+#[test]
+fn a_log_is_searched_only_as_far_as_there_is_a_slice() {
+    let sample = Sample::new();
+    let meta = sample.meta.image();
+    for copy in 0..2 {
+        let at = copy * BLOCK_BYTES;
+        let Ok(mut superblock) = Superblock::decode(&meta[at..at + BLOCK_BYTES]) else { continue };
+        superblock.geometry.wal_bytes = 1 << 50;
+        sample.meta.clone().write(at as u64, &superblock.encode()).unwrap();
+    }
+    let (_, findings) = check(&sample, false);
+    let told = lines(&findings);
+    assert!(
+        told.iter().any(|line| line.contains("its slice ends here, and not after 1125899906842624 bytes")),
+        "{told:?}"
+    );
 }
 
 #[test]
