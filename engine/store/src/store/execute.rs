@@ -85,25 +85,15 @@ impl Store {
             self.page_fault(&fault);
             Err(Status::Io.into())
         });
-        match ran {
-            Ok(()) => return Tried::Answered { changed: is_change },
-            Err(Stop::Refused(status, seen)) => {
-                self.stats.pending -= 1;
-                self.refuse(token, &command, status, seen);
-                return Tried::Answered { changed: false };
-            }
-            Err(Stop::Later) => self.stats.pending -= 1,
-            Err(Stop::AfterGraves) => {
-                self.stats.pending -= 1;
-                self.reclaim.park(token, command);
-                return Tried::Answered { changed: false };
-            }
-            Err(Stop::NoRoom(want)) => {
-                self.stats.pending -= 1;
-                return Tried::NoRoom(command, want);
-            }
+        let Err(stop) = ran else { return Tried::Answered { changed: is_change } };
+        self.stats.pending -= 1;
+        match stop {
+            Stop::Refused(status, seen) => self.refuse(token, &command, status, seen),
+            Stop::AfterGraves => self.reclaim.park(token, command),
+            Stop::Later => return Tried::Blocked(command),
+            Stop::NoRoom(want) => return Tried::NoRoom(command, want),
         }
-        Tried::Blocked(command)
+        Tried::Answered { changed: false }
     }
 
     /// Answers a command with a refusal that depends on nothing newer than `seen`.
